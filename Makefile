@@ -1,0 +1,32 @@
+# TORCH chooses the build, for example: make demo TORCH=torch==2.13.0
+TORCH ?= torch
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+
+.PHONY: demo test test-fast lint
+
+# Installing is redone when a list of requirements changes. Progress goes to stderr: the last line
+# on stdout is the path of the video that `generate` wrote.
+$(VENV)/installed: requirements.txt
+	@$(PYTHON) -m venv $(VENV) 1>&2
+	@$(RUN) -m pip install --quiet --disable-pip-version-check $(TORCH) 1>&2
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements.txt 1>&2
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed requirements-test.txt
+	@$(RUN) -m pip install --quiet --disable-pip-version-check -r requirements-test.txt 1>&2
+	@touch $@
+
+demo: $(VENV)/installed
+	@$(RUN) -m sr_core generate sr_core/assets/sample.mp4 -o out/sample-with-sound.mp4 --seed 1
+
+lint: $(VENV)/installed-test
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+test: lint
+	$(RUN) -m pytest
+
+test-fast: lint
+	$(RUN) -m pytest -m "not slow"

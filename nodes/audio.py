@@ -1,0 +1,145 @@
+"""VAE Decode and VAE Encode (audio): latents to sound and back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from comfy_api.latest import io
+from einops import rearrange
+from torch import Tensor
+
+from ..sr_core.audio.signal import check_waveform, to_stereo
+from ..sr_core.io.audio import resample
+from . import host, schema
+from .sampler import pack_latent
+
+
+class VAEDecode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema.describe(
+            node_id="SoundReactorVAEDecode",
+            display_name="VAE Decode (SoundReactor audio)",
+            description="Turns latents into 48 kHz stereo sound of exactly the clip's length.",
+            search_aliases=["soundreactor", "latent to audio", "audio vae"],
+            inputs=[
+                io.Latent.Input(
+                    "latent", tooltip="From the Causal AR Sampler or VAE Encode: 30 a second."
+                ),
+                schema.VAE.Input("vae", tooltip="From Load SoundReactor Model, the same checkpoint."),
+            ],
+            outputs=[
+                io.Audio.Output(
+                    display_name="audio",
+                    tooltip="Stereo at 48000 Hz, as long as the clip to the sample.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, latent: Mapping[str, Any], vae: host.Part) -> io.NodeOutput:
+        host.move_to_device(vae)
+        pieces = [piece.to(host.output_device()) for piece in _decode(latent, vae)]
+        waveform = torch.cat(pieces, dim=-1)[..., : latent.get("sample_count")]
+        return io.NodeOutput(pack_audio(waveform, vae))
+
+
+class VAEEncode(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema.describe(
+            node_id="SoundReactorVAEEncode",
+            display_name="VAE Encode (SoundReactor audio)",
+            description="Turns sound into latents, for example to continue it over another clip.",
+            search_aliases=["soundreactor", "audio to latent", "audio prompt", "continue sound"],
+            inputs=[
+                io.Audio.Input(
+                    "audio",
+                    tooltip="Mono or stereo at any rate; it is resampled to 48000 Hz.",
+                ),
+                schema.VAE.Input("vae", tooltip="From Load SoundReactor Model."),
+                io.Combo.Input(
+                    "align",
+                    options=["start", "end"],
+                    default="start",
+                    tooltip=(
+                        "Latents are 1/30 s long. 'start' keeps all of the sound and fills up the "
+                        "last latent with silence; 'end' drops up to 1/30 s at the beginning "
+                        "instead, so that a prompt ends where the sound does."
+                    ),
+                ),
+            ],
+            outputs=[
+                io.Latent.Output(
+                    display_name="latent",
+                    tooltip="30 latents a second, for VAE Decode or the sampler's prompt.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, audio: Mapping[str, Any] | None, vae: host.Part, align: str) -> io.NodeOutput:
+        config = vae.module.config
+        waveform = unpack_audio(audio, config.sample_rate)
+        waveform, count = _whole_latents(waveform, config.hop, align)
+        host.move_to_device(vae)
+        latents = torch.cat(list(_encode(waveform, vae)), dim=1)
+        samples = rearrange(latents, "b t k -> b k t").to(host.output_device())
+        return io.NodeOutput(pack_latent(samples, count))
+
+
+def unpack_audio(audio: Mapping[str, Any] | None, rate: int) -> Tensor:
+    """Core's AUDIO, or what other packages pass as such, as stereo at `rate` Hz: (b 2 s)."""
+    if audio is None:
+        raise ValueError(
+            "got no sound; expected AUDIO; the video it comes from has none: connect another source"
+        )
+    waveform = to_stereo(audio["waveform"].float().cpu())
+    for message in check_waveform(waveform):
+        logging.warning("SoundReactor: %s", message)
+    if audio["sample_rate"] == rate:
+        return waveform
+    return resample(waveform, audio["sample_rate"], rate)
+
+
+def pack_audio(waveform: Tensor, vae: host.Part) -> dict[str, Any]:  # (b c s)
+    """Core's AUDIO; sound that is not finite is an error, silence or clipping a warning."""
+    for message in check_waveform(waveform):
+        logging.warning("SoundReactor: %s", message)
+    return {"waveform": waveform, "sample_rate": vae.module.config.sample_rate}
+
+
+def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
+    """Waveform pieces (b c s) of one latent each; all at once if the VAE cannot stream."""
+    module, samples = vae.module, latent["samples"]
+    latents = rearrange(samples, "b k t -> b t k").to(vae.device)
+    if not module.config.causal:
+        yield module.decode(latents)[0]
+        return
+    state = None
+    if "prompt" in latent:  # so that there is no seam where the prompt's sound ends
+        _, state = module.decode(rearrange(latent["prompt"], "b k t -> b t k").to(vae.device))
+    for piece in host.progress(latents.split(1, dim=1), latents.shape[1]):
+        waveform, state = module.decode(piece, state)
+        yield waveform.float()
+
+
+def _encode(waveform: Tensor, vae: host.Part) -> Iterator[Tensor]:  # (b c s) -> (b t k) pieces
+    """Latents of a second of sound each; all at once if the VAE cannot stream."""
+    module, state = vae.module, None
+    size = module.config.sample_rate if module.config.causal else waveform.shape[-1]
+    pieces = waveform.split(size - size % module.config.hop, dim=-1)
+    for piece in host.progress(pieces, len(pieces)):
+        latents, state = module.encode(piece.to(vae.device), state)
+        yield latents.float()
+
+
+def _whole_latents(waveform: Tensor, hop: int, align: str) -> tuple[Tensor, int]:  # (b c s)
+    """The sound as a multiple of `hop` samples, and how many of them are sound."""
+    count = waveform.shape[-1]
+    if align == "end":
+        return waveform[..., count % hop :], count - count % hop
+    return torch.nn.functional.pad(waveform, (0, -count % hop)), count

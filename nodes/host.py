@@ -1,0 +1,178 @@
+"""The only file that talks to ComfyUI, apart from its `comfy_api`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
+
+import comfy.model_management as management
+import folder_paths
+import torch
+from comfy.cli_args import args
+from comfy.model_patcher import ModelPatcher
+from comfy.utils import ProgressBar
+from comfy_api.latest import io, ui
+from server import PromptServer
+from torch import nn
+
+MODEL_FOLDER = "soundreactor"
+BUNDLED = " [bundled]"  # marks what comes with the package among the user's own files
+ASSETS = Path(__file__).parent.parent / "sr_core" / "assets"
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+)
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """A checkpoint in memory: its pipeline, and what the host moves between devices."""
+
+    pipeline: nn.Module
+    patchers: dict[str, ModelPatcher]  # attribute of the pipeline -> patcher
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One module of a loaded checkpoint; what the MODEL, VISION and VAE sockets carry."""
+
+    loaded: Loaded
+    name: str
+
+    @property
+    def module(self) -> nn.Module:
+        return getattr(self.loaded.pipeline, self.name)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the module is now, which is not the load device if the host has no room there."""
+        return next(self.module.parameters()).device
+
+
+# Weak: two loader nodes share a checkpoint, and it goes when no node's output holds it any more.
+_loaded: WeakValueDictionary[tuple[str, int, int], Loaded] = WeakValueDictionary()
+
+
+def register_model_folder() -> None:
+    """Add `models/soundreactor`, beside what the user's extra_model_paths.yaml already names."""
+    paths, _ = folder_paths.folder_names_and_paths.get(MODEL_FOLDER, ([], set()))
+    default = os.path.join(folder_paths.models_dir, MODEL_FOLDER)
+    paths = [*paths, *([] if default in paths else [default])]
+    folder_paths.folder_names_and_paths[MODEL_FOLDER] = (paths, {".safetensors"})
+
+
+def checkpoint_names() -> list[str]:
+    bundled = [path.name + BUNDLED for path in sorted(ASSETS.glob("*.safetensors"))]
+    return bundled + folder_paths.get_filename_list(MODEL_FOLDER)
+
+
+def checkpoint_path(name: str) -> Path:
+    if name.endswith(BUNDLED):
+        return ASSETS / name.removesuffix(BUNDLED)
+    return Path(folder_paths.get_full_path_or_raise(MODEL_FOLDER, name))
+
+
+def video_names() -> list[str]:
+    """The bundled clip and the videos in the host's input folder."""
+    bundled = [path.name + BUNDLED for path in sorted(ASSETS.glob("*.mp4"))]
+    entries = Path(folder_paths.get_input_directory()).iterdir()
+    videos = (p.name for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+    return bundled + sorted(videos)
+
+
+def video_path(name: str) -> Path:
+    if name.endswith(BUNDLED):
+        return ASSETS / name.removesuffix(BUNDLED)
+    return Path(folder_paths.get_annotated_filepath(name))
+
+
+def fingerprint(path: Path) -> str:
+    """Changes when the file does; a missing one has a fingerprint too."""
+    if not path.is_file():
+        return f"{path} missing"
+    stat = path.stat()
+    return f"{path} {stat.st_mtime_ns} {stat.st_size}"
+
+
+def load_checkpoint(name: str) -> Loaded:
+    """A checkpoint in memory, the same object for everyone who asks while it is in use."""
+    from ..sr_core.checkpoint import load_pipeline
+
+    path = checkpoint_path(name)
+    stat = path.stat()
+    key = (str(path), stat.st_mtime_ns, stat.st_size)
+    if (loaded := _loaded.get(key)) is None:
+        device, offload = management.get_torch_device(), management.unet_offload_device()
+        pipeline = load_pipeline(path, _find_beside(path), offload, _precision(device))
+        parts = ("vision", "model", "vae")
+        patchers = {p: ModelPatcher(getattr(pipeline, p), device, offload) for p in parts}
+        loaded = _loaded[key] = Loaded(pipeline, patchers)
+    return loaded
+
+
+def _find_beside(checkpoint: Path):
+    """Where a checkpoint's public parts are: in the model folder, else beside it."""
+
+    def find(file: str) -> str | Path:
+        return folder_paths.get_full_path(MODEL_FOLDER, file) or checkpoint.with_name(file)
+
+    return find
+
+
+def _precision(device: torch.device) -> torch.dtype:
+    """The host's choice for networks, as far as ours runs in it (not float16, not float8)."""
+    known = (torch.bfloat16, torch.float32)
+    chosen = management.unet_dtype(device=device, supported_dtypes=list(known))
+    return chosen if chosen in known else torch.float32
+
+
+def move_to_device(*parts: Part) -> None:
+    """Bring modules to the device together, so that none pushes another out.
+
+    Plain modules cannot be run half loaded, as those of `comfy.ops` can: they are loaded in full.
+    """
+    patchers = [part.loaded.patchers[part.name] for part in parts]
+    management.load_models_gpu(patchers, force_full_load=True)
+
+
+def progress(items: Iterable[Item], total: int) -> Iterator[Item]:
+    """The same items, with a progress bar on the node; Cancel stops it between two of them."""
+    bar = ProgressBar(total)
+    for item in items:
+        yield item
+        management.throw_exception_if_processing_interrupted()
+        bar.update(1)
+
+
+def output_device() -> torch.device:
+    return management.intermediate_device()
+
+
+def warn(message: str, node_id: str) -> None:
+    """Say something in the log and on the node."""
+    logging.warning("SoundReactor: %s", message)
+    PromptServer.instance.send_progress_text(message, node_id)
+
+
+def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, ui.SavedResult]:
+    """The next free name in the output folder, and how the front end finds the file there."""
+    folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, folder_paths.get_output_directory(), *size
+    )
+    file = f"{name}_{counter:05}_.{suffix}"
+    return Path(folder, file), ui.SavedResult(file, subfolder, io.FolderType.output)
+
+
+def graph_metadata(hidden: io.HiddenHolder) -> dict[str, str]:
+    """The graph, for a file that can be dragged back; empty where the user does not want that."""
+    if args.disable_metadata:
+        return {}
+    values: Mapping[str, Any] = {**(hidden.extra_pnginfo or {}), "prompt": hidden.prompt}
+    return {key: json.dumps(value) for key, value in values.items() if value is not None}

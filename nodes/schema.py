@@ -1,0 +1,26 @@
+"""What the nodes' schemas share: socket types, category, and fields that older hosts lack."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from comfy_api.latest import io
+
+CATEGORY = "audio/SoundReactor"
+
+Model = io.Custom("SOUNDREACTOR_MODEL")
+Vision = io.Custom("SOUNDREACTOR_VISION")
+VAE = io.Custom("SOUNDREACTOR_VAE")
+Frames = io.Custom("SOUNDREACTOR_FRAMES")
+Grid = io.Custom("SOUNDREACTOR_GRID")
+VideoInfo = io.Custom("VHS_VIDEOINFO")  # of ComfyUI-VideoHelperSuite's loaders
+
+
+def describe(**values: Any) -> io.Schema:
+    """A schema of our category, without the fields that this host does not know yet.
+
+    ComfyUI 0.3.64 refuses `search_aliases`, for one, which 0.11 brought.
+    """
+    known = {field.name for field in fields(io.Schema)}
+    return io.Schema(category=CATEGORY, **{k: v for k, v in values.items() if k in known})

@@ -1,0 +1,79 @@
+"""DINOv2 Encoder and Temporal Difference: frames as the model sees them."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..sr_core.io.video import Frames
+from . import host, schema
+from .grid import Grid, difference, encode
+
+
+class EncodeVision(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema.describe(
+            node_id="SoundReactorVisionEncoder",
+            display_name="DINOv2 Encoder",
+            description="Turns frames into a grid of visual features, a frame at a time.",
+            search_aliases=["soundreactor", "vision encoder", "video features", "clip vision"],
+            inputs=[
+                schema.Frames.Input(
+                    "frames",
+                    tooltip="From Load Frames. Any size: resized to the encoder's, not cropped.",
+                ),
+                schema.Vision.Input("vision", tooltip="From Load SoundReactor Model."),
+                io.Int.Input(
+                    "cache_mb",
+                    default=512,
+                    min=0,
+                    max=65536,
+                    step=64,
+                    tooltip=(
+                        "Keep the features in memory (MB of RAM, not of the GPU) if they fit, so "
+                        "that the next seed starts at once. The paper's model needs 190 MB a "
+                        "minute. Longer clips, or 0, are encoded again at every run."
+                    ),
+                ),
+            ],
+            outputs=[
+                schema.Grid.Output(
+                    display_name="grid",
+                    tooltip="Features of each frame, computed only when the sampler reads them.",
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, frames: Frames, vision: host.Part, cache_mb: int) -> io.NodeOutput:
+        return io.NodeOutput(encode(frames, vision, cache_bytes=cache_mb << 20))
+
+
+class TemporalDifference(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema.describe(
+            node_id="SoundReactorTemporalDifference",
+            display_name="Temporal Difference",
+            description="Adds to every frame's features their change since the frame before.",
+            search_aliases=["soundreactor", "motion", "frame difference"],
+            inputs=[
+                schema.Grid.Input(
+                    "grid",
+                    tooltip="From the DINOv2 Encoder. The first frame's change is zero.",
+                )
+            ],
+            outputs=[
+                schema.Grid.Output(
+                    display_name="grid",
+                    tooltip=(
+                        "Features and their change, twice as wide, for the Causal AR Sampler. "
+                        "Motion is what tells the model when to sound."
+                    ),
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, grid: Grid) -> io.NodeOutput:
+        return io.NodeOutput(difference(grid))

@@ -1,0 +1,1 @@
+"""Waveform <-> latents: the frozen audio VAE, and plain facts about signals."""

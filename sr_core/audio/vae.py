@@ -1,0 +1,149 @@
+"""Audio VAE: 48 kHz stereo waveform <-> 64 normalised latents a frame at 30 Hz."""
+
+from __future__ import annotations
+
+import os
+import re
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from .oobleck import Decoder, Encoder, OobleckConfig
+
+# Causal and non-causal weights have the same names and shapes. An empty tensor whose name says
+# which they are makes a file describe itself, and a strict load refuse a file of the other kind.
+MARKERS = {True: "marker_causal", False: "marker_noncausal"}
+
+
+class AudioVAE(nn.Module):
+    """Waveforms (b c s) <-> latents (b t k), one latent for every `config.hop` samples.
+
+    Latents are (raw - latent_mean) / latent_scale, the scale the model works on; the statistics
+    are the identity until they are fitted. Encoder and decoder stream apart from each other. A
+    non-causal VAE looks ahead: it takes and gives no state. Fresh weights are random.
+    """
+
+    def __init__(self, config: OobleckConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        self.register_buffer("latent_mean", torch.zeros(config.latent_channels))
+        self.register_buffer("latent_scale", torch.ones(config.latent_channels))
+        self.register_buffer(MARKERS[config.causal], torch.zeros(0))
+
+    def encode_moments(
+        self, waveform: Tensor, state: tuple | None = None
+    ) -> tuple[Tensor, Tensor, tuple | None]:  # (b c s) -> 2 x (b t k)
+        """Raw mean and log-variance of the posterior; s is a multiple of the hop."""
+        self._check(waveform, state)
+        moments, state = self.encoder(waveform, state)
+        mean, log_variance = rearrange(moments, "b (two k) t -> two b t k", two=2)
+        return mean, log_variance.clamp(-30, 20), state if self.config.causal else None
+
+    def encode(
+        self,
+        waveform: Tensor,
+        state: tuple | None = None,
+        generator: torch.Generator | None = None,
+    ) -> tuple[Tensor, tuple | None]:  # (b c s) -> (b t k)
+        """Latents of a waveform: the posterior's mean, or a sample with a (CPU) generator."""
+        raw, log_variance, state = self.encode_moments(waveform, state)
+        if generator is not None:
+            b, t, k = raw.shape
+            # One draw a frame: the noise does not depend on how the stream was cut.
+            noise = [torch.randn(b, k, generator=generator) for _ in range(t)]
+            raw = raw + (0.5 * log_variance).exp() * torch.stack(noise, dim=1).to(raw)
+        return (raw - self.latent_mean) / self.latent_scale, state
+
+    def decode(
+        self, latents: Tensor, state: tuple | None = None
+    ) -> tuple[Tensor, tuple | None]:  # (b t k) -> (b c hop*t)
+        """The waveform of normalised latents, exactly hop * t samples."""
+        expected = self.config.latent_channels
+        if latents.dim() != 3 or latents.shape[1] == 0 or latents.shape[2] != expected:
+            raise ValueError(
+                f"got latents {tuple(latents.shape)}; expected (b t {expected}), t > 0"
+            )
+        self._refuse_state(state)
+        raw = rearrange(latents * self.latent_scale + self.latent_mean, "b t k -> b k t")
+        waveform, state = self.decoder(raw, state)
+        return waveform, state if self.config.causal else None
+
+    def _check(self, waveform: Tensor, state: tuple | None) -> None:
+        channels, hop = self.config.audio_channels, self.config.hop
+        if waveform.dim() != 3 or waveform.shape[1] != channels or waveform.shape[2] == 0:
+            raise ValueError(
+                f"got a waveform {tuple(waveform.shape)}; expected (b {channels} s), s > 0; "
+                "mix or repeat its channels"
+            )
+        if waveform.shape[2] % hop:
+            raise ValueError(
+                f"got {waveform.shape[2]} samples; expected a multiple of {hop}; "
+                f"pad {-waveform.shape[2] % hop} zeros at the end"
+            )
+        self._refuse_state(state)
+
+    def _refuse_state(self, state: tuple | None) -> None:
+        if state is not None and not self.config.causal:
+            raise ValueError(
+                "got a state for a non-causal VAE, which looks ahead; expected None; "
+                "give it the whole at once or use a causal VAE to stream"
+            )
+
+
+def load_vae(path: str | os.PathLike) -> AudioVAE:
+    """The frozen float32 VAE of a file that `convert_vae` wrote; its weights say what it is."""
+    try:
+        weights = load_file(Path(path))
+    except (OSError, SafetensorError) as error:
+        raise ValueError(
+            f"got {path}, not a readable safetensors file ({error}); expected a converted VAE; "
+            "run `python -m sr_core convert vae SOURCE TARGET`"
+        ) from error
+    try:
+        return vae_from_weights(weights)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def vae_from_weights(weights: Mapping[str, Tensor]) -> AudioVAE:
+    """The frozen float32 VAE of our names -> tensors; ValueError for anything else."""
+    with torch.device("meta"):
+        vae = AudioVAE(read_config(weights))
+    try:
+        vae.load_state_dict(weights, assign=True)
+    except RuntimeError as error:
+        what = textwrap.shorten(str(error), 300)
+        raise ValueError(f"got other weights than an Oobleck VAE has: {what}") from error
+    return vae.float().eval().requires_grad_(False)
+
+
+def read_config(weights: Mapping[str, Tensor]) -> OobleckConfig:
+    """Causality, channels, widths and strides from names and shapes of weights (ours)."""
+    downs = sorted(
+        (int(match[1]), weights[name].shape)
+        for name in weights
+        if (match := re.fullmatch(r"encoder\.(\d+)\.4\.weight", name))
+    )
+    kinds = [causal for causal, marker in MARKERS.items() if marker in weights]
+    if not downs or len(kinds) != 1 or not {"encoder.0.weight", "decoder.0.weight"} <= set(weights):
+        raise ValueError(
+            "got weights without the names of a converted VAE; expected encoder.0.weight, "
+            "decoder.0.weight and one marker; run `python -m sr_core convert vae SOURCE TARGET`"
+        )
+    channels, audio_channels, _ = weights["encoder.0.weight"].shape
+    return OobleckConfig(
+        audio_channels=audio_channels,
+        latent_channels=weights["decoder.0.weight"].shape[1],
+        channels=channels,
+        multipliers=tuple(shape[0] // channels for _, shape in downs),
+        strides=tuple(shape[2] // 2 for _, shape in downs),  # kernels are two strides long
+        causal=kinds[0],
+    )

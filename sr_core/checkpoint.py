@@ -1,0 +1,160 @@
+"""One safetensors file <-> a pipeline.
+
+Names of tensors are those of `Pipeline`'s parameters. The metadata (all strings) says the rest:
+`format`, `config` (JSON), `references` (JSON: parameter prefix -> file name and sha256 of a public
+frozen part that is not inside) and `training` (JSON: how the weights came about).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from .config import from_dict, to_dict
+from .sampling.pipeline import Pipeline, PipelineConfig
+
+FORMAT = "soundreactor-1"
+ASSETS = Path(__file__).parent / "assets"
+
+Find = Callable[[str], "str | os.PathLike"]
+
+
+def bundled_checkpoint() -> Path:
+    """The small checkpoint that comes with the package."""
+    return ASSETS / "micro.safetensors"
+
+
+def sample_clip() -> Path:
+    """The short video that comes with the package."""
+    return ASSETS / "sample.mp4"
+
+
+def load_pipeline(
+    path: str | os.PathLike,
+    find: Find | None = None,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Pipeline:
+    """The pipeline of a checkpoint, ready to generate.
+
+    `find(file name) -> path` says where referenced public parts are; by default beside the
+    checkpoint. In half precision the VAE stays in float32: its sum over a sound's samples is
+    what one would hear first. Raises ValueError where the file is not a whole checkpoint.
+    """
+    path = Path(path)
+    metadata = read_metadata(path)
+    config = from_dict(PipelineConfig, metadata["config"])
+    with torch.device("meta"):
+        pipeline = Pipeline(config, metadata["training"])
+    weights = _referenced(metadata["references"], find or path.parent.joinpath) | load_file(path)
+    _check_names(path, weights, pipeline.state_dict())
+    pipeline.load_state_dict(weights, strict=True, assign=True)
+    pipeline.to(device, dtype).eval().requires_grad_(False)
+    pipeline.vae.to(torch.promote_types(dtype, torch.float32))
+    return pipeline
+
+
+def save_pipeline(
+    pipeline: Pipeline,
+    path: str | os.PathLike,
+    dtype: torch.dtype = torch.float32,
+    references: Mapping[str, Path] | None = None,
+) -> Path:
+    """Write the pipeline as one file; prefixes in `references` (-> converted file) stay outside."""
+    references = references or {}
+    weights = {
+        name: value.to(dtype) if value.is_floating_point() else value
+        for name, value in pipeline.state_dict().items()
+        if not name.startswith(tuple(f"{prefix}." for prefix in references))
+    }
+    described = {
+        "format": FORMAT,
+        "config": json.dumps(to_dict(pipeline.config)),
+        "references": json.dumps(
+            {p: {"file": f.name, "sha256": sha256(f)} for p, f in references.items()}
+        ),
+        "training": json.dumps(pipeline.origin),
+    }
+    return write_weights(weights, Path(path), described)
+
+
+def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
+    """What a checkpoint says of itself, parsed: format, config, references, training."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"got {path}, which is no file; expected a SoundReactor checkpoint")
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"got {path}, which cannot be read as safetensors ({error}); expected a SoundReactor "
+            "checkpoint; download or copy it again"
+        ) from error
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"got {path} of format {metadata.get('format')!r}; expected {FORMAT!r}, a whole "
+            "SoundReactor checkpoint; weights of other projects need `python -m sr_core convert`"
+        )
+    parsed = {key: json.loads(metadata[key]) for key in ("config", "references", "training")}
+    return {"format": FORMAT, **parsed}
+
+
+def write_weights(weights: dict[str, Tensor], target: Path, metadata: dict[str, str]) -> Path:
+    """Write beside, then rename, so that a target is either whole or not there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    try:
+        save_file({name: value.contiguous() for name, value in weights.items()}, partial, metadata)
+        os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _referenced(references: Mapping[str, Mapping[str, str]], find: Find) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = {}
+    for prefix, part in references.items():
+        path = Path(find(part["file"]))
+        if not path.is_file():
+            raise ValueError(
+                f"got no file {part['file']} (looked at {path}); expected the public weights of "
+                f"{prefix!r}, which this checkpoint does not bundle; convert them with "
+                "`python -m sr_core convert` and put them there under that name"
+            )
+        if sha256(path) != part["sha256"]:
+            raise ValueError(
+                f"got other contents in {path} than this checkpoint was trained with; expected "
+                f"sha256 {part['sha256']}; convert the original file again"
+            )
+        weights |= {f"{prefix}.{name}": value for name, value in load_file(path).items()}
+    return weights
+
+
+def _check_names(path: Path, got: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    """Say which tensors do not fit before torch does, in one line."""
+    missing, extra = sorted(set(expected) - set(got)), sorted(set(got) - set(expected))
+    shapes = [n for n in set(got) & set(expected) if got[n].shape != expected[n].shape]
+    for what, names in (("without", missing), ("with unknown", extra), ("with misshapen", shapes)):
+        if names:
+            raise ValueError(
+                f"got {path} {what} tensors {', '.join(names[:3])} ({len(names)} in all); expected "
+                "exactly those of its own config; the file is damaged or was edited"
+            )

@@ -1,0 +1,65 @@
+"""Configurations: frozen dataclasses <-> plain dicts, strictly."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+Config = TypeVar("Config")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A configuration as nested dicts and lists, ready for JSON."""
+    return {
+        field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)
+    }
+
+
+def from_dict(cls: type[Config], data: Mapping[str, Any]) -> Config:
+    """The configuration that `to_dict` wrote; fields that are not given keep their defaults.
+
+    Raises ValueError for an unknown field or a value of another type, by name.
+    """
+    types_of = get_type_hints(cls)
+    names = [field.name for field in dataclasses.fields(cls)]
+    unknown = sorted(set(data) - set(names))
+    if unknown:
+        raise ValueError(
+            f"got unknown field {', '.join(unknown)} in {cls.__name__}; "
+            f"expected only {', '.join(names)}; a newer version may have written it: update"
+        )
+    return cls(
+        **{name: _typed(types_of[name], data[name], f"{cls.__name__}.{name}") for name in data}
+    )
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_dict(value)
+    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+
+
+def _typed(expected: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(expected) and isinstance(value, Mapping):
+        return from_dict(expected, value)
+    if get_origin(expected) is tuple and isinstance(value, (list, tuple)):
+        return tuple(_typed(get_args(expected)[0], item, where) for item in value)
+    if get_origin(expected) in (Union, types.UnionType):
+        return _one_of(get_args(expected), value, where)
+    if expected is float and type(value) is int:
+        return float(value)
+    if type(value) is expected:
+        return value
+    name = getattr(expected, "__name__", expected)
+    raise ValueError(f"got {value!r} for {where}; expected {name}")
+
+
+def _one_of(options: tuple[Any, ...], value: Any, where: str) -> Any:
+    for option in options:
+        try:
+            return _typed(option, value, where)
+        except ValueError:
+            continue
+    raise ValueError(f"got {value!r} for {where}; expected one of {options}")

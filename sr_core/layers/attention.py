@@ -1,0 +1,107 @@
+"""Causal self-attention with rotary positions over a bounded, explicit past."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class KVState(NamedTuple):
+    """What attention remembers of the tokens before: keys are stored rotated."""
+
+    keys: Tensor  # (b h t d)
+    values: Tensor  # (b h t d)
+    position: int  # tokens seen so far; those that left the window are counted too
+
+
+@dataclass(frozen=True)
+class Context:
+    """How far attention reaches and how positions turn into angles.
+
+    A window is counted in groups, and a token sees its own and the `window - 1` groups before:
+    tokens that belong together (an audio latent and the frame after it) leave together.
+    """
+
+    base: float = 10_000.0  # of the rotary angles (RoFormer, arXiv 2104.09864)
+    scale: float = 1.0  # positions are divided by it: position interpolation, arXiv 2306.15595
+    window: int | None = None  # in groups; None reaches back without end
+    group: int = 2  # tokens that enter and leave the window together
+
+    def first_seen(self, position: int) -> int:
+        """The earliest position that a query at `position` attends to."""
+        if self.window is None:
+            return 0
+        return max(0, (position // self.group - self.window + 1) * self.group)
+
+
+class Reach(NamedTuple):
+    """What all layers share in one call: rotary angles of the new tokens and who sees whom."""
+
+    cos: Tensor  # (t d/2)
+    sin: Tensor  # (t d/2)
+    mask: Tensor | None  # (t past+t), True where seen; None: every query sees every key
+    causal: bool  # no past and no window in play, so the plain causal kernel will do
+    first_kept: int  # earliest position that the next call can still see
+
+
+def reach(x: Tensor, head_width: int, position: int, context: Context) -> Reach:
+    """Angles and mask for new tokens x (b t d) after `position` tokens of past.
+
+    Angles are computed in float64 on the CPU: positions grow without end (30 Hz for ten hours is
+    2e6 tokens) and some devices have no float64.
+    """
+    length = x.shape[1]
+    end = position + length
+    frequencies = context.base ** -(torch.arange(0, head_width, 2).double() / head_width)
+    angles = torch.arange(position, end).double()[:, None] / context.scale * frequencies
+    cos, sin = (part.to(x.device, x.dtype) for part in (angles.cos(), angles.sin()))
+    start = context.first_seen(position)
+    causal = position == 0 and length > 1 and context.first_seen(end - 1) == 0
+    mask = None if length == 1 or causal else _mask(start, position, end, context).to(x.device)
+    return Reach(cos, sin, mask, causal, context.first_seen(end))
+
+
+def _mask(start: int, position: int, end: int, context: Context) -> Tensor:
+    queries, keys = torch.arange(position, end)[:, None], torch.arange(start, end)[None]
+    seen = keys <= queries
+    if context.window is not None:
+        seen &= queries // context.group - keys // context.group < context.window
+    return seen
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # (b h t d), (t d/2) -> (b h t d)
+    """Rotary position embedding on the two halves of each head."""
+    first, second = x.chunk(2, dim=-1)
+    return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+
+
+class CausalAttention(nn.Module):
+    """Multi-head attention of new tokens to themselves and to the past in the state."""
+
+    def __init__(self, width: int, heads: int, qk_norm: bool = False):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        make_norm = (lambda: nn.RMSNorm(width // heads, eps=1e-6)) if qk_norm else nn.Identity
+        self.q_norm, self.k_norm = make_norm(), make_norm()
+
+    def forward(self, x: Tensor, reach: Reach, state: KVState | None = None):
+        """(b t d) -> (b t d) and the state after x; `reach` comes from the function of that name."""
+        q, k, v = rearrange(self.qkv(x), "b t (qkv h d) -> qkv b h t d", qkv=3, h=self.heads)
+        q = rotate(self.q_norm(q), reach.cos, reach.sin)
+        k = rotate(self.k_norm(k), reach.cos, reach.sin)
+        position = 0
+        if state is not None:
+            position = state.position
+            k, v = torch.cat([state.keys, k], dim=2), torch.cat([state.values, v], dim=2)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=reach.mask, is_causal=reach.causal)
+        end = position + x.shape[1]
+        kept = end - reach.first_kept
+        state = KVState(k[:, :, k.shape[2] - kept :], v[:, :, v.shape[2] - kept :], end)
+        return self.out(rearrange(y, "b h t d -> b t (h d)")), state

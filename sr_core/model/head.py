@@ -1,0 +1,93 @@
+"""The diffusion head: a noisy latent, its noise level and a condition -> the clean latent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..layers.blocks import fourier_features, modulate
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    width: int = 1280
+    depth: int = 8
+    sigma_data: float = 0.5  # standard deviation of the latents the head is trained on
+
+
+class Head(nn.Module):
+    """MAR's per-token MLP (arXiv 2406.11838, sec. 3.3) inside EDM's preconditioning.
+
+    The same network is the denoiser of stage 1 and the consistency function of stage 2.
+    """
+
+    def __init__(self, config: HeadConfig, latent_channels: int, condition_width: int):
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.input = nn.Linear(latent_channels, width)
+        self.noise = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
+        self.condition = nn.Linear(condition_width, width)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
+        self.modulation = nn.Linear(width, 2 * width)
+        self.output = nn.Linear(width, latent_channels)
+        self.uncertainty = nn.Linear(128, 1)
+        self._initialise()
+
+    def forward(self, x: Tensor, sigma: Tensor, z: Tensor) -> Tensor:
+        """(... k), (...), (... d) -> (... k): the denoised latent D(x; sigma, z), EDM eq. 7.
+
+        Scaling is in float32 at least: consistency tuning looks at differences that half
+        precision cannot hold.
+        """
+        precise = torch.promote_types(x.dtype, torch.float32)
+        x, sigma = x.to(precise), sigma.to(precise)[..., None]
+        data = self.config.sigma_data
+        total = (sigma.square() + data**2).sqrt()
+        y = self.network((x / total).to(z.dtype), sigma[..., 0].log() / 4, z)
+        return data**2 / total.square() * x + sigma * data / total * y.to(precise)
+
+    def network(self, x: Tensor, c_noise: Tensor, z: Tensor) -> Tensor:
+        """The raw network of the preconditioned input: (... k), (...), (... d) -> (... k)."""
+        # Features of the noise level in full precision: they are what tells close levels apart.
+        features = fourier_features(c_noise, 256).to(x.dtype)
+        y = F.silu(self.noise(features) + self.condition(z))
+        x = self.input(x)
+        for block in self.blocks:
+            x = block(x, y)
+        shift, scale = self.modulation(y).chunk(2, dim=-1)
+        return self.output(modulate(self.norm(x), shift, scale))
+
+    def log_variance(self, sigma: Tensor) -> Tensor:
+        """EDM2's learned uncertainty u of a noise level, (...) -> (...) (arXiv 2312.02696, eq. 14)."""
+        return self.uncertainty(fourier_features(sigma.log() / 4, 128))[..., 0]
+
+    def _initialise(self) -> None:
+        """MAR's start: Xavier linears; every gate, modulation and the output begin at zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        for linear in (self.noise[0], self.noise[2]):
+            nn.init.normal_(linear.weight, std=0.02)
+        for linear in [self.modulation, self.output, *(block.modulation for block in self.blocks)]:
+            nn.init.zeros_(linear.weight)
+        nn.init.zeros_(self.uncertainty.weight)
+
+
+class Block(nn.Module):
+    """Residual MLP whose normalisation and gate follow the condition y."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.modulation = nn.Linear(width, 3 * width)
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # (... d), (... d) -> (... d)
+        shift, scale, gate = self.modulation(y).chunk(3, dim=-1)
+        return x + gate * self.mlp(modulate(self.norm(x), shift, scale))

@@ -1,0 +1,1 @@
+"""Drawing sound: noise schedules and solvers, the loop over frames, and the whole pipeline."""

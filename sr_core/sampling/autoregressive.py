@@ -1,0 +1,162 @@
+"""The loop over frames: draw a latent, hear it, see the next frame, draw again."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..layers.attention import Context
+from ..model.soundreactor import SoundReactor
+from ..model.transformer import TransformerState
+from .samplers import consistency_sigmas, heun_sigmas, sample_consistency, sample_heun
+from .settings import Settings
+
+
+class SamplerState(NamedTuple):
+    """A stream of latents between two frames."""
+
+    settings: Settings
+    batch: int
+    transformer: TransformerState | None
+    latent: Tensor | None  # (b k), drawn last and not yet heard; None before the first frame
+    noise: Tensor  # state of a CPU generator: a seed means the same on every device
+
+
+def start_sampler(
+    model: SoundReactor,
+    settings: Settings,
+    seed: int,
+    batch: int = 1,
+    prompt: Tensor | None = None,  # (b t k)
+) -> SamplerState:
+    """A stream before its first frame, or after a `prompt`: latents of sound to continue from."""
+    noise = torch.Generator().manual_seed(seed).get_state()
+    if prompt is None or prompt.shape[1] == 0:
+        return SamplerState(settings, batch, None, None, noise)
+    prompt = _checked_prompt(model, prompt, batch)[:, -_memory(model, settings) :]
+    vision = model.unseen(batch, prompt.shape[1])
+    _, past = model.read(vision, prompt, _context(model, settings))
+    if _keeps_null_history(settings):
+        past = _rows(past, lambda x: torch.cat([x, x]))
+    return SamplerState(settings, batch, past, prompt[:, -1], noise)
+
+
+def sample_latents(
+    model: SoundReactor, grid: Tensor, state: SamplerState
+) -> tuple[Tensor, SamplerState]:
+    """Latents of the frames whose grids come next: (b t n d) -> (b t k)."""
+    if len(grid) != state.batch:
+        raise ValueError(
+            f"got a batch of {len(grid)} videos; expected the {state.batch} the stream began with"
+        )
+    latents = []
+    for token in model.aggregator(grid.to(model.start)).split(1, dim=1):
+        z, past = _condition(model, token, state)
+        noise, generator = _draw(model, state)
+        latent = _solve(model, z, noise, state.settings)
+        state = state._replace(transformer=past, latent=latent, noise=generator)
+        latents.append(latent)
+    return torch.stack(latents, dim=1), state
+
+
+def _condition(
+    model: SoundReactor, token: Tensor, state: SamplerState
+) -> tuple[Tensor, TransformerState]:
+    """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
+    settings, batch = state.settings, state.batch
+    context = _context(model, settings)
+    guided, matched = settings.guidance != 1, _keeps_null_history(settings)
+    _check_room(model, state)
+    audio = model.embed_audio(state.latent, batch)
+    if matched:
+        audio = torch.cat([audio, audio])
+    heard, past = model.transformer(audio, state.transformer, context)
+    rows = torch.cat([token, model.unseen(batch, 1)]) if guided else token
+    if guided and not matched:
+        seen_past = _rows(past, lambda x: torch.cat([x, x]))
+    else:
+        seen_past = past
+    seen, past = model.transformer(model.vision_input(rows), seen_past, context)
+    if guided:
+        real, null = seen.chunk(2)
+        seen = null + settings.guidance * (real - null)
+        past = past if matched else _rows(past, lambda x: x[:batch])
+    return torch.cat([heard[:batch], seen], dim=-1)[:, 0], past
+
+
+def _solve(model: SoundReactor, z: Tensor, noise: Tensor, settings: Settings) -> Tensor:
+    """One latent from its condition: (b 2d), (evaluations b k) -> (b k)."""
+
+    def denoise(x: Tensor, sigma: float) -> Tensor:
+        return model.head(x, x.new_full(x.shape[:-1], sigma), z)
+
+    sigma_data = model.config.head.sigma_data
+    if settings.method == "heun":
+        return sample_heun(denoise, noise, heun_sigmas(settings.steps, sigma_data)).to(z)
+    return sample_consistency(denoise, noise, consistency_sigmas(settings.steps, sigma_data)).to(z)
+
+
+def _draw(model: SoundReactor, state: SamplerState) -> tuple[Tensor, Tensor]:
+    """One frame's noise (evaluations b k), on the CPU and in float32 wherever the model is."""
+    generator = torch.Generator()
+    generator.set_state(state.noise)
+    count = state.settings.steps if state.settings.method == "consistency" else 1
+    noise = torch.randn(count, state.batch, model.latent_channels, generator=generator)
+    precise = torch.promote_types(model.start.dtype, torch.float32)
+    return noise.to(model.start.device, precise), generator.get_state()
+
+
+def _context(model: SoundReactor, settings: Settings) -> Context:
+    config = model.config.transformer
+    stretch = max(1.0, (settings.length or 0) / config.train_frames)
+    head_width = config.width // config.heads
+    if settings.context == "window":
+        return Context(config.rope_base, window=config.train_frames)
+    if settings.context == "ntk":
+        return Context(config.rope_base * stretch ** (head_width / (head_width - 2)))
+    if settings.context == "interpolate":
+        return Context(config.rope_base, scale=stretch)
+    return Context(config.rope_base)
+
+
+def _check_room(model: SoundReactor, state: SamplerState) -> None:
+    settings = state.settings
+    if settings.context == "window":
+        return
+    limit = model.config.transformer.train_frames
+    if settings.context != "trained":
+        limit = max(limit, settings.length)
+    seen = state.transformer[0].position // 2 if state.transformer else 0
+    if seen >= limit:
+        raise ValueError(
+            f"got more than {limit} frames (prompt included) with context {settings.context!r}; "
+            "expected at most that many; use context 'window', which has no limit, or a larger "
+            "length"
+        )
+
+
+def _memory(model: SoundReactor, settings: Settings) -> int:
+    """Frames of a prompt that are worth reading: what the first new frame can still see, and x_0."""
+    return model.config.transformer.train_frames if settings.context == "window" else 1 << 62
+
+
+def _checked_prompt(model: SoundReactor, prompt: Tensor, batch: int) -> Tensor:
+    if prompt.ndim != 3 or prompt.shape[0] != batch or prompt.shape[2] != model.latent_channels:
+        raise ValueError(
+            f"got a prompt of shape {tuple(prompt.shape)}; expected ({batch}, time, "
+            f"{model.latent_channels}) latents; encode the sound with this checkpoint's VAE"
+        )
+    return prompt.to(model.start)
+
+
+def _keeps_null_history(settings: Settings) -> bool:
+    return settings.guidance != 1 and settings.null_history == "matched"
+
+
+def _rows(past: TransformerState, change) -> TransformerState:
+    """The same past with its batch rows changed."""
+    return tuple(
+        layer._replace(keys=change(layer.keys), values=change(layer.values)) for layer in past
+    )

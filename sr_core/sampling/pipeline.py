@@ -1,0 +1,115 @@
+"""The whole road: frames in, waveform out, state between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..audio.vae import AudioVAE, OobleckConfig
+from ..model.soundreactor import SoundReactor, SoundReactorConfig
+from ..vision.difference import TemporalDifference
+from ..vision.encoder import VisionConfig, VisionEncoder
+from .autoregressive import SamplerState, sample_latents, start_sampler
+from .settings import Settings
+
+PIECE = 8  # frames that `generate` takes at once: enough to fill the device, little to hold
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
+    audio: OobleckConfig = field(default_factory=OobleckConfig)
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames, tokens and latents a second."""
+        return Fraction(self.audio.sample_rate, self.audio.hop)
+
+
+class StreamState(NamedTuple):
+    """A stream between two frames; a value that may be kept, copied and continued twice."""
+
+    vision: Tensor | None  # the last frame's grid (b n d)
+    sampler: SamplerState
+    decoder: Any  # the tails of the decoder's convolutions
+
+
+class Pipeline(nn.Module):
+    """Frozen vision and audio around the trained model (SoundReactor, arXiv 2510.02110).
+
+    `origin` tells how the weights came about: at least {"stage": ...}, "untrained" where they
+    are random.
+    """
+
+    def __init__(self, config: PipelineConfig, origin: dict[str, Any] | None = None):
+        super().__init__()
+        self.config = config
+        self.origin = origin or {"stage": "untrained"}
+        self.vision = VisionEncoder(config.vision)
+        self.difference = TemporalDifference()
+        self.model = SoundReactor(
+            config.model,
+            grid=config.vision.grid,
+            grid_channels=2 * config.vision.channels,
+            latent_channels=config.audio.latent_channels,
+        )
+        self.vae = AudioVAE(config.audio)
+
+    @torch.inference_mode()
+    def start(
+        self, settings: Settings, seed: int, batch: int = 1, prompt: Tensor | None = None
+    ) -> StreamState:
+        """A stream before its first frame; `prompt` (b c s) is sound that it continues."""
+        if not self.config.audio.causal:
+            raise ValueError(
+                "got a non-causal VAE, which needs the whole of a sound at once; expected a causal "
+                "one for streaming; sample all latents first and decode them in one call"
+            )
+        if prompt is None:
+            return StreamState(None, start_sampler(self.model, settings, seed, batch), None)
+        latents, _ = self.vae.encode(prompt.to(self.vae.latent_mean))
+        _, decoder = self.vae.decode(latents)
+        sampler = start_sampler(self.model, settings, seed, batch, latents)
+        return StreamState(None, sampler, decoder)
+
+    @torch.inference_mode()
+    def step(self, frames: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
+        """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
+        grid, vision = self.difference(self.vision(frames), state.vision)
+        latents, sampler = sample_latents(self.model, grid, state.sampler)
+        waveform, decoder = self.vae.decode(latents.to(self.vae.latent_mean), state.decoder)
+        return waveform, StreamState(vision, sampler, decoder)
+
+    def stream(
+        self,
+        pieces: Iterable[Tensor],
+        settings: Settings | None = None,
+        seed: int = 0,
+        prompt: Tensor | None = None,
+    ) -> Iterator[Tensor]:
+        """Sound for pieces of frames (b t 3 h w) of any lengths, as they come: yields (b c hop*t)."""
+        state = None
+        for frames in pieces:
+            if state is None:
+                state = self.start(settings or Settings(), seed, len(frames), prompt)
+            waveform, state = self.step(frames, state)
+            yield waveform
+
+    def generate(
+        self,
+        frames: Tensor,
+        settings: Settings | None = None,
+        seed: int = 0,
+        prompt: Tensor | None = None,
+    ) -> Tensor:
+        """The sound of a whole video in memory: (b t 3 h w) -> (b c hop*t)."""
+        if frames.shape[1] == 0:
+            raise ValueError("got no frames; expected at least one")
+        pieces = frames.split(PIECE, dim=1)
+        return torch.cat(list(self.stream(pieces, settings, seed, prompt)), dim=-1)

@@ -1,0 +1,1 @@
+"""Frozen: frames -> a grid of features for each frame."""

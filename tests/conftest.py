@@ -1,0 +1,65 @@
+"""One tiny pipeline for every test; random weights, but none of them zero."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from sr_core.audio.vae import OobleckConfig
+from sr_core.model.aggregator import AggregatorConfig
+from sr_core.model.head import HeadConfig
+from sr_core.model.soundreactor import SoundReactor, SoundReactorConfig
+from sr_core.model.transformer import TransformerConfig
+from sr_core.sampling.pipeline import Pipeline, PipelineConfig
+from sr_core.vision.dinov2 import DINOv2Config
+from sr_core.vision.encoder import VisionConfig
+
+TINY = PipelineConfig(
+    vision=VisionConfig(
+        backbone=DINOv2Config(width=16, depth=1, heads=2, registers=2, position_grid=3),
+        height=28,
+        width=56,
+        channels=6,
+    ),
+    model=SoundReactorConfig(
+        aggregator=AggregatorConfig(width=16, depth=1, heads=2),
+        transformer=TransformerConfig(width=16, depth=2, heads=2, hidden=24, train_frames=5),
+        head=HeadConfig(width=16, depth=2),
+    ),
+    audio=OobleckConfig(latent_channels=4, channels=2, multipliers=(1, 2), strides=(40, 40)),
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Tiny tensors gain nothing from more, and results do not depend on the machine."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> PipelineConfig:
+    return TINY
+
+
+@pytest.fixture
+def tiny_pipeline() -> Pipeline:
+    """In float64, with layers that start at zero filled in: a zero would hide a leak."""
+    torch.manual_seed(0)
+    pipeline = Pipeline(TINY).double().eval().requires_grad_(False)
+    _fill_zeros(pipeline)
+    return pipeline
+
+
+@pytest.fixture
+def tiny_model() -> SoundReactor:
+    torch.manual_seed(0)
+    model = SoundReactor(TINY.model, (2, 4), 12, 4).double().eval()
+    _fill_zeros(model)
+    return model
+
+
+def _fill_zeros(module: torch.nn.Module) -> None:
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.2)

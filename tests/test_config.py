@@ -1,0 +1,46 @@
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from sr_core.config import from_dict, to_dict
+from sr_core.sampling.pipeline import PipelineConfig
+
+
+def test_a_config_survives_json(tiny_config):
+    assert from_dict(PipelineConfig, json.loads(json.dumps(to_dict(tiny_config)))) == tiny_config
+
+
+def test_fields_that_are_not_given_keep_their_defaults():
+    config = from_dict(PipelineConfig, {"model": {"head": {"width": 640}}})
+    assert config.model.head.width == 640
+    assert config.model.transformer == PipelineConfig().model.transformer
+
+
+def test_an_unknown_field_is_refused_by_name():
+    with pytest.raises(ValueError, match="unknown field colour in HeadConfig"):
+        from_dict(PipelineConfig, {"model": {"head": {"colour": 3}}})
+
+
+@pytest.mark.parametrize("value", ["1280", 1280.5, True, None, [1280]])
+def test_a_value_of_another_type_is_refused_by_name(value):
+    with pytest.raises(ValueError, match="HeadConfig.width; expected int"):
+        from_dict(PipelineConfig, {"model": {"head": {"width": value}}})
+
+
+@dataclass(frozen=True)
+class Example:
+    limit: int | None = None
+    sides: tuple[int, ...] = ()
+    ratio: float = 1.0
+
+
+def test_optional_tuple_and_whole_number_floats_are_read():
+    example = from_dict(Example, {"limit": 3, "sides": [1, 2], "ratio": 2})
+    assert example == Example(3, (1, 2), 2.0) and isinstance(example.ratio, float)
+    assert from_dict(Example, {"limit": None}) == Example()
+
+
+def test_a_bad_item_of_a_tuple_is_refused():
+    with pytest.raises(ValueError, match="Example.sides; expected int"):
+        from_dict(Example, {"sides": [1, "2"]})
