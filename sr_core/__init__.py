@@ -1,6 +1,7 @@
 """SoundReactor: sound for video, frame by frame, online (arXiv 2510.02110).
 
-    video - io.video > frames - vision > grid - difference > grid+delta - model > latents - audio > waveform
+    video - io > frames - vision > grid - difference > grid+delta
+          - model > latents - audio > waveform - io > video
 
 Axis letters, the same everywhere:
 

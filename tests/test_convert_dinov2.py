@@ -66,8 +66,10 @@ def official(model):
 def assert_equal_tokens(backbone, model, size, count=2):
     frames = torch.randn(1, count, 3, *size)
     expected = model(frames[0]).last_hidden_state[:, 1 + 4 :]
-    assert (backbone(frames)[0] - expected).norm() < 1e-4 * expected.norm()
-    assert (backbone(frames)[0] - expected).abs().max() < 1e-4 * expected.abs().max()
+    error = backbone(frames)[0] - expected
+    # Rounding is below 1e-6; another GELU or epsilon would already show at 2e-5.
+    assert error.norm() < 5e-6 * expected.norm()
+    assert error.abs().max() < 1e-4 * expected.abs().max()
 
 
 @pytest.fixture(scope="module")

@@ -25,23 +25,46 @@ def to_stereo(waveform: Tensor) -> Tensor:  # (b c s) -> (b 2 s)
     )
 
 
+class Meter:
+    """What a listener would complain about, for a sound that comes in pieces."""
+
+    def __init__(self) -> None:
+        self.peak, self.samples, self.clipped = 0.0, 0, 0
+
+    def add(self, waveform: Tensor) -> None:  # (... s)
+        """Hear a piece; raises ValueError where it is not finite."""
+        peak = waveform.abs().amax().item() if waveform.numel() else 0.0
+        if not math.isfinite(peak):  # NaN and infinity go through amax
+            raise ValueError(_where_not_finite(waveform))
+        self.peak = max(self.peak, peak)
+        self.samples += waveform.numel()
+        self.clipped += int((waveform.abs() > 1).sum()) if peak > 1 else 0
+
+    def complaints(self) -> list[str]:
+        """Clipping and near silence, one sentence each."""
+        decibels = 20 * math.log10(self.peak) if self.peak else -math.inf
+        if self.clipped:
+            share = self.clipped / self.samples
+            return [
+                f"the sound clips: {share:.2%} is cut off, peak {decibels:+.1f} dB; lower the gain"
+            ]
+        if decibels < SILENCE_DB:
+            return [
+                f"the sound is next to silent: peak {decibels:.0f} dB; check its source and gain"
+            ]
+        return []
+
+
 def check_waveform(waveform: Tensor) -> list[str]:  # (... s) -> warnings
-    """What a listener would complain about: clipping and near silence, one sentence each.
+    """What a listener would complain about in a whole sound.
 
     Raises ValueError for an empty waveform or one that is not finite.
     """
     if waveform.numel() == 0:
         raise ValueError(f"got a waveform {tuple(waveform.shape)}; expected at least one sample")
-    peak = waveform.abs().amax().item()  # NaN and infinity go through amax
-    if not math.isfinite(peak):
-        raise ValueError(_where_not_finite(waveform))
-    decibels = 20 * math.log10(peak) if peak else -math.inf
-    if peak > 1:
-        cut = (waveform.abs() > 1).float().mean().item()
-        return [f"the sound clips: {cut:.2%} is cut off, peak {decibels:+.1f} dB; lower the gain"]
-    if decibels < SILENCE_DB:
-        return [f"the sound is next to silent: peak {decibels:.0f} dB; check its source and gain"]
-    return []
+    meter = Meter()
+    meter.add(waveform)
+    return meter.complaints()
 
 
 def _where_not_finite(waveform: Tensor) -> str:

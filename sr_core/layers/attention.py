@@ -92,7 +92,7 @@ class CausalAttention(nn.Module):
         self.q_norm, self.k_norm = make_norm(), make_norm()
 
     def forward(self, x: Tensor, reach: Reach, state: KVState | None = None):
-        """(b t d) -> (b t d) and the state after x; `reach` comes from the function of that name."""
+        """(b t d) -> (b t d) and the state after x; `reach` is that function's result for x."""
         q, k, v = rearrange(self.qkv(x), "b t (qkv h d) -> qkv b h t d", qkv=3, h=self.heads)
         q = rotate(self.q_norm(q), reach.cos, reach.sin)
         k = rotate(self.k_norm(k), reach.cos, reach.sin)

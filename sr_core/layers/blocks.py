@@ -23,7 +23,7 @@ class SwiGLU(nn.Module):
 
 
 class SnakeBeta(nn.Module):
-    """x + sin^2(e^alpha x) / e^beta with one alpha and beta a channel (BigVGAN, arXiv 2206.04658)."""
+    """x + sin^2(e^alpha x) / e^beta, an alpha and beta a channel (BigVGAN, arXiv 2206.04658)."""
 
     def __init__(self, channels: int):
         super().__init__()

@@ -20,7 +20,7 @@ class AggregatorConfig:
 
 
 class Aggregator(nn.Module):
-    """Projection and spatial downsampling, then a shallow transformer read out at one learned token.
+    """Projection and spatial downsampling, then a shallow transformer read at one learned token.
 
     The token is appended at the end and every other place has a learned position
     (SoundReactor, arXiv 2510.02110, fig. 2).
@@ -28,13 +28,8 @@ class Aggregator(nn.Module):
 
     def __init__(self, config: AggregatorConfig, grid: tuple[int, int], channels: int):
         super().__init__()
-        rows, columns = (side // config.stride for side in grid)
-        if (rows * config.stride, columns * config.stride) != tuple(grid):
-            raise ValueError(
-                f"got a grid of {grid[0]}x{grid[1]} patches; expected both to be multiples of the "
-                f"aggregator's stride {config.stride}; choose another frame size or stride"
-            )
-        self.grid, self.channels = tuple(grid), channels
+        rows, columns = divided(grid, config.stride)
+        self.grid = tuple(grid)
         self.project = nn.Conv2d(channels, config.width, config.stride, stride=config.stride)
         self.positions = nn.Parameter(torch.randn(rows * columns, config.width) * 0.02)
         self.readout = nn.Parameter(torch.randn(1, config.width) * 0.02)
@@ -42,13 +37,6 @@ class Aggregator(nn.Module):
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, grid: Tensor) -> Tensor:  # (b t n d) -> (b t d'), each frame on its own
-        expected = (self.grid[0] * self.grid[1], self.channels)
-        if grid.ndim != 4 or tuple(grid.shape[2:]) != expected:
-            raise ValueError(
-                f"got a grid of shape {tuple(grid.shape)}; expected (batch, time, {expected[0]}, "
-                f"{expected[1]}); use the vision encoder of the same checkpoint, and the temporal "
-                "difference once"
-            )
         batch = grid.shape[0]
         x = rearrange(grid, "b t (h w) d -> (b t) d h w", h=self.grid[0])
         x = rearrange(self.project(x), "b d h w -> b (h w) d") + self.positions
@@ -56,6 +44,27 @@ class Aggregator(nn.Module):
         for block in self.blocks:
             x = block(x)
         return rearrange(self.norm(x[:, -1]), "(b t) d -> b t d", b=batch)
+
+
+def divided(grid: tuple[int, int], stride: int) -> tuple[int, int]:
+    """Rows and columns of places after folding; ValueError where patches would be left over."""
+    if grid[0] % stride or grid[1] % stride:
+        raise ValueError(
+            f"got a grid of {grid[0]}x{grid[1]} patches; expected both to be multiples of the "
+            f"aggregator's stride {stride}; choose another frame size or stride"
+        )
+    return grid[0] // stride, grid[1] // stride
+
+
+def check_grid(grid: Tensor, sides: tuple[int, int], channels: int) -> None:
+    """Raise ValueError unless grid is (b t n d) of this many patches and channels."""
+    expected = (sides[0] * sides[1], channels)
+    if grid.ndim != 4 or tuple(grid.shape[2:]) != expected:
+        raise ValueError(
+            f"got a grid of shape {tuple(grid.shape)}; expected (batch, time, {expected[0]}, "
+            f"{expected[1]}); use the vision encoder of the same checkpoint, and the temporal "
+            "difference once"
+        )
 
 
 class Block(nn.Module):

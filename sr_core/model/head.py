@@ -63,7 +63,7 @@ class Head(nn.Module):
         return self.output(modulate(self.norm(x), shift, scale))
 
     def log_variance(self, sigma: Tensor) -> Tensor:
-        """EDM2's learned uncertainty u of a noise level, (...) -> (...) (arXiv 2312.02696, eq. 14)."""
+        """Learned uncertainty of a noise level (EDM2, arXiv 2312.02696, eq. 14): (...) -> (...)."""
         return self.uncertainty(fourier_features(sigma.log() / 4, 128))[..., 0]
 
     def _initialise(self) -> None:

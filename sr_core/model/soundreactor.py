@@ -1,4 +1,4 @@
-"""The trained whole: frames' grids and past latents -> what the head is told about the next latent."""
+"""The trained whole: frames' grids and past latents -> the condition of the next latent."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ..layers.attention import Context
-from .aggregator import Aggregator, AggregatorConfig
+from .aggregator import Aggregator, AggregatorConfig, check_grid
+from .conv_aggregator import ConvAggregator, ConvAggregatorConfig
 from .head import Head, HeadConfig
 from .transformer import Transformer, TransformerConfig, TransformerState
 
 
 @dataclass(frozen=True)
 class SoundReactorConfig:
-    aggregator: AggregatorConfig = field(default_factory=AggregatorConfig)
+    aggregator: AggregatorConfig | ConvAggregatorConfig = field(default_factory=AggregatorConfig)
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
 
@@ -39,7 +40,13 @@ class SoundReactor(nn.Module):
         super().__init__()
         width = config.transformer.width
         self.config, self.latent_channels = config, latent_channels
-        self.aggregator = Aggregator(config.aggregator, grid, grid_channels)
+        convolutional = isinstance(config.aggregator, ConvAggregatorConfig)
+        aggregator = ConvAggregator if convolutional else Aggregator
+        self.aggregator = aggregator(config.aggregator, grid, grid_channels)
+        # Differences are far smaller than what they are differences of: both are brought to the
+        # training set's unit variance. The identity until it is fitted.
+        self.register_buffer("grid_mean", torch.zeros(grid_channels))
+        self.register_buffer("grid_scale", torch.ones(grid_channels))
         self.audio_input = nn.Linear(latent_channels, width)
         self.vision_input = nn.Linear(config.aggregator.width, width)
         self.start = nn.Parameter(torch.randn(width) * 0.02)  # in the place of x_0
@@ -49,7 +56,12 @@ class SoundReactor(nn.Module):
 
     def forward(self, grid: Tensor, latents: Tensor) -> Tensor:
         """Teacher forcing, all frames at once: (b t n d), (b t k) -> z (b t 2d)."""
-        return self.read(self.aggregator(grid), latents)[0]
+        return self.read(self.look(grid), latents)[0]
+
+    def look(self, grid: Tensor) -> Tensor:
+        """The token of each frame, on its own: (b t n d) -> (b t d')."""
+        check_grid(grid, self.aggregator.grid, len(self.grid_mean))
+        return self.aggregator((grid - self.grid_mean) / self.grid_scale)
 
     def read(
         self, vision: Tensor, latents: Tensor, context: Context | None = None

@@ -52,7 +52,7 @@ def sample_latents(
             f"got a batch of {len(grid)} videos; expected the {state.batch} the stream began with"
         )
     latents = []
-    for token in model.aggregator(grid.to(model.start)).split(1, dim=1):
+    for token in model.look(grid.to(model.start)).split(1, dim=1):
         z, past = _condition(model, token, state)
         noise, generator = _draw(model, state)
         latent = _solve(model, z, noise, state.settings)
@@ -138,7 +138,7 @@ def _check_room(model: SoundReactor, state: SamplerState) -> None:
 
 
 def _memory(model: SoundReactor, settings: Settings) -> int:
-    """Frames of a prompt that are worth reading: what the first new frame can still see, and x_0."""
+    """Frames of a prompt that are worth reading: those that the first new frame still sees."""
     return model.config.transformer.train_frames if settings.context == "window" else 1 << 62
 
 

@@ -93,7 +93,7 @@ class Pipeline(nn.Module):
         seed: int = 0,
         prompt: Tensor | None = None,
     ) -> Iterator[Tensor]:
-        """Sound for pieces of frames (b t 3 h w) of any lengths, as they come: yields (b c hop*t)."""
+        """Sound for pieces of frames (b t 3 h w), as they come: yields (b c hop*t)."""
         state = None
         for frames in pieces:
             if state is None:

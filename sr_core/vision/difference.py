@@ -13,9 +13,9 @@ class TemporalDifference(nn.Module):
     """
 
     def forward(self, grid: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The state is the last grid; where a stream begins the difference is zero.
+        """(b t n d) -> (b t n 2d); the state is the last grid (b n d).
 
-        # grid (b t n d), state (b n d) -> (b t n 2d), state
+        Where a stream begins the difference is zero.
         """
         first = grid[:, :1] if state is None else state[:, None]
         sequence = torch.cat([first, grid], dim=1)

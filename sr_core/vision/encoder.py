@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .dinov2 import DINOv2, DINOv2Config, check_frames
+from .patches import Patches, PatchesConfig
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -19,7 +20,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class VisionConfig:
     """One frame size, and so one grid, for a checkpoint; 16:9 frames lose no shape by default."""
 
-    backbone: DINOv2Config = DINOv2Config()
+    backbone: DINOv2Config | PatchesConfig = DINOv2Config()
     height: int = 224  # pixels that the backbone sees
     width: int = 392
     channels: int = 59  # of the reduced grid (SoundReactor, arXiv 2510.02110)
@@ -53,16 +54,16 @@ class VisionEncoder(nn.Module):
         super().__init__()
         self.config = config
         width = config.backbone.width
-        self.backbone = DINOv2(config.backbone)
+        patches = isinstance(config.backbone, PatchesConfig)
+        self.backbone = Patches(config.backbone) if patches else DINOv2(config.backbone)
         self.register_buffer("pca_mean", torch.zeros(width))
         self.register_buffer("pca_basis", torch.eye(width, config.channels))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """Grid of each frame; patches run row by row.
+    def forward(self, frames: Tensor) -> Tensor:  # (b t 3 h w) -> (b t n channels)
+        """Grid of each frame; frames are uint8 0..255 or float 0..1, of any size and device.
 
-        # (b t 3 h w), uint8 0..255 or float 0..1, any size and device -> (b t n channels)
-
-        Raises ValueError for another shape or range, and for NaN or infinite pixels.
+        Patches run row by row. Raises ValueError for another shape or range, and for pixels that
+        are NaN or infinite.
         """
         check_frames(frames)
         pixels = self._resize(frames)
@@ -90,7 +91,7 @@ class VisionEncoder(nn.Module):
         return rearrange(pixels, "(b t) c h w -> b t c h w", b=frames.shape[0])
 
 
-def _check_range(pixels: Tensor) -> None:  # (b t 3 h w), resized: NaN and infinity spread, so stay
+def _check_range(pixels: Tensor) -> None:  # (b t 3 h w), small by now: resizing keeps NaN
     if not pixels.numel():
         return
     # One look at the device: a minimum and a maximum are NaN where any pixel is.

@@ -3,9 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch.nn import functional as F
 
-from sr_core.audio.oobleck import downsampling, upsampling
 from sr_core.audio.vae import AudioVAE, OobleckConfig, load_vae
 from sr_core.convert import convert_vae
 
@@ -115,22 +113,6 @@ def test_a_non_causal_vae_gives_and_takes_no_state():
         vae.encode(random(1, 2, 12), ())
 
 
-@pytest.mark.parametrize("stride", [2, 3, 4, 5])
-def test_non_causal_downsampling_mirrors_one_stride_the_odd_sample_left(stride):
-    layer, x = downsampling(3, 4, stride, causal=False).double(), random(1, 3, 6 * stride)
-    padded = F.pad(x, (stride - stride // 2, stride // 2), mode="reflect")
-    expected = F.conv1d(padded, layer.weight, layer.bias, stride=stride)
-    torch.testing.assert_close(layer(x), expected)
-
-
-@pytest.mark.parametrize("stride", [2, 3, 4, 5])
-def test_non_causal_upsampling_cuts_one_stride_the_odd_sample_left(stride):
-    layer, x = upsampling(3, 4, stride, causal=False).double(), random(1, 3, 6)
-    whole = F.conv_transpose1d(x, layer.weight, layer.bias, stride=stride)
-    expected = whole[..., stride - stride // 2 : whole.shape[-1] - stride // 2]
-    torch.testing.assert_close(layer(x), expected)
-
-
 def test_latents_outside_are_normalised():
     vae, waveform = tiny_vae(), random(1, 2, 24)
     mean, _, _ = vae.encode_moments(waveform)
@@ -144,11 +126,21 @@ def test_latents_outside_are_normalised():
 
 def test_posterior_samples_have_the_posteriors_spread():
     vae, waveform = tiny_vae(), random(1, 2, 6 * 500)
+    vae.encoder[-1].bias[3:] = 4.0  # log-variance
     mean, log_variance, _ = vae.encode_moments(waveform)
     sample, _ = vae.encode(waveform, generator=torch.Generator().manual_seed(5))
-    noise = (sample - mean) / (0.5 * log_variance).exp()
+    noise = (sample - mean) / log_variance.exp().sqrt()
     assert abs(noise.mean()) < 0.1
     assert abs(noise.std() - 1) < 0.1
+
+
+def test_log_variance_stays_between_bounds():
+    vae = tiny_vae()
+    vae.encoder[-1].bias[3:] = torch.tensor([-99.0, 19.0, 99.0])
+    _, log_variance, _ = vae.encode_moments(0.01 * random(1, 2, 12))
+    assert log_variance[0, 0, 0] == -30
+    assert 18 < log_variance[0, 0, 1] < 20
+    assert log_variance[0, 0, 2] == 20
 
 
 def test_a_seed_gives_the_same_posterior_sample_however_the_sound_was_cut():
@@ -187,12 +179,6 @@ def test_latents_of_another_shape_are_refused(shape):
         tiny_vae().decode(random(*shape))
 
 
-@pytest.mark.parametrize("strides", [(2,), (2, 1), ()])
-def test_a_config_that_cannot_be_built_is_refused(strides):
-    with pytest.raises(ValueError, match="every stride at least 2"):
-        OobleckConfig(multipliers=(1, 2), strides=strides)
-
-
 def test_a_vae_made_on_the_meta_device_loads_whole():
     source = tiny_vae()
     with torch.device("meta"):
@@ -205,15 +191,6 @@ def test_a_vae_made_on_the_meta_device_loads_whole():
 def test_a_strict_load_refuses_weights_of_the_other_kind():
     with pytest.raises(RuntimeError, match="marker_noncausal"):
         tiny_vae(causal=True).load_state_dict(tiny_vae(causal=False).state_dict())
-
-
-def test_the_official_size_has_the_official_number_of_parameters():
-    """150,345,346 with weight norm, of which 34,818 are gains that folding takes away."""
-    with torch.device("meta"):
-        vae = AudioVAE(OobleckConfig())
-    assert sum(p.numel() for p in vae.encoder.parameters()) == 75_106_304 - 16_512
-    assert sum(p.numel() for p in vae.decoder.parameters()) == 75_239_042 - 18_306
-    assert vae.config.hop == 1600
 
 
 @pytest.mark.parametrize("causal", [True, False])

@@ -35,7 +35,9 @@ def test_attention_equals_the_textbook_formula(attention, window):
     x = torch.randn(1, 12, 16, dtype=torch.float64)
     q, k, v = attention.qkv(x).view(1, 12, 3, 2, 8).permute(2, 0, 3, 1, 4)
     shared = reach(x, 8, 0, Context())
-    q, k = (rotate(part, shared.cos, shared.sin) for part in (attention.q_norm(q), attention.k_norm(k)))
+    q, k = (
+        rotate(part, shared.cos, shared.sin) for part in (attention.q_norm(q), attention.k_norm(k))
+    )
     pair = torch.arange(12) // 2
     seen = torch.ones(12, 12).tril().bool()
     if window:

@@ -44,14 +44,14 @@ def test_the_audio_half_of_z_does_not_know_the_newest_frame(tiny_model, inputs):
 
 def test_frames_are_aggregated_one_by_one(tiny_model, inputs):
     grid = inputs[0].detach()
-    whole = tiny_model.aggregator(grid)
-    single = torch.cat([tiny_model.aggregator(one) for one in grid.split(1, dim=1)], dim=1)
+    whole = tiny_model.look(grid)
+    single = torch.cat([tiny_model.look(one) for one in grid.split(1, dim=1)], dim=1)
     assert (whole - single).abs().max() < 1e-9
 
 
 def test_a_grid_of_another_encoder_is_refused(tiny_model):
     with pytest.raises(ValueError, match=r"expected \(batch, time, 8, 12\)"):
-        tiny_model.aggregator(torch.zeros(1, 2, 8, 6))
+        tiny_model.look(torch.zeros(1, 2, 8, 6))
 
 
 def test_a_grid_that_the_stride_does_not_divide_is_refused():

@@ -108,7 +108,7 @@ def test_shared_null_history_is_the_papers_formula(tiny_pipeline, frames, monkey
     )
     grid, _ = tiny_pipeline.difference(tiny_pipeline.vision(frames[:, :4]))
     latents, _ = sample_latents(model, grid, start_sampler(model, Settings(guidance=2.5), 0))
-    tokens = model.aggregator(grid)
+    tokens = model.look(grid)
     nulled = torch.cat([tokens[:, :3], model.unseen(1, 1)], dim=1)
     real, null = (model.read(v, latents)[0][:, 3] for v in (tokens, nulled))
     expected = torch.cat([real[:, :16], null[:, 16:] + 2.5 * (real - null)[:, 16:]], dim=-1)
@@ -123,7 +123,7 @@ def test_matched_null_history_has_seen_no_frame(tiny_pipeline, frames, monkeypat
     grid, _ = tiny_pipeline.difference(tiny_pipeline.vision(frames[:, :4]))
     choice = Settings(guidance=2.5, null_history="matched")
     latents, _ = sample_latents(model, grid, start_sampler(model, choice, 0))
-    real = model.read(model.aggregator(grid), latents)[0][:, 3]
+    real = model.read(model.look(grid), latents)[0][:, 3]
     null = model.read(model.unseen(1, 4), latents)[0][:, 3]
     expected = torch.cat([real[:, :16], null[:, 16:] + 2.5 * (real - null)[:, 16:]], dim=-1)
     assert (seen[-1] - expected).abs().max() < 1e-9

@@ -1,0 +1,60 @@
+"""The command line: `python -m sr_core {generate,convert,inspect}`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+import warnings
+
+from .commands import convert, generate, inspect
+
+DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; 0 where it did all it was asked to, 2 where something failed."""
+    options = build_parser().parse_args(arguments)
+    warnings.showwarning = _one_line
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        print("stopped; nothing unfinished was left behind", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        print(f"error: {describe(error)}", file=sys.stderr)
+        return 2
+
+
+def describe(error: Exception) -> str:
+    """An error in one line: ours say all there is to say, others are named by their kind."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ValueError):
+        return text
+    if "out of memory" in text.lower():
+        return f"the device ran out of memory; use --device cpu or close other programs ({text})"
+    return f"{type(error).__name__}: {text} (add --debug to see where)"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m sr_core", description=DESCRIPTION)
+    verbs = parser.add_subparsers(required=True, metavar="{generate,convert,inspect}")
+    for command in (generate, convert, inspect):
+        name = command.__name__.rsplit(".", 1)[-1]
+        verb = verbs.add_parser(
+            name,
+            help=command.HELP,
+            description=command.HELP,
+            epilog=command.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(verb)
+        verb.add_argument("--debug", action="store_true", help="show tracebacks of errors")
+        verb.set_defaults(run=command.run)
+    return parser
+
+
+def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
+    print(f"warning: {message}", file=sys.stderr)

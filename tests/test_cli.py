@@ -1,0 +1,182 @@
+"""What a user types and what comes back; in-process, and once as a real process."""
+
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from sr_core.checkpoint import save_pipeline
+from sr_core.cli import main
+from sr_core.commands.generate import plan
+from sr_core.io.audio import read_audio, write_audio
+from sr_core.io.video import open_video
+
+ROOT = Path(__file__).parents[1]
+
+
+def write_video(path: Path, frames: int = 12, rate: int = 24, size=(64, 48), codec="mpeg4") -> Path:
+    """A white square that moves over black."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height = size
+        stream.pix_fmt = "rgb8" if codec == "gif" else "yuv420p"
+        for n in range(frames):
+            picture = np.zeros((size[1], size[0], 3), np.uint8)
+            picture[: size[1] // 2, n % size[0] :] = 255
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = n, Fraction(1, rate)
+            container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path) -> Path:
+    return write_video(tmp_path / "clip.mp4")
+
+
+@pytest.fixture
+def run(tmp_path, tiny_pipeline, capsys):
+    """Run the command line with a tiny checkpoint; gives exit code, stdout and stderr."""
+    tiny_pipeline.origin = {"stage": "consistency"}
+    model = save_pipeline(tiny_pipeline, tmp_path / "tiny.safetensors")
+
+    def run(*arguments):
+        words = [str(argument) for argument in arguments]
+        if words[0] == "generate" and "--model" not in words:
+            words += ["--model", str(model)]
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+def sound_of(path: Path) -> torch.Tensor:
+    waveform, rate = read_audio(path)
+    assert rate == 48_000
+    return waveform
+
+
+def test_a_video_becomes_the_same_video_with_sound(run, clip, tmp_path):
+    target = tmp_path / "new folder" / "out.mkv"
+    code, out, err = run("generate", clip, "-o", target, "--seed", 1)
+    assert code == 0 and out == f"{target}\n"
+    assert "x real time" in err and "untrained" not in err
+    assert sound_of(target).shape == (2, 24_000)
+    assert open_video(target).duration == Fraction(1, 2)
+
+
+def test_the_sound_in_the_file_is_the_pipelines(run, clip, tmp_path, tiny_pipeline):
+    run("generate", clip, "-o", tmp_path / "out.mkv", "--seed", 5, "--steps", 2)
+    frames = torch.cat(list(open_video(clip).pieces()))[None]
+    from sr_core.sampling.settings import Settings
+
+    expected = tiny_pipeline.float().generate(frames, Settings(steps=2), 5)[0, :, :24_000]
+    assert (sound_of(tmp_path / "out.mkv") - expected.clamp(-1, 1)).abs().max() < 1e-4
+
+
+def test_the_seed_decides(run, clip, tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        run("generate", clip, "-o", tmp_path / f"{name}.mkv", "--seed", seed)
+    a, b, c = (sound_of(tmp_path / f"{name}.mkv") for name in "abc")
+    assert torch.equal(a, b) and not torch.equal(a, c)
+
+
+def test_contexts_that_need_the_length_get_it(run, clip, tmp_path):
+    for context in ("ntk", "interpolate"):
+        code, _, err = run("generate", clip, "-o", tmp_path / "o.mkv", "--context", context)
+        assert code == 0, err
+    code, _, err = run("generate", clip, "-o", tmp_path / "o.mkv", "--context", "trained")
+    assert code == 2 and "use context 'window'" in err
+
+
+def test_a_prompt_changes_the_sound_and_a_short_one_is_refused(run, clip, tmp_path):
+    write_audio(tmp_path / "p.wav", [torch.rand(1, 44_100) - 0.5], 44_100)
+    write_audio(tmp_path / "short.wav", [torch.rand(1, 100)], 44_100)
+    run("generate", clip, "-o", tmp_path / "a.mkv")
+    run("generate", clip, "-o", tmp_path / "b.mkv", "--prompt", tmp_path / "p.wav")
+    assert not torch.equal(sound_of(tmp_path / "a.mkv"), sound_of(tmp_path / "b.mkv"))
+    code, _, err = run(
+        "generate", clip, "-o", tmp_path / "c.mkv", "--prompt", tmp_path / "short.wav"
+    )
+    assert code == 2 and "at least one latent" in err
+
+
+def test_one_bad_file_does_not_stop_the_rest(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write_video(folder / "a.mp4")
+    (folder / "b.mp4").write_text("not a video")
+    write_video(folder / "c.gif", codec="gif", rate=8)
+    (folder / "notes.txt").write_text("no video either, and not looked at")
+    code, out, err = run("generate", folder, "-o", tmp_path / "out")
+    assert code == 2 and "2 of 3 videos done, 1 failed" in err and "b.mp4" in err
+    assert out.splitlines() == [str(tmp_path / "out" / name) for name in ("a.mp4", "c.mp4")]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mp4", "c.mp4"]
+
+
+def test_colliding_names_are_refused_before_any_work(tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+    one, other = write_video(tmp_path / "x/a.mp4"), write_video(tmp_path / "y/a.mp4")
+    with pytest.raises(ValueError, match="both become"):
+        plan([one, other], tmp_path / "out")
+    with pytest.raises(ValueError, match="would be overwritten"):
+        plan([tmp_path / "x"], tmp_path / "x")
+    with pytest.raises(ValueError, match="expected a folder"):
+        plan([one, other], tmp_path / "out.mp4")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="without a video"):
+        plan([tmp_path / "empty"], tmp_path / "out")
+
+
+def test_errors_are_one_line_and_leave_nothing(run, clip, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    for words, message in [
+        (("generate", tmp_path / "no.mp4", "-o", tmp_path / "o.mp4"), "does not exist"),
+        (("generate", clip, "-o", tmp_path / "o.xyz"), "ends in .mkv .mov .mp4 .webm"),
+        (("generate", clip, "-o", tmp_path / "o.mp4", "--steps", 9), "expected 1 to 4"),
+        (("generate", clip, "-o", tmp_path / "o.mp4", "--model", clip), "checkpoint"),
+        (("generate", clip, "-o", tmp_path / "o.mp4", "--device", "quantum"), "quantum"),
+        (("convert", "vae", clip, tmp_path / "o.safetensors"), "clip.mp4"),
+        (("inspect", clip), "not safetensors"),
+    ]:
+        code, out, err = run(*words)
+        assert code == 2 and not out
+        last = err.strip().splitlines()[-1]
+        assert last.startswith("error: ") and message in last and "Traceback" not in err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_debug_shows_the_traceback(run, clip, tmp_path):
+    _, _, err = run("generate", clip, "-o", tmp_path / "o.mp4", "--steps", 9, "--debug")
+    assert "Traceback" in err and err.strip().splitlines()[-1].startswith("error: ")
+
+
+def test_inspect_says_what_a_checkpoint_is(run, tmp_path):
+    code, out, _ = run("inspect", tmp_path / "tiny.safetensors")
+    assert code == 0
+    for fact in ("soundreactor-1", '"stage": "consistency"', '"train_frames": 5', "x F32", "vae"):
+        assert fact in out
+
+
+def test_every_verb_explains_itself_with_an_example(capsys):
+    for verb in ("generate", "convert", "inspect"):
+        with pytest.raises(SystemExit) as stop:
+            main([verb, "--help"])
+        assert stop.value.code == 0 and f"python -m sr_core {verb}" in capsys.readouterr().out
+
+
+def test_as_a_process_the_last_line_on_stdout_is_the_path(tmp_path):
+    target = tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "sr_core", "generate", "sr_core/assets/sample.mp4"]
+    done = subprocess.run([*command, "-o", target], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{target}\n"
+    waveform = sound_of(target)
+    assert waveform.shape == (2, 6 * 48_000) and waveform.isfinite().all()
