@@ -1,0 +1,158 @@
+"""Sound files in and out, and resampling, all by PyAV."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from torch import Tensor
+
+from .container import Container, open_output, whole_file, writing
+from .sound import waveform_pieces
+from .source import MediaError, Source, name_of, open_source
+
+FILES = {
+    ".wav": Container("wav", "pcm_s24le", "s32"),
+    ".flac": Container("flac", "flac", "s32"),
+}
+LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
+FILTER_SAMPLES = 256
+LONGEST_PADDING = 4096  # samples by which a codec's last frame can pass the end of the sound
+
+
+def read_audio(source: Source) -> tuple[Tensor, int]:  # -> (c s) float32, rate
+    """Decode the first sound stream of any file, without the codec's own delay and padding.
+
+    Raises MediaError where there is no sound that can be decoded.
+    """
+    with open_source(source) as container:
+        stream = sound_stream(container, source)
+        decoded = list(decode_sound(container, stream))
+        seconds = stream.duration and stream.duration * stream.time_base
+    if not decoded:
+        raise MediaError(f"{name_of(source)}: its sound cannot be decoded; convert it to WAV")
+    rate, length = decoded[0][1], seconds and round(seconds * decoded[0][1])
+    waveform = np.concatenate([wave for _, _, wave in decoded], axis=1)
+    if length and 0 < waveform.shape[1] - length < LONGEST_PADDING:
+        waveform = waveform[:, :length]
+    return torch.from_numpy(np.ascontiguousarray(waveform)), rate
+
+
+def sound_stream(container: InputContainer, source: Source) -> AudioStream:
+    """Find the first sound stream; MediaError where there is none or no decoder for it."""
+    if not container.streams.audio:
+        raise MediaError(f"{name_of(source)} has no sound; give a file with a sound stream")
+    stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise MediaError(
+            f"{name_of(source)} has sound in a codec this FFmpeg cannot read; convert it to WAV"
+        )
+    return stream
+
+
+def decode_sound(
+    container: InputContainer, stream: AudioStream
+) -> Iterator[tuple[Fraction | None, int, np.ndarray]]:
+    """Yield (seconds of its first sample or None, rate, float32 (c s)) of every decoded frame."""
+    converter = None
+    for packet in container.demux(stream):
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            continue  # one damaged packet: the gap is seen in the times of the next ones
+        for frame in frames:
+            time = None if frame.pts is None else frame.pts * frame.time_base
+            layout, rate = frame.layout.name, frame.sample_rate
+            converter = converter or AudioResampler("fltp", layout, rate)
+            for planar in converter.resample(frame):
+                yield time, rate, planar.to_ndarray()
+
+
+def resample(waveform: Tensor, source_rate: int, target_rate: int) -> Tensor:
+    """Change the rate of (..., s) to ceil(s * target / source) samples, in phase, as float32."""
+    if source_rate < 1 or target_rate < 1:
+        raise ValueError(f"got rates {source_rate} and {target_rate}; expected 1 Hz or more")
+    flat = waveform.detach().to("cpu", torch.float32).reshape(-1, waveform.shape[-1])
+    if source_rate == target_rate:
+        return flat.reshape(waveform.shape).clone()
+    length = -(-waveform.shape[-1] * target_rate // source_rate)
+    out = torch.zeros(len(flat), length)
+    for channel, result in zip(flat, out, strict=True):
+        samples = _resample_channel(channel.numpy(), source_rate, target_rate)[:length]
+        result[: len(samples)] = torch.from_numpy(samples)
+    return out.reshape(*waveform.shape[:-1], length)
+
+
+def _resample_channel(samples: np.ndarray, source_rate: int, target_rate: int) -> np.ndarray:
+    # The filter needs more than a few samples before it gives any: let silence follow.
+    padded = np.pad(samples, (0, FILTER_SAMPLES * -(-source_rate // target_rate)))
+    resampler = AudioResampler("fltp", "mono", target_rate)
+    frame = AudioFrame.from_ndarray(padded[None], "fltp", "mono")
+    frame.sample_rate = source_rate
+    parts = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([part.to_ndarray()[0] for part in parts])
+
+
+def write_audio(path: str | os.PathLike[str], pieces: Tensor | Iterable[Tensor], rate: int) -> Path:
+    """Write pieces (c s) in -1..1 as WAV or FLAC, both 24-bit, whole or not at all.
+
+    Louder samples are clipped with a warning. Raises ValueError for NaN, for a channel count
+    without a usual layout (1, 2, 4, 6 and 8 have one), and for an unknown suffix.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in FILES:
+        raise MediaError(
+            f"got target '{target}'; expected a name ending in {', '.join(FILES)}; "
+            "change the suffix"
+        )
+    container = FILES[target.suffix.lower()]
+    with whole_file(target) as partial, open_output(partial, target, container) as output:
+        peak, stream, position = 0.0, None, 0
+        for piece in waveform_pieces(pieces, rate):
+            stream = stream or _add_stream(output, container, piece.shape[0], rate)
+            peak = max(peak, float(np.abs(piece).max(initial=0)))
+            frame = _frame(piece, rate, position)
+            position += piece.shape[1]
+            with writing(target):
+                output.mux(stream.encode(frame))
+        if stream is None:
+            raise ValueError("got no sound at all; expected at least one sample")
+        with writing(target):
+            output.mux(stream.encode(None))
+    if peak > 1:
+        warnings.warn(
+            f"'{target}': the sound peaks at {20 * math.log10(peak):+.1f} dBFS and was clipped "
+            "at 0; lower its gain",
+            stacklevel=2,
+        )
+    return target
+
+
+def _add_stream(output, container: Container, channels: int, rate: int) -> AudioStream:
+    if channels not in LAYOUTS:
+        raise ValueError(
+            f"got {channels} channels; expected one of {list(LAYOUTS)}; write them as several files"
+        )
+    stream = output.add_stream(container.sound, rate=rate)
+    stream.codec_context.format = container.sample_format
+    stream.codec_context.layout = LAYOUTS[channels]
+    stream.codec_context.time_base = Fraction(1, rate)
+    return stream
+
+
+def _frame(piece: np.ndarray, rate: int, position: int) -> AudioFrame:
+    clipped = np.ascontiguousarray(piece.clip(-1, 1))
+    frame = AudioFrame.from_ndarray(clipped, "fltp", LAYOUTS[piece.shape[0]])
+    frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
+    return frame

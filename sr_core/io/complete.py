@@ -1,0 +1,84 @@
+"""Whether a file holds all the picture its header promises: a cut one is never silently shorter."""
+
+from __future__ import annotations
+
+import io
+import re
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from .source import MediaError, Source, name_of, size_of
+
+SLACK, LOOSE_SLACK = Fraction(1, 10), Fraction(1, 2)  # seconds a right header may be off
+EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+
+
+def is_whole(container: InputContainer, stream: VideoStream, source: Source, packets: int) -> bool:
+    """Say whether the file's own structure proves that no packet is missing."""
+    if "mp4" in container.format.name:
+        return packets >= stream.frames > 0
+    if "matroska" in container.format.name:
+        end = _segment_end(source)
+        return end is not None and size_of(source) >= end
+    return False
+
+
+def _segment_end(source: Source) -> int | None:
+    """Byte at which a Matroska file ends by its own account (RFC 8794, 6.2: sizes of elements)."""
+    if isinstance(source, io.BytesIO):
+        head = bytes(source.getbuffer()[:256])
+    else:
+        with open(source, "rb") as file:
+            head = file.read(256)
+    if not head.startswith(EBML):
+        return None
+    place, size = _element_size(head, len(EBML))
+    place += size or 0
+    if head[place : place + 4] != SEGMENT:
+        return None
+    place, size = _element_size(head, place + 4)
+    return None if size is None else place + size
+
+
+def _element_size(data: bytes, place: int) -> tuple[int, int | None]:
+    """Read a size of variable length: where its content begins, and bytes, None for unknown."""
+    width = 9 - data[place].bit_length()
+    size = int.from_bytes(data[place : place + width], "big") & ((1 << 7 * width) - 1)
+    return place + width, None if size == (1 << 7 * width) - 1 else size
+
+
+def promised_end(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Seconds at which the header says this stream ends, if it does."""
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return stream.frames / stream.average_rate
+    if stream.duration and stream.start_time is not None:
+        return (stream.start_time + stream.duration) * stream.time_base
+    match = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
+    if match is None:
+        return None
+    hours, minutes, seconds = match.groups()
+    return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+
+
+def check_complete(container, stream, source: Source, packets, end: Fraction, cut: bool) -> None:
+    """Raise MediaError where the header promises more picture than the packets hold.
+
+    `end` is where any stream ends, in seconds; `cut` says that the last packet itself is cut.
+    """
+    ends = [packet.pts + packet.duration for packet in packets if packet.pts is not None]
+    held = max(ends) * stream.time_base if ends else end
+    promised, slack = promised_end(container, stream), SLACK
+    if promised is None and container.duration and container.format.name != "gif":
+        start = Fraction(container.start_time or 0, av.time_base)
+        promised = start + Fraction(container.duration, av.time_base)
+        held, slack = end, LOOSE_SLACK
+    missing = promised is not None and promised - held > slack
+    if missing or cut:
+        raise MediaError(
+            f"{name_of(source)} is cut off: its picture ends {float(held):.3f} s in"
+            + (f", its header promises {float(promised):.3f} s" if missing else "")
+            + "; copy or download it again, or cut it there by re-encoding"
+        )

@@ -1,0 +1,128 @@
+"""The four files we write: which sound codec each holds, and which picture codecs it can take."""
+
+from __future__ import annotations
+
+import io
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import OutputContainer
+from av.stream import Stream
+
+from .source import MediaError
+
+H264 = (
+    ("libx264", {"crf": "17"}),
+    ("h264_videotoolbox", {"q:v": "70"}),
+    ("libopenh264", {"b": "8000000"}),
+    ("mpeg4", {"b": "16000000"}),
+)
+VP9 = (("libvpx-vp9", {"crf": "24", "b": "0"}), ("libvpx", {"crf": "8", "b": "8000000"}))
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file format, its sound codec with sample format and bit rate, and its picture encoders."""
+
+    format: str
+    sound: str
+    sample_format: str
+    bit_rate: int | None = None
+    options: dict[str, str] = field(default_factory=dict)
+    pictures: tuple[tuple[str, dict[str, str]], ...] = H264
+
+    @property
+    def clocked(self) -> bool:
+        """Say whether streams here have clocks of their own and edit lists (MP4, MOV)."""
+        return self.format in ("mp4", "mov")
+
+    def holds(self, stream: Stream) -> bool:
+        """Say whether the stream's packets can be written here as they are."""
+        try:
+            with av.open(io.BytesIO(), "w", format=self.format) as output:
+                output.add_stream_from_template(stream, opaque=True)
+                output.start_encoding()  # some refusals come only with the header
+        except (ValueError, av.error.FFmpegError):
+            return False
+        return True
+
+
+# The default movie clock of 1/1000 s would round the end of the sound in its edit list.
+ISO_OPTIONS = {"movflags": "use_metadata_tags+faststart", "movie_timescale": "48000"}
+MP4 = Container("mp4", "aac", "fltp", 256_000, ISO_OPTIONS)
+MOV = Container("mov", "pcm_s24le", "s32", None, ISO_OPTIONS)
+MKV = Container("matroska", "flac", "s32")
+WEBM = Container("webm", "libopus", "flt", 192_000, pictures=VP9)
+CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
+
+
+def container_for(target: str | os.PathLike[str]) -> Container:
+    """Choose the container by the target's suffix; ValueError names those there are."""
+    suffix = Path(target).suffix.lower()
+    if suffix not in CONTAINERS:
+        raise MediaError(
+            f"got target '{os.fspath(target)}'; expected a name ending in "
+            f"{', '.join(CONTAINERS)}; change the suffix"
+        )
+    return CONTAINERS[suffix]
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """Give a path beside the target that becomes the target on success and vanishes otherwise."""
+    if target.is_dir():
+        raise MediaError(f"'{target}' is a folder; give the path of the file to write")
+    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.partial")
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield partial
+        with writing(target):
+            os.replace(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Turn what FFmpeg or the system says while writing into one MediaError about the target."""
+    try:
+        yield
+    except (av.error.FFmpegError, OSError) as error:
+        reason = error.strerror or str(error)
+        raise MediaError(
+            f"cannot write '{target}': {reason}; check free space and permissions of that folder"
+        ) from error
+
+
+@contextmanager
+def open_output(
+    partial: Path, target: Path, container: Container, clock: Fraction | None = None
+) -> Iterator[OutputContainer]:
+    """Open the partial file for writing; `clock` is the picture's tick where streams have one."""
+    options = dict(container.options)
+    if container.clocked and clock is not None:
+        options["video_track_timescale"] = str(clock.denominator)
+    with writing(target):
+        output = av.open(str(partial.absolute()), "w", format=container.format, options=options)
+    try:
+        yield output
+    except BaseException:
+        _abandon(output)
+        raise
+    with writing(target):
+        output.close()
+
+
+def _abandon(output: OutputContainer) -> None:
+    # Closing writes a trailer; what that says no longer matters, the first error does.
+    try:
+        output.close()
+    except (av.error.FFmpegError, OSError, ValueError):
+        pass

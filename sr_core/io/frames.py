@@ -1,0 +1,134 @@
+"""Frames at the model's rate: lazy, re-iterable, the latest past frame and never a future one."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from .timing import fine_clock, standard_rate
+
+SAMPLE_RATE = 48_000
+PIECE_BYTES = 32 * 2**20
+CHECKED_AT_ONCE = 16
+
+Picture = Callable[[], Tensor]  # () -> (3 h w) uint8, converted only if it is needed
+
+
+class Frames(ABC):
+    """A moving picture seen at `rate`: `count` frames of `height` x `width`, `duration` seconds."""
+
+    rate: Fraction
+    duration: Fraction
+    height: int
+    width: int
+    clock: Fraction  # seconds a tick, in which the source's own frame times are whole numbers
+    fps: Fraction  # the source's own nominal rate
+    steady: bool  # every frame of the source is shown for 1 / fps
+
+    @abstractmethod
+    def shown(self) -> Iterator[tuple[Fraction, Picture]]:
+        """Yield the source's own frames in order: seconds after the first one, and the picture."""
+
+    @property
+    def count(self) -> int:
+        """Frames at `rate` that cover all samples of the sound."""
+        return max(1, math.ceil(self.samples(SAMPLE_RATE) * self.rate / SAMPLE_RATE))
+
+    def samples(self, rate: int = SAMPLE_RATE) -> int:
+        """Samples a channel of a sound as long as the picture."""
+        return round(self.duration * rate)
+
+    def pieces(self, size: int | None = None) -> Iterator[Tensor]:
+        """Yield all frames from the beginning as uint8 (t 3 h w), t <= size (None: about 32 MB)."""
+        if size is None:
+            size = max(1, PIECE_BYTES // (3 * self.height * self.width))
+        if size < 1:
+            raise ValueError(f"got pieces of {size} frames; expected 1 or more")
+        block, filled = None, 0
+        for k, picture in enumerate(self._held()):
+            if block is None:
+                shape = (min(size, self.count - k), 3, self.height, self.width)
+                block, filled = torch.empty(shape, dtype=torch.uint8), 0
+            block[filled] = picture
+            filled += 1
+            if filled == len(block):
+                yield block
+                block = None
+
+    def _held(self) -> Iterator[Tensor]:
+        """Yield picture k: the latest one shown at or before k / rate, to the end of the count."""
+        k, count, current, converted = 0, self.count, None, None
+        for time, picture in self.shown():
+            while current is not None and k < count and k / self.rate < time:
+                converted = current() if converted is None else converted
+                yield converted
+                k += 1
+            if k == count:
+                return
+            current, converted = picture, None
+        converted = current() if converted is None else converted
+        for _ in range(k, count):
+            yield converted
+
+
+class ImageFrames(Frames):
+    """Images in memory shown at `fps`; see frames_from_images."""
+
+    def __init__(self, images: Tensor, fps: Fraction, rate: Fraction):  # images (t h w 3)
+        self.images, self.fps, self.rate = images, fps, rate
+        self.height, self.width = images.shape[1:3]
+        self.duration, self.clock = len(images) / fps, fine_clock(fps)
+        self.steady = True
+
+    def shown(self) -> Iterator[tuple[Fraction, Picture]]:
+        for n, image in enumerate(self.images):
+            yield n / self.fps, lambda image=image: _to_bytes(image)
+
+
+def frames_from_images(
+    images: Tensor, fps: float | Fraction, rate: int | Fraction = 30
+) -> ImageFrames:
+    """See images (t h w 3), float 0..1, shown at fps, as Frames at `rate`; alpha is dropped.
+
+    fps near a broadcast rate is that rate (23.976 -> 24000/1001; see standard_rate).
+    Raises ValueError for a wrong shape, NaN, values far outside 0..1, or fps not above 0.
+    """
+    if not isinstance(fps, Fraction) and not (math.isfinite(fps) and fps > 0) or fps <= 0:
+        raise ValueError(f"got fps {fps}; expected a number above 0; set the images' frame rate")
+    if images.ndim != 4 or images.shape[-1] not in (3, 4) or 0 in images.shape:
+        raise ValueError(
+            f"got images of shape {tuple(images.shape)}; expected (frames, height, width, 3) with "
+            "at least one frame"
+        )
+    if not images.is_floating_point():
+        raise ValueError(f"got images of type {images.dtype}; expected float 0..1; divide by 255")
+    images = images[..., :3]
+    _check_values(images)
+    return ImageFrames(images, standard_rate(fps), Fraction(rate))
+
+
+def _check_values(images: Tensor) -> None:
+    for start in range(0, len(images), CHECKED_AT_ONCE):
+        chunk = images[start : start + CHECKED_AT_ONCE].flatten(1)
+        bad = (~chunk.isfinite()).any(1).nonzero()
+        if len(bad):
+            raise ValueError(
+                f"got NaN or infinite values in image {start + int(bad[0])} (counted from 0); "
+                "generate the images again, often a half-precision VAE is the cause"
+            )
+        if chunk.max() > 2 or chunk.min() < -1:
+            raise ValueError(
+                f"got image values {float(chunk.min()):g}..{float(chunk.max()):g}; expected 0..1; "
+                "divide 8-bit images by 255"
+            )
+
+
+def _to_bytes(image: Tensor) -> Tensor:  # (h w 3) float -> (3 h w) uint8
+    scaled = image.float().clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+    return rearrange(scaled, "h w c -> c h w")

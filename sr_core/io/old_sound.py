@@ -1,0 +1,100 @@
+"""The sound a file already has, laid out on the clock of its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from .audio import decode_sound, sound_stream
+from .frames import SAMPLE_RATE
+from .source import Source, open_source
+
+PIECE = 48_000
+JITTER = Fraction(1, 50)  # seconds: less than this between two packets is rounding, not a gap
+
+
+class OldSound:
+    """First sound stream of a file as stereo at 48 kHz; sample 0 is at `start` of its clock."""
+
+    def __init__(self, source: Source, start: Fraction):
+        self._pieces = _placed(source, start)
+        self._rest = np.zeros((2, 0), np.float32)
+
+    def read(self, samples: int) -> np.ndarray:  # -> (2 samples)
+        """Give the next samples, silence where the file has none."""
+        parts, have = [self._rest], self._rest.shape[1]
+        while have < samples:
+            piece = next(self._pieces, None)
+            if piece is None:
+                piece = np.zeros((2, samples - have), np.float32)
+            parts.append(piece)
+            have += piece.shape[1]
+        joined = np.concatenate(parts, axis=1)
+        self._rest = joined[:, samples:]
+        return joined[:, :samples]
+
+    def close(self) -> None:
+        """Close the file, which on some systems must not be open when it is replaced."""
+        self._pieces.close()
+
+    def pieces(self) -> Iterator[np.ndarray]:
+        """Yield pieces (2 s) without end."""
+        while True:
+            yield self.read(PIECE)
+
+
+def mixed(new: Iterator[np.ndarray], old: OldSound, old_gain_db: float) -> Iterator[np.ndarray]:
+    """Yield the plain sum of the new sound and the old one with its gain."""
+    for piece in new:
+        yield piece + old.read(piece.shape[1]) * np.float32(10 ** (old_gain_db / 20))
+
+
+def amplified(pieces: Iterator[np.ndarray], gain_db: float) -> Iterator[np.ndarray]:
+    """Yield the pieces with a gain."""
+    factor = np.float32(10 ** (gain_db / 20))
+    for piece in pieces:
+        yield piece * factor
+
+
+def _placed(source: Source, start: Fraction) -> Iterator[np.ndarray]:
+    """Yield the sound from `start` on at 48 kHz: cut before it, silence in gaps."""
+    position = resampler = None
+    with open_source(source) as container:
+        stream = sound_stream(container, source)
+        for time, rate, wave in decode_sound(container, stream):
+            resampler = resampler or AudioResampler("fltp", "stereo", SAMPLE_RATE)
+            place = position if time is None else round((time - start) * rate)
+            position = min(place or 0, 0) if position is None else position
+            place = position if place is None else place
+            for part in _fill(wave, place - position, rate):
+                audible = part[:, max(0, -position) :]
+                position += part.shape[1]
+                yield from _resampled(resampler, audible, rate, stream.layout.name)
+        if resampler is not None:
+            yield from (frame.to_ndarray() for frame in resampler.resample(None))
+
+
+def _fill(wave: np.ndarray, gap: int, rate: int) -> Iterator[np.ndarray]:
+    """Yield silence for a gap of that many samples, then the wave, less what overlaps."""
+    if abs(gap) <= JITTER * rate:
+        gap = 0
+    for done in range(0, gap, PIECE):
+        yield np.zeros((wave.shape[0], min(PIECE, gap - done)), np.float32)
+    yield wave[:, max(0, -gap) :]
+
+
+def _resampled(
+    resampler: AudioResampler, wave: np.ndarray, rate: int, layout: str
+) -> Iterator[np.ndarray]:
+    if wave.shape[1] == 0:
+        return
+    if wave.shape[0] == 1:  # FFmpeg's own way would make one channel 3 dB softer on both sides
+        wave, layout = np.repeat(wave, 2, axis=0), "stereo"
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(wave), "fltp", layout)
+    frame.sample_rate = rate
+    for out in resampler.resample(frame):
+        yield out.to_ndarray()

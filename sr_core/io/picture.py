@@ -1,0 +1,230 @@
+"""The picture on its way into a file: packets copied untouched, or images encoded."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+from einops import rearrange
+from torch import Tensor
+
+from .container import CONTAINERS, Container
+from .frames import Frames
+from .source import MediaError, name_of
+from .timing import Shown, Timing
+from .video import VideoFrames, VideoInfo
+
+BT709, LIMITED_RANGE, FULL_RANGE = 1, 1, 2  # numbers of AVColorSpace and AVColorRange
+ANIMATIONS = ("gif", "apng", "webp")
+STREAM_TAGS = ("language", "title", "creation_time", "handler_name")
+LEAD_IN, OPUS_LEAD_IN = Fraction(1, 20), Fraction(1, 100)  # seconds of lead-in that are kept
+
+
+def check_copy(frames: VideoFrames, stream: VideoStream, container: Container) -> None:
+    """Raise MediaError if this picture cannot be copied into that container untouched."""
+    name, codec = name_of(frames.source), frames.info.codec
+    if not container.holds(stream):
+        suffixes = {other.format: suffix for suffix, other in reversed(CONTAINERS.items())}
+        able = [suffix for suffix in suffixes.values() if CONTAINERS[suffix].holds(stream)]
+        advice = f"write to {', '.join(able)}" if able else "re-encode the video to H.264 first"
+        raise MediaError(
+            f"the {codec} picture of {name} cannot be copied into {container.format}; {advice}"
+        )
+    if container.format in ("matroska", "webm") and _starts_hidden(frames.timing):
+        raise MediaError(
+            f"the picture of {name} begins inside a group of frames (an edit list hides the "
+            f"earlier ones), which {container.format} cannot hold; write to .mp4 or .mov"
+        )
+
+
+def is_copied(frames: Frames) -> bool:
+    """Say whether the picture is a video's; images and animations are encoded.
+
+    Frames without times of their own (raw streams, AVI with reordered frames) would be shown in
+    the wrong order if they were copied, so they are encoded too, with a warning.
+    """
+    if not isinstance(frames, VideoFrames) or frames.info.codec in ANIMATIONS:
+        return False
+    if frames.timing.counted:
+        warnings.warn(
+            f"{name_of(frames.source)} does not say when its frames are shown; its picture is "
+            "encoded anew instead of copied",
+            stacklevel=3,
+        )
+    return not frames.timing.counted
+
+
+def _starts_hidden(timing: Timing) -> bool:
+    """Say whether the first frame seen needs hidden ones before it."""
+    return not next(p.key for p in timing.packets if not p.hidden and p.pts >= timing.first)
+
+
+def _copy_stream(stream: Stream, output: OutputContainer) -> Stream:
+    copied = output.add_stream_from_template(stream, opaque=True)
+    copied.metadata.update({k: v for k, v in stream.metadata.items() if k in STREAM_TAGS})
+    return copied
+
+
+class CopiedPicture:
+    """The picture's packets of a file, untouched, their times counted from its first frame."""
+
+    def __init__(self, frames: VideoFrames, stream: VideoStream, output: OutputContainer):
+        self.timing = frames.timing
+        self.stream = _copy_stream(stream, output)
+        if frames.info.codec == "hevc" and output.format.name in ("mp4", "mov"):
+            self.stream.codec_context.codec_tag = "hvc1"  # Apple's players take no other
+        hides = output.format.name in ("mp4", "mov")
+        packets = self.timing.packets
+        last = max(n for n, packet in enumerate(packets) if not packet.hidden)
+        self._kept = [self._is_needed(p, hides, n < last) for n, p in enumerate(packets)]
+        self._plan = zip(packets, self._kept, strict=True)
+        own = [self._ticks(p) for p, kept in zip(packets, self._kept, strict=True) if kept]
+        self._decoding = self._decoding_times(own)
+        ordered = sorted(own)
+        self._lengths = {a: b - a for a, b in zip(ordered, ordered[1:], strict=False)}
+        # The packet decoded last is where MP4 ends, whichever frame it holds.
+        end = round(self.timing.duration / self.timing.clock)
+        self._last_length = max(1, end - ordered[-1])
+        self._lengths.pop(own[-1], None)
+
+    def take(self, packet: Packet) -> Packet | None:
+        """Turn the source's next packet into the target's, or None where it shows nothing."""
+        shown, kept = next(self._plan)
+        if not kept:
+            return None
+        packet.stream, packet.time_base = self.stream, self.timing.clock
+        packet.pts, packet.dts = self._ticks(shown), next(self._decoding)
+        packet.duration = self._lengths.get(packet.pts, self._last_length)
+        return packet
+
+    def _ticks(self, shown: Shown) -> int:
+        return round(self.timing.time(shown.pts) / self.timing.clock)
+
+    def _is_needed(self, packet: Shown, hides: bool, shown_later: bool) -> bool:
+        # Hidden frames are what others are decoded from: those before the first one stay where
+        # an edit list hides them again, those after the last one if they are decoded before it.
+        if packet.pts < self.timing.first:
+            return packet.hidden and hides
+        return not packet.hidden or shown_later
+
+    def _decoding_times(self, own: list[int]) -> Iterator[int]:
+        """Yield each packet's dts: the pts in order, moved just early enough for every frame."""
+        ordered = sorted(own)
+        delay = max(late - pts for late, pts in zip(ordered, own, strict=True))
+        last = None
+        for ticks in ordered:
+            last = ticks - delay if last is None else max(ticks - delay, last + 1)
+            yield last
+
+
+class CopiedStream:
+    """Packets of another stream, moved with the picture, within the picture's time."""
+
+    def __init__(
+        self, stream: Stream, output: OutputContainer, info: VideoInfo, container: Container
+    ):
+        self.stream = _copy_stream(stream, output)
+        self.start, self.end, self.last = info.start, info.duration, None
+        # A codec's lead-in lies before 0: edit lists hide it, Matroska knows only that of Opus.
+        opus = stream.codec_context is not None and "opus" in stream.codec_context.name
+        self.lead = LEAD_IN if container.clocked else OPUS_LEAD_IN if opus else 0
+
+    def take(self, packet: Packet) -> Packet | None:
+        """Turn a packet of the source into one of the target, or None outside the picture."""
+        if packet.pts is None:
+            return None
+        shift = round(self.start / packet.time_base)
+        pts = packet.pts - shift
+        dts = pts if packet.dts is None else packet.dts - shift
+        late = self.last is not None and dts <= self.last
+        if late or not -self.lead <= pts * packet.time_base < self.end:
+            return None
+        self.last = dts
+        packet.stream, packet.pts, packet.dts = self.stream, pts, dts
+        return packet
+
+
+class EncodedPicture:
+    """Images encoded at their own times; odd sizes get one more row or column like the last."""
+
+    def __init__(self, frames: Frames, container: Container, output: OutputContainer):
+        self.frames = frames
+        self.tick = 1 / frames.fps if frames.steady else frames.clock
+        name, options = _encoder(container)
+        if not frames.steady:
+            # MP4 ends where decoding does, which reordered frames of uneven length would shift.
+            options = options | {"bf": "0"}
+        self.stream = output.add_stream(name, rate=frames.fps, options=options)
+        self.stream.width = frames.width + frames.width % 2
+        self.stream.height = frames.height + frames.height % 2
+        self.stream.pix_fmt = "yuv420p"
+        context = self.stream.codec_context
+        context.time_base = self.tick
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
+
+    def packets(self) -> Iterator[Packet]:
+        """Encode all frames, each packet with the length its frame is shown."""
+        lengths: dict[int, int] = {}
+        held = None
+        for packet in self._encoded(lengths):
+            if held is not None:
+                yield held
+            held = packet
+            held.duration = lengths.pop(held.pts, held.duration)
+        if held is not None:
+            # The packet decoded last is where MP4 ends, whichever frame it holds.
+            held.duration = self.last_length
+            yield held
+
+    def _encoded(self, lengths: dict[int, int]) -> Iterator[Packet]:
+        for frame, length in self._timed():
+            lengths[frame.pts] = self.last_length = length
+            yield from self.stream.encode(frame)
+        yield from self.stream.encode(None)
+
+    def _timed(self) -> Iterator[tuple[VideoFrame, int]]:
+        """Pair each frame with its length in ticks, known once the next one is there."""
+        end, held = round(self.frames.duration / self.tick), None
+        for time, picture in self.frames.shown():
+            ticks = round(time / self.tick)
+            if held is not None:
+                yield held, ticks - held.pts
+            held = _to_frame(picture(), ticks, self.tick)
+        if held is not None:
+            yield held, max(1, end - held.pts)
+
+
+def _encoder(container: Container) -> tuple[str, dict[str, str]]:
+    for name, options in container.pictures:
+        if name in av.codecs_available:
+            return name, options
+    names = ", ".join(name for name, _ in container.pictures)
+    raise MediaError(
+        f"this PyAV has no encoder for {container.format} (looked for {names}); install 'av' from "
+        "PyPI, or write to another container"
+    )
+
+
+def _to_frame(picture: Tensor, ticks: int, clock: Fraction) -> VideoFrame:  # (3 h w) uint8
+    rgb = rearrange(picture, "c h w -> h w c").numpy()
+    odd = rgb.shape[0] % 2, rgb.shape[1] % 2
+    rgb = np.pad(rgb, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
+    frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    frame = frame.reformat(
+        format="yuv420p",
+        dst_colorspace=BT709,
+        src_color_range=FULL_RANGE,
+        dst_color_range=LIMITED_RANGE,
+    )
+    frame.colorspace, frame.color_range = BT709, LIMITED_RANGE
+    frame.pts, frame.time_base = ticks, clock
+    return frame

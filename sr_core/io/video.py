@@ -1,0 +1,158 @@
+"""A video file as frames at the model's rate, decoded again from the start by every reader."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+
+import av
+import numpy as np
+import torch
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from einops import rearrange
+from torch import Tensor
+
+from .frames import Frames, Picture
+from .source import MediaError, Source, name_of, open_source, picture_stream
+from .timing import Timing, scan
+
+ITU601 = 5  # AVCOL_SPC_SMPTE170M, FFmpeg's own choice for pictures without a tag
+FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+HOLE = 1  # seconds without one good frame that can still be held over
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a file says of its picture: size as displayed, nominal rate, times in seconds."""
+
+    width: int
+    height: int
+    rate: Fraction
+    start: Fraction
+    duration: Fraction
+    frames: int
+    codec: str
+    has_sound: bool
+
+
+class VideoFrames(Frames):
+    """The picture of a file; `source`, `info` and `timing` let mux copy it."""
+
+    def __init__(self, source: Source, rate: Fraction, info: VideoInfo, timing: Timing):
+        self.source, self.rate, self.info, self.timing = source, rate, info, timing
+        self.height, self.width, self.duration = info.height, info.width, info.duration
+        self.clock, self.fps, self.steady = timing.clock, info.rate, timing.steady
+
+    def shown(self) -> Iterator[tuple[Fraction, Picture]]:
+        reformatter, size = VideoReformatter(), None
+        ticks = self.timing.shown if self.timing.counted else None
+        with open_source(self.source) as container:
+            stream = picture_stream(container, self.source)
+            for n, frame in enumerate(decode(container, stream, self.source)):
+                size = size or (frame.width, frame.height)
+                pts = ticks[min(n, len(ticks) - 1)] if ticks else frame.pts
+                if pts is not None and pts >= self.timing.first:
+                    yield self.timing.time(pts), partial(to_rgb, frame, reformatter, size)
+
+
+def open_video(source: Source, rate: int | Fraction = 30) -> VideoFrames:
+    """See a video file (path or BytesIO) as Frames at `rate`; reads its times, decodes one frame.
+
+    Raises MediaError (a ValueError) for whatever keeps the picture from being read to its end.
+    """
+    with open_source(source) as container:
+        stream = picture_stream(container, source)
+        timing = scan(container, stream, source)
+        has_sound = bool(container.streams.audio)
+    with open_source(source) as container:
+        stream = picture_stream(container, source)
+        codec = stream.codec_context.name
+        frame = next(decode(container, stream, source), None)
+    if frame is None:
+        raise MediaError(
+            f"{name_of(source)}: no frame of its {codec} picture can be decoded; re-encode it to "
+            "H.264"
+        )
+    timing = _from_first_decoded(timing, frame, source)
+    height, width = orient(np.empty((frame.height, frame.width)), frame).shape
+    start, shown = timing.first * timing.tick, len(timing.shown)
+    info = VideoInfo(width, height, timing.rate, start, timing.duration, shown, codec, has_sound)
+    return VideoFrames(source, Fraction(rate), info, timing)
+
+
+def _from_first_decoded(timing: Timing, frame: VideoFrame, source: Source) -> Timing:
+    """Let the picture begin at the first frame that a decoder can show, if that is soon."""
+    if timing.counted or frame.pts is None or frame.pts <= timing.first:
+        return timing
+    lost = (frame.pts - timing.first) * timing.tick
+    if lost > HOLE:
+        raise MediaError(
+            f"{name_of(source)}: its first {float(lost):.3f} s cannot be decoded; cut them off by "
+            "re-encoding, or copy the file again"
+        )
+    return replace(timing, first=frame.pts)
+
+
+def decode(container: InputContainer, stream: VideoStream, source: Source) -> Iterator[VideoFrame]:
+    """Yield frames in order of presentation, passing over damaged packets.
+
+    A frame that cannot be decoded leaves the one before it in place; MediaError names the time
+    after which this went on for more than a second.
+    """
+    good, latest, damaged = None, None, False
+    for packet in container.demux(stream):
+        latest = packet.pts if packet.pts is not None else latest
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            damaged = True
+            continue
+        for frame in frames:
+            _check_hole(good, frame.pts, damaged, stream, source)
+            good, damaged = frame.pts if frame.pts is not None else good, False
+            yield frame
+    _check_hole(good, latest, damaged, stream, source)
+
+
+def _check_hole(good, now, damaged: bool, stream: VideoStream, source: Source) -> None:
+    if damaged and good is not None and now is not None:
+        if (now - good) * stream.time_base > HOLE:
+            raise MediaError(
+                f"{name_of(source)}: its picture is damaged after "
+                f"{float(good * stream.time_base):.3f} s, the last good frame; cut the video "
+                "there, or re-encode it from an undamaged copy"
+            )
+
+
+def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]) -> Tensor:
+    """Convert to uint8 RGB by the frame's own matrix and range, turned upright: (3 h w)."""
+    # Old PyAV applies the frame's matrix only where source and target differ, so both are said.
+    rgb = reformatter.reformat(
+        frame,
+        width=size[0],
+        height=size[1],
+        format="rgb24",
+        src_colorspace=int(frame.colorspace),
+        dst_colorspace=ITU601,
+        src_color_range=int(frame.color_range),
+        dst_color_range=FULL_RANGE,
+    )
+    upright = np.ascontiguousarray(orient(rgb.to_ndarray(), frame))
+    return rearrange(torch.from_numpy(upright), "h w c -> c h w")
+
+
+def orient(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:
+    """Apply the frame's display matrix, quarter turns and mirrors: (h w ...) -> (h' w' ...)."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    if data is None:
+        return picture
+    # Row vectors: x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2).
+    a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
+    if abs(b) > abs(a):
+        picture, a, d = np.swapaxes(picture, 0, 1), c, b
+    return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

@@ -1,0 +1,73 @@
+"""Images in memory as frames at the model's rate."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+import torch
+
+from sr_core.io.frames import frames_from_images
+
+
+def test_images_are_shown_at_their_rate():
+    images = torch.arange(16).div(255).reshape(16, 1, 1, 1).expand(16, 4, 6, 3)
+    frames = frames_from_images(images, 8)
+    assert (frames.duration, frames.count, frames.height, frames.width) == (2, 60, 4, 6)
+    shown = torch.cat(list(frames.pieces(7)))[:, 0, 0, 0].tolist()
+    assert shown == [k * 8 // 30 for k in range(60)]
+    assert shown == torch.cat(list(frames.pieces()))[:, 0, 0, 0].tolist()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+def test_values_are_rounded_and_clipped_to_bytes(dtype):
+    images = torch.tensor([-0.1, 0.0, 0.5, 1.0, 1.2], dtype=dtype).reshape(1, 1, 5, 1)
+    piece = next(frames_from_images(images.expand(1, 1, 5, 3), 30).pieces())
+    assert piece[0, 0, 0].tolist() == [0, 0, 128, 255, 255]
+
+
+def test_bytes_survive_the_way_through_floats():
+    levels = torch.arange(256).div(255).reshape(1, 16, 16, 1).expand(-1, -1, -1, 3)
+    piece = next(frames_from_images(levels, 24).pieces())
+    assert piece[0, 1].flatten().tolist() == list(range(256))
+
+
+def test_alpha_is_dropped():
+    images = torch.full((2, 3, 5, 4), 0.2)
+    images[..., 3] = 0
+    assert next(frames_from_images(images, 30).pieces()).unique().tolist() == [51]
+
+
+@pytest.mark.parametrize(
+    ("fps", "exact"),
+    [(23.976, Fraction(24000, 1001)), (29.97, Fraction(30000, 1001)), (16, Fraction(16))],
+)
+def test_a_rounded_rate_gives_the_exact_duration(fps, exact):
+    assert frames_from_images(torch.zeros(10, 2, 2, 3), fps).duration == 10 / exact
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), Fraction(0)])
+def test_a_rate_that_is_none_is_refused(fps):
+    with pytest.raises(ValueError, match="fps"):
+        frames_from_images(torch.zeros(1, 2, 2, 3), fps)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_bad_value_is_refused_with_the_number_of_its_image(bad):
+    images = torch.zeros(40, 2, 2, 3)
+    images[33, 1, 0, 2] = bad
+    with pytest.raises(ValueError, match="image 33 "):
+        frames_from_images(images, 8)
+
+
+@pytest.mark.parametrize("shape", [(0, 2, 2, 3), (2, 2, 3), (1, 3, 4, 5), (1, 0, 2, 3)])
+def test_a_wrong_shape_is_refused(shape):
+    with pytest.raises(ValueError, match="shape"):
+        frames_from_images(torch.zeros(shape), 8)
+
+
+def test_eight_bit_values_are_refused():
+    with pytest.raises(ValueError, match="divide by 255"):
+        frames_from_images(torch.zeros(1, 2, 2, 3, dtype=torch.uint8), 8)
+    with pytest.raises(ValueError, match=r"0\.\.255; expected 0\.\.1"):
+        frames_from_images(torch.tensor([0.0, 255.0, 0.0]).expand(1, 2, 2, 3), 8)
