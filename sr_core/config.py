@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Config = TypeVar("Config")
@@ -31,6 +32,27 @@ def from_dict(cls: type[Config], data: Mapping[str, Any]) -> Config:
     return cls(
         **{name: _typed(types_of[name], data[name], f"{cls.__name__}.{name}") for name in data}
     )
+
+
+def changed(config: Config, assignments: Sequence[str]) -> Config:
+    """The configuration with `a.b=value` applied; values are JSON, or else taken as text.
+
+    Raises ValueError for a name that is not there, or a value of another type.
+    """
+    data = to_dict(config)
+    for assignment in assignments:
+        name, found, text = assignment.partition("=")
+        *path, last = name.split(".")
+        place = data
+        for step in path:
+            place = place.get(step) if isinstance(place, dict) else None
+        if not found or not isinstance(place, dict) or last not in place:
+            raise ValueError(f"got {assignment!r}; expected NAME=VALUE with a name of --dry-run")
+        try:
+            place[last] = json.loads(text)
+        except json.JSONDecodeError:
+            place[last] = text
+    return from_dict(type(config), data)
 
 
 def _plain(value: Any) -> Any:

@@ -112,7 +112,7 @@ def plan(videos: list[Path], output: Path) -> list[tuple[Path, Path]]:
         return [(videos[0], output)]
     if output.suffix and not output.is_dir():
         raise ValueError(f"got {output} for several videos; expected a folder to write them to")
-    sources = [source for video in videos for source in _listed(video)]
+    sources = [source for video in videos for source in listed(video)]
     jobs = [(source, output / _target_name(source)) for source in sources]
     taken: dict[Path, Path] = {}
     for source, target in jobs:
@@ -130,7 +130,7 @@ def plan(videos: list[Path], output: Path) -> list[tuple[Path, Path]]:
     return jobs
 
 
-def _listed(video: Path) -> list[Path]:
+def listed(video: Path) -> list[Path]:
     if not video.is_dir():
         return [video]
     found = sorted(path for path in video.iterdir() if path.suffix.lower() in VIDEOS)

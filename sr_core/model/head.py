@@ -85,7 +85,10 @@ class Block(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        # Dropout is off until consistency tuning asks for it.
+        self.mlp = nn.Sequential(
+            nn.Linear(width, width), nn.SiLU(), nn.Dropout(0.0), nn.Linear(width, width)
+        )
         self.modulation = nn.Linear(width, 3 * width)
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:  # (... d), (... d) -> (... d)

@@ -53,8 +53,9 @@ class Block(nn.Module):
         self.attention = CausalAttention(config.width, config.heads, config.qk_norm)
         self.norm2 = nn.RMSNorm(config.width, eps=1e-6)
         self.mlp = SwiGLU(config.width, config.hidden)
+        self.dropout = nn.Dropout(0.0)  # off until consistency tuning asks for it
 
     def forward(self, x: Tensor, shared: Reach, state: KVState | None) -> tuple[Tensor, KVState]:
         attended, state = self.attention(self.norm1(x), shared, state)
-        x = x + attended
-        return x + self.mlp(self.norm2(x)), state
+        x = x + self.dropout(attended)
+        return x + self.dropout(self.mlp(self.norm2(x))), state
