@@ -29,7 +29,7 @@ class VAEDecode(io.ComfyNode):
                 io.Latent.Input(
                     "latent", tooltip="From the Causal AR Sampler or VAE Encode: 30 a second."
                 ),
-                schema.VAE.Input("vae", tooltip="From Load SoundReactor Model, the same checkpoint."),
+                schema.VAE.Input("vae", tooltip="From the same Load SoundReactor Model."),
             ],
             outputs=[
                 io.Audio.Output(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ..sr_core.io.video import Frames
+from ..sr_core.io.frames import Frames
 from ..sr_core.vision.difference import TemporalDifference
 from .host import Part
 
@@ -43,7 +43,7 @@ def encode(frames: Frames, part: Part, cache_bytes: int) -> Grid:
 
     def pieces() -> Iterator[Tensor]:
         for frame in frames.pieces(1):
-            yield part.module(frame[None].to(part.device)).float().cpu()
+            yield part.module(frame[None]).float().cpu()
 
     return Grid(frames, part, _Kept(pieces, frames.count, cache_bytes))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -22,8 +24,11 @@ from server import PromptServer
 from torch import nn
 
 MODEL_FOLDER = "soundreactor"
-BUNDLED = " [bundled]"  # marks what comes with the package among the user's own files
-ASSETS = Path(__file__).parent.parent / "sr_core" / "assets"
+BUNDLED = " [bundled]"  # marks checkpoints of the package among the user's own
+PACKAGE = Path(__file__).parent.parent
+ASSETS = PACKAGE / "sr_core" / "assets"
+SAMPLE, NO_FILE = "soundreactor_sample.mp4 [temp]", "none.mp4 [temp]"
+OWN_VIDEOS = {SAMPLE: ASSETS / "sample.mp4", NO_FILE: PACKAGE / "web" / "no_file.mp4"}
 VIDEO_SUFFIXES = frozenset(
     ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
 )
@@ -53,7 +58,7 @@ class Part:
     @property
     def device(self) -> torch.device:
         """Where the module is now, which is not the load device if the host has no room there."""
-        return next(self.module.parameters()).device
+        return next(chain(self.module.parameters(), self.module.buffers())).device
 
 
 # Weak: two loader nodes share a checkpoint, and it goes when no node's output holds it any more.
@@ -80,17 +85,24 @@ def checkpoint_path(name: str) -> Path:
 
 
 def video_names() -> list[str]:
-    """The bundled clip and the videos in the host's input folder."""
-    bundled = [path.name + BUNDLED for path in sorted(ASSETS.glob("*.mp4"))]
+    """The bundled clip, the videos in the host's input folder, none; as the host names files."""
+    for name in OWN_VIDEOS:
+        _show(name)
     entries = Path(folder_paths.get_input_directory()).iterdir()
     videos = (p.name for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
-    return bundled + sorted(videos)
+    return [SAMPLE, *sorted(videos), NO_FILE]
 
 
 def video_path(name: str) -> Path:
-    if name.endswith(BUNDLED):
-        return ASSETS / name.removesuffix(BUNDLED)
-    return Path(folder_paths.get_annotated_filepath(name))
+    return OWN_VIDEOS.get(name) or Path(folder_paths.get_annotated_filepath(name))
+
+
+def _show(name: str) -> None:
+    """Copy a video of ours to where the front end looks for what is chosen, to play it there."""
+    copy = Path(folder_paths.get_temp_directory(), name.removesuffix(" [temp]"))
+    if not copy.is_file():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(OWN_VIDEOS[name], copy)
 
 
 def fingerprint(path: Path) -> str:

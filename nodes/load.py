@@ -7,8 +7,8 @@ from comfy_api.latest import io
 from . import host, schema
 
 UNTRAINED = (
-    "the checkpoint is untrained: its weights are random, so it makes noise. "
-    "Everything around the sound is real. Choose a trained checkpoint to hear something."
+    "This checkpoint is untrained: its weights are random, so the sound is noise. "
+    "Choose a trained one to hear something."
 )
 
 

@@ -8,15 +8,16 @@ from typing import Any
 from comfy_api.latest import Input, InputImpl, io, ui
 from torch import Tensor
 
+from ..sr_core.io.frames import Frames
 from ..sr_core.io.mux import mux
-from ..sr_core.io.video import Frames
 from . import host, schema
 from .audio import unpack_audio
-from .frames import frames_of
+from .frames import ABSENT, frames_of
 
 SAMPLE_RATE = 48000
 CONTAINERS = ("mp4", "mov", "mkv", "webm")
 OLD_SOUNDS = ("drop", "keep", "mix")
+ONE_CLIP = "got no clip or two; expected one; connect either video or frames"
 
 
 def file_inputs() -> list[io.Input]:
@@ -71,10 +72,15 @@ class MuxAudio(io.ComfyNode):
             description="Writes the clip with its sound. The picture is copied, not encoded again.",
             search_aliases=["soundreactor", "save video", "combine audio", "video combine", "mux"],
             inputs=[
-                io.MultiType.Input(
+                io.Video.Input(
                     "video",
-                    types=[io.Video, schema.Frames],
-                    tooltip="The clip: VIDEO or frames of Load Frames. Images are encoded (H.264).",
+                    optional=True,
+                    tooltip="The clip as VIDEO, from Load Frames or elsewhere. This or frames.",
+                ),
+                schema.Frames.Input(
+                    "frames",
+                    optional=True,
+                    tooltip="The clip as frames of Load Frames. This or video.",
                 ),
                 io.Audio.Input(
                     "audio",
@@ -94,21 +100,27 @@ class MuxAudio(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, audio, video=ABSENT, frames=ABSENT) -> bool | str:
+        return (video is ABSENT) != (frames is ABSENT) or ONE_CLIP
+
+    @classmethod
     def execute(
         cls,
-        video: Input.Video | Frames,
         audio: Mapping[str, Any] | None,
         container: str,
         old_sound: str,
         filename_prefix: str,
         gain_db: float,
         old_gain_db: float,
+        video: Input.Video | None = None,
+        frames: Frames | None = None,
     ) -> io.NodeOutput:
         waveform = _single(unpack_audio(audio, SAMPLE_RATE)).split(SAMPLE_RATE, dim=-1)
-        frames = video if isinstance(video, Frames) else frames_of(video, old_sound != "drop")
+        frames = _picture(video, frames, with_sound=old_sound != "drop")
         sound = host.progress(waveform, len(waveform))
         settings = {"old_sound": old_sound, "gain_db": gain_db, "old_gain_db": old_gain_db}
-        return write_clip(frames, sound, container, filename_prefix, cls.hidden, settings)
+        clip, player = write_clip(frames, sound, container, filename_prefix, cls.hidden, settings)
+        return io.NodeOutput(clip, ui=player)
 
 
 def write_clip(
@@ -118,13 +130,18 @@ def write_clip(
     filename_prefix: str,
     hidden: io.HiddenHolder,
     settings: Mapping[str, Any],
-) -> io.NodeOutput:
-    """The written VIDEO with a player on the node; `settings` are those of `mux`."""
+) -> tuple[Input.Video, ui.PreviewVideo]:
+    """The written file as VIDEO, and a player for the node; `settings` are those of `mux`."""
     size = (frames.width, frames.height)
     target, saved = host.output_file(filename_prefix, container, size)
-    picture = frames if frames.source is None else frames.source
-    mux(picture, sound, target, metadata=host.graph_metadata(hidden), **settings)
-    return io.NodeOutput(InputImpl.VideoFromFile(str(target)), ui=ui.PreviewVideo([saved]))
+    mux(frames, sound, target, metadata=host.graph_metadata(hidden), **settings)
+    return InputImpl.VideoFromFile(str(target)), ui.PreviewVideo([saved])
+
+
+def _picture(video: Input.Video | None, frames: Frames | None, with_sound: bool) -> Frames:
+    if (video is None) == (frames is None):
+        raise ValueError(ONE_CLIP)
+    return frames_of(video, with_sound) if frames is None else frames
 
 
 def _single(waveform: Tensor) -> Tensor:  # (b c s) -> (c s)

@@ -25,7 +25,10 @@ def sampling_inputs() -> list[io.Input]:
             min=0,
             max=2**63 - 1,
             control_after_generate=True,
-            tooltip="Chooses one of the possible sounds; the same seed gives the same on any machine.",
+            tooltip=(
+                "Chooses one of the possible sounds. The same seed draws the same noise on every "
+                "machine."
+            ),
         ),
         io.Int.Input(
             "steps",

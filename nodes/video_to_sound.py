@@ -9,11 +9,11 @@ import torch
 from comfy_api.latest import Input, io
 from torch import Tensor
 
-from ..sr_core.io.video import Frames
+from ..sr_core.io.frames import Frames
 from ..sr_core.sampling.settings import Settings
 from . import host, schema
 from .audio import pack_audio
-from .frames import check_file, fingerprint_file, open_source, source_inputs
+from .frames import ABSENT, check_source, fingerprint_file, frames_of, open_clip, source_inputs
 from .load import checkpoint_input, load
 from .mux import file_inputs, write_clip
 from .sampler import sampling_inputs
@@ -48,9 +48,50 @@ class VideoToSound(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str | None) -> bool | str:
-        return check_file(file)
+    def validate_inputs(
+        cls, file, video=ABSENT, images=ABSENT, fps=ABSENT, video_info=ABSENT
+    ) -> bool | str:
+        return check_source(file, video, images, fps, video_info)
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str, file: str | None = None, **others: Any) -> str:
         return host.fingerprint(host.checkpoint_path(checkpoint)) + fingerprint_file(file)
+
+    @classmethod
+    def execute(
+        cls,
+        checkpoint: str,
+        file: str,
+        seed: int,
+        steps: int,
+        guidance: float,
+        container: str,
+        old_sound: str,
+        filename_prefix: str,
+        video: Input.Video | None = None,
+        images: Tensor | None = None,
+        fps: float = 0.0,
+        video_info: Mapping[str, Any] | None = None,
+    ) -> io.NodeOutput:
+        clip = open_clip(file, video, images, fps, video_info)
+        frames = frames_of(clip, with_sound=old_sound != "drop")
+        loaded, heard = load(checkpoint, cls.hidden.unique_id), []
+        sound = _sound(frames, loaded, Settings(steps, guidance), seed, heard)
+        clip, player = write_clip(
+            frames, sound, container, filename_prefix, cls.hidden, {"old_sound": old_sound}
+        )
+        waveform = torch.cat(heard, dim=-1)[..., : frames.samples()]
+        return io.NodeOutput(clip, pack_audio(waveform, host.Part(loaded, "vae")), ui=player)
+
+
+def _sound(
+    frames: Frames, loaded: host.Loaded, settings: Settings, seed: int, heard: list[Tensor]
+) -> Iterator[Tensor]:
+    """The clip's sound, a frame at a time (2 s), as the file is written; `heard` gets it too."""
+    parts = [host.Part(loaded, name) for name in ("vision", "model", "vae")]
+    host.move_to_device(*parts)
+    pieces = (frame[None] for frame in frames.pieces(1))
+    stream = loaded.pipeline.stream(pieces, settings, seed)
+    for waveform in host.progress(stream, frames.count):
+        heard.append(waveform.float().to(host.output_device()))
+        yield waveform[0].float().cpu()

@@ -1,0 +1,127 @@
+"""What the host and its users see of the nodes before anything runs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FILES = [ROOT / "__init__.py", *sorted((ROOT / "nodes").glob("*.py"))]
+NAMES = (
+    "LoadModel LoadFrames VisionEncoder TemporalDifference Sampler VAEDecode VAEEncode MuxAudio "
+    "VideoToSound"
+).split()
+IDS = [f"SoundReactor{name}" for name in NAMES]
+HOST_MODULES = {"comfy", "folder_paths", "server"}
+HOST_HAS = {"av", "einops", "numpy", "safetensors", "torch", "comfy_api", *HOST_MODULES}
+
+
+def functions(path: Path) -> list[ast.FunctionDef]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+
+
+def imported(path: Path) -> list[str]:
+    """Absolute names that a file imports."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module)
+    return names
+
+
+def test_the_ids_in_shared_workflows_never_change(pack):
+    assert sorted(pack.nodes) == sorted(IDS)
+
+
+@pytest.mark.parametrize("node_id", IDS)
+def test_every_input_and_output_explains_itself(pack, node_id):
+    schema = pack.nodes[node_id].define_schema()
+    assert schema.category == "audio/SoundReactor"
+    assert schema.display_name and schema.description
+    for socket in [*schema.inputs, *schema.outputs]:
+        assert socket.tooltip and socket.tooltip.endswith("."), (socket.id, socket.display_name)
+
+
+@pytest.mark.parametrize("node_id", IDS)
+def test_every_node_has_a_help_page(pack, node_id):
+    page = (ROOT / "web" / "docs" / f"{node_id}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {pack.nodes[node_id].define_schema().display_name}\n")
+    assert len(page) > 400
+
+
+@pytest.mark.parametrize("node_id", IDS)
+def test_execute_takes_exactly_the_inputs_of_the_schema(pack, node_id):
+    node = pack.nodes[node_id]
+    code = node.execute.__func__.__code__
+    names = [socket.id for socket in node.define_schema().inputs]
+    assert sorted(code.co_varnames[1 : code.co_argcount]) == sorted(names)
+
+
+def test_there_is_no_help_page_without_a_node():
+    assert sorted(p.stem for p in (ROOT / "web" / "docs").glob("*.md")) == sorted(IDS)
+
+
+def test_fields_that_the_host_does_not_know_are_left_out(pack, monkeypatch):
+    node, older = pack.nodes["SoundReactorSampler"], pack.stub.Schema
+
+    @dataclass
+    class Newer(older):
+        search_aliases: list | None = None
+
+    assert not hasattr(node.define_schema(), "search_aliases")
+    monkeypatch.setattr(pack.module("schema").io, "Schema", Newer)
+    assert "foley" in node.define_schema().search_aliases
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_files_and_functions_stay_readable(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.isascii() and len(text.splitlines()) <= 250
+    for function in functions(path):
+        first = function.body[0]
+        documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+        body = function.body[1:] if documented else function.body
+        lines = body[-1].end_lineno - body[0].lineno + 1
+        limit = 15 if function.name == "execute" else 70 if function.name == "define_schema" else 40
+        if not function.name.endswith("_inputs"):  # a list of sockets is data
+            assert lines <= limit, f"{function.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_only_one_file_talks_to_the_host(path):
+    tops = [name.split(".")[0] for name in imported(path)]
+    assert not {"sr_core", "nodes"} & set(tops), "the host has modules of these names"
+    if path.name != "host.py":
+        assert not HOST_MODULES & set(tops)
+
+
+def test_the_nodes_need_no_package_that_a_host_lacks():
+    road = [ROOT / "sr_core" / name for name in ("config.py", "checkpoint.py")]
+    for wing in ("io", "layers", "vision", "model", "audio", "sampling"):
+        road += (ROOT / "sr_core" / wing).glob("*.py")
+    tops = {name.split(".")[0] for path in [*FILES, *road] for name in imported(path)}
+    assert tops - set(sys.stdlib_module_names) <= HOST_HAS
+
+
+def test_the_root_file_imports_nothing_heavy():
+    code = (
+        "import importlib.util, json, sys, time\n"
+        f"spec = importlib.util.spec_from_file_location('pack', {str(ROOT / '__init__.py')!r})\n"
+        "before, start = set(sys.modules), time.perf_counter()\n"
+        "module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)\n"
+        "seconds = time.perf_counter() - start\n"
+        "print(json.dumps([seconds, sorted(set(sys.modules) - before), module.WEB_DIRECTORY]))\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    seconds, modules, web = json.loads(result.stdout)
+    assert modules == [] and seconds < 0.03
+    assert (ROOT / web).is_dir()
