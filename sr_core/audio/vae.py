@@ -14,7 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .oobleck import Decoder, Encoder, OobleckConfig
+from . import oobleck, spectral
+from .oobleck import OobleckConfig
+from .spectral import SpectralConfig
 
 # Causal and non-causal weights have the same names and shapes. An empty tensor whose name says
 # which they are makes a file describe itself, and a strict load refuse a file of the other kind.
@@ -29,11 +31,12 @@ class AudioVAE(nn.Module):
     non-causal VAE looks ahead: it takes and gives no state. Fresh weights are random.
     """
 
-    def __init__(self, config: OobleckConfig):
+    def __init__(self, config: OobleckConfig | SpectralConfig):
         super().__init__()
         self.config = config
-        self.encoder = Encoder(config)
-        self.decoder = Decoder(config)
+        codec = spectral if isinstance(config, SpectralConfig) else oobleck
+        self.encoder = codec.Encoder(config)
+        self.decoder = codec.Decoder(config)
         self.register_buffer("latent_mean", torch.zeros(config.latent_channels))
         self.register_buffer("latent_scale", torch.ones(config.latent_channels))
         self.register_buffer(MARKERS[config.causal], torch.zeros(0))

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from ..layers.attention import Context
 from .aggregator import Aggregator, AggregatorConfig, check_grid
-from .conv_aggregator import ConvAggregator, ConvAggregatorConfig
 from .head import Head, HeadConfig
+from .mixer_aggregator import MixerAggregator, MixerAggregatorConfig
 from .transformer import Transformer, TransformerConfig, TransformerState
 
 
 @dataclass(frozen=True)
 class SoundReactorConfig:
-    aggregator: AggregatorConfig | ConvAggregatorConfig = field(default_factory=AggregatorConfig)
+    aggregator: AggregatorConfig | MixerAggregatorConfig = field(default_factory=AggregatorConfig)
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
 
@@ -40,8 +40,8 @@ class SoundReactor(nn.Module):
         super().__init__()
         width = config.transformer.width
         self.config, self.latent_channels = config, latent_channels
-        convolutional = isinstance(config.aggregator, ConvAggregatorConfig)
-        aggregator = ConvAggregator if convolutional else Aggregator
+        mixer = isinstance(config.aggregator, MixerAggregatorConfig)
+        aggregator = MixerAggregator if mixer else Aggregator
         self.aggregator = aggregator(config.aggregator, grid, grid_channels)
         # Differences are far smaller than what they are differences of: both are brought to the
         # training set's unit variance. The identity until it is fitted.

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..audio.spectral import SpectralConfig
 from ..audio.vae import AudioVAE, OobleckConfig
 from ..model.soundreactor import SoundReactor, SoundReactorConfig
 from ..vision.difference import TemporalDifference
@@ -24,7 +25,7 @@ PIECE = 8  # frames that `generate` takes at once: enough to fill the device, li
 class PipelineConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
-    audio: OobleckConfig = field(default_factory=OobleckConfig)
+    audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
 
     @property
     def frame_rate(self) -> Fraction:

@@ -1,0 +1,215 @@
+"""A small causal codec on short-time spectra: log magnitudes in, an inverse transform out.
+
+Cheap enough to be trained and run on a CPU: all layers work on frames of half a window, and the
+waveform itself is touched by two Fourier transforms only (after Vocos, arXiv 2306.00814, and
+ConvNeXt, arXiv 2201.03545). The decoder adds to what it can foretell a noise whose level alone it
+predicts: nobody can tell, or hear, the fine structure of a hiss, but its absence is heard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..layers.causal import CausalConv1d, Stateful, StatefulSequence
+
+CHANNELS = 2
+OUTPUTS = 9  # numbers a frame and bin that the decoder predicts, see `mix`
+NOISES = 2  # independent ones a frame: one panned by its two levels, one in opposite phase
+FLOOR = 1e-4  # magnitude under which nothing is told apart: an amplitude of about 1e-5
+
+
+@dataclass(frozen=True)
+class SpectralConfig:
+    """Frames are half a window apart; `fold` of them make one latent."""
+
+    sample_rate: int = 48000  # Hz
+    latent_channels: int = 32
+    window: int = 800  # samples
+    fold: int = 4
+    width: int = 256
+    expansion: int = 3
+    kernel: int = 7  # frames
+    encoder_blocks: int = 4
+    decoder_blocks: int = 8
+
+    def __post_init__(self):
+        if self.window % 4 or min(self.window, self.fold) < 1:
+            raise ValueError(
+                f"got window {self.window} and fold {self.fold}; expected a multiple of 4 and at "
+                "least 1; the window overlaps its neighbours by half"
+            )
+
+    @property
+    def audio_channels(self) -> int:
+        return CHANNELS
+
+    @property
+    def causal(self) -> bool:
+        return True
+
+    @property
+    def frame_hop(self) -> int:
+        """Samples from one frame of the transform to the next."""
+        return self.window // 2
+
+    @property
+    def hop(self) -> int:
+        """Samples a latent stands for."""
+        return self.frame_hop * self.fold
+
+    @property
+    def bins(self) -> int:
+        return self.window // 2 + 1
+
+
+class Block(Stateful, nn.Module):
+    """ConvNeXt block over this and earlier frames; its state is that of its convolution."""
+
+    def __init__(self, config: SpectralConfig):
+        super().__init__()
+        width, hidden = config.width, config.width * config.expansion
+        self.depthwise = CausalConv1d(width, width, config.kernel, groups=width)
+        self.norm = nn.LayerNorm(width)
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+
+    def forward(  # (b t d) -> (b t d)
+        self, x: Tensor, state: Tensor | tuple | None = None
+    ) -> tuple[Tensor, Tensor | tuple]:
+        y, state = self.depthwise(rearrange(x, "b t d -> b d t"), state)
+        y = self.norm(rearrange(y, "b d t -> b t d"))
+        return x + self.down(F.gelu(self.up(y))), state
+
+
+class EncoderState(NamedTuple):
+    samples: Tensor  # (b c frame_hop): the first half of the next window
+    blocks: tuple
+
+
+class Encoder(Stateful, nn.Module):
+    """Waveform -> mean and log-variance of the latents, one above the other."""
+
+    def __init__(self, config: SpectralConfig):
+        super().__init__()
+        self.config = config
+        self.embed = nn.Linear(4 * config.bins, config.width)
+        self.blocks = StatefulSequence(*(Block(config) for _ in range(config.encoder_blocks)))
+        self.norm = nn.LayerNorm(config.width * config.fold)
+        self.out = nn.Linear(config.width * config.fold, 2 * config.latent_channels)
+
+    def forward(  # (b c s) -> (b 2k t)
+        self, waveform: Tensor, state: EncoderState | None = None
+    ) -> tuple[Tensor, EncoderState]:
+        features, samples = self.analyse(waveform, None if state is None else state.samples)
+        moments, blocks = self.moments(features, None if state is None else state.blocks)
+        return rearrange(moments, "b t k -> b k t"), EncoderState(samples, blocks)
+
+    def analyse(  # (b c s) -> (b frames 4*bins), (b c frame_hop)
+        self, waveform: Tensor, past: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Log magnitudes of left, right, mid and side, scaled to about one."""
+        window, hop = self.config.window, self.config.frame_hop
+        past = waveform.new_zeros(*waveform.shape[:2], hop) if past is None else past
+        waveform = torch.cat([past, waveform], dim=-1)
+        frames = waveform.unfold(-1, window, hop) * hann(window, waveform)
+        left, right = torch.fft.rfft(_transformable(frames)).unbind(dim=1)
+        four = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=2)
+        logs = 0.5 * (torch.view_as_real(four).square().sum(dim=-1) + FLOOR**2).log()
+        return 0.3 * rearrange(logs, "b t c f -> b t (c f)") + 1, waveform[..., -hop:].clone()
+
+    def moments(  # (b frames 4*bins) -> (b t 2k)
+        self, features: Tensor, state: tuple | None = None
+    ) -> tuple[Tensor, tuple]:
+        """The learned part of the encoder."""
+        x, state = self.blocks(self.embed(features), state)
+        folded = rearrange(x, "b (t f) d -> b t (f d)", f=self.config.fold)
+        return self.out(self.norm(folded)), state
+
+
+class DecoderState(NamedTuple):
+    position: int  # of the next latent in the stream; seeds its noise
+    tail: Tensor  # (b c frame_hop): what the last frame adds to the next samples
+    blocks: tuple
+
+
+class Decoder(Stateful, nn.Module):
+    """Latents -> waveform: the encoder's way back, and noise.
+
+    A latent's noise comes from a CPU generator seeded by the latent's position in the stream: it
+    is the same on every machine, in every row of a batch and however the stream is cut.
+    """
+
+    def __init__(self, config: SpectralConfig):
+        super().__init__()
+        self.config = config
+        self.embed = nn.Linear(config.latent_channels, config.width * config.fold)
+        self.blocks = StatefulSequence(*(Block(config) for _ in range(config.decoder_blocks)))
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, OUTPUTS * config.bins)
+
+    def forward(  # (b k t) -> (b c s)
+        self, latents: Tensor, state: DecoderState | None = None
+    ) -> tuple[Tensor, DecoderState]:
+        position, tail, blocks = (0, None, None) if state is None else state
+        x, blocks = self.predict(rearrange(latents, "b k t -> b t k"), blocks)
+        end = position + latents.shape[-1]
+        noise = torch.cat([self.noise(place) for place in range(position, end)])
+        waveform, tail = self.render(x, noise.to(x), tail)
+        return waveform, DecoderState(end, tail, blocks)
+
+    def predict(  # (b t k) -> (b frames 9*bins)
+        self, latents: Tensor, state: tuple | None = None
+    ) -> tuple[Tensor, tuple]:
+        """The learned part of the decoder."""
+        x = rearrange(self.embed(latents), "b t (f d) -> b (t f) d", f=self.config.fold)
+        x, state = self.blocks(x, state)
+        return self.head(self.norm(x)), state
+
+    def noise(self, position: int) -> Tensor:  # -> (fold noises f 2)
+        """Real and imaginary parts for one latent's frames, in float32."""
+        generator = torch.Generator().manual_seed(position)
+        return torch.randn(self.config.fold, NOISES, self.config.bins, 2, generator=generator)
+
+    def render(
+        self, x: Tensor, noise: Tensor | None, tail: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:  # (b t 9*bins), ([b] t noises f 2) -> (b c s), (b c frame_hop)
+        """What is predicted, back to samples; no noise: its mean over all noises."""
+        spectrum = torch.view_as_complex(mix(_transformable(x), noise))
+        window = self.config.window
+        frames = torch.fft.irfft(spectrum, n=window) * hann(window, spectrum.real).sqrt()
+        rising, falling = rearrange(frames, "b t c s -> b c t s").chunk(2, dim=-1)
+        tail = torch.zeros_like(falling[:, :, 0]) if tail is None else tail
+        late = torch.cat([tail[:, :, None], falling[:, :, :-1]], dim=2)
+        return rearrange(rising + late, "b c t s -> b c (t s)"), falling[:, :, -1].clone()
+
+
+def mix(x: Tensor, noise: Tensor | None) -> Tensor:  # (b t 9*f), ([b] t noises f 2) -> (b t c f 2)
+    """The decoder's outputs -> real and imaginary parts of the spectrum of left and right.
+
+    A magnitude times a free complex number reaches loud and soft sounds alike.
+    """
+    x = rearrange(x, "b t (n f) -> b t n f", n=OUTPUTS)
+    size, real, imaginary, panned, opposed = x.split([2, 2, 2, 2, 1], dim=2)
+    sound = torch.stack([real, imaginary], dim=-1) * size.clamp(max=8).exp()[..., None]
+    if noise is None:
+        return sound
+    first, second = noise.split(1, dim=-3)
+    panned, opposed = (panned - 3).clamp(max=6).exp(), (opposed - 3).clamp(max=6).exp()
+    opposed = torch.cat([opposed, -opposed], dim=2)
+    return sound + panned[..., None] * first + opposed[..., None] * second
+
+
+def hann(size: int, like: Tensor) -> Tensor:  # -> (size)
+    """Periodic window; it and itself shifted by half its size sum to one."""
+    return torch.hann_window(size, dtype=like.dtype, device=like.device)
+
+
+def _transformable(x: Tensor) -> Tensor:
+    """Fourier transforms know single and double precision only."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

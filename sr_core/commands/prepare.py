@@ -1,0 +1,110 @@
+"""Videos -> what training reads."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..parts import save_part
+from ..training.clips import ClipConfig
+from ..training.prepare import ShardJob, plan
+from ..training.prepare import run as make_shards
+from ..training.vision_fit import fit_vision, vision_config
+from .generate import listed
+
+HELP = "cut videos with sound into clips and cache what training reads of them"
+EXAMPLES = """\
+examples:
+  python -m sr_core prepare footage/ -o data --dinov2 dinov2.safetensors --vae vae.safetensors
+  python -m sr_core prepare footage/ -o sound                (waveforms, to train a VAE on)
+  python -m sr_core prepare footage/ -o data --patches 7x98x126 --vae runs/vae/vae.safetensors
+
+DINOv2 and the official VAE: `python -m sr_core convert --help` says where they are to be had.
+Without DINOv2, --patches takes raw patches as features; without a VAE, `train vae` makes one.
+The same command again goes on where it was stopped.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="files or folders")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the shards")
+    seen = parser.add_mutually_exclusive_group()
+    seen.add_argument("--vision", type=Path, help="a vision encoder, or a checkpoint with one")
+    seen.add_argument("--dinov2", type=Path, help="converted DINOv2; its PCA is fitted here")
+    seen.add_argument("--patches", metavar="SIDExHEIGHTxWIDTH", help="raw patches, e.g. 7x98x126")
+    parser.add_argument("--vae", type=Path, help="a VAE, or a checkpoint with one")
+    parser.add_argument("--channels", type=int, default=59, help="of the PCA (59)")
+    parser.add_argument("--frame", default="224x392", help="HEIGHTxWIDTH seen by DINOv2 (224x392)")
+    parser.add_argument("--split", default="auto", help="train, val, ...; auto draws by source")
+    parser.add_argument("--held-out", type=float, default=0.05, help="share of sources for val")
+    parser.add_argument("--seconds", type=float, default=8.0, help="length of a clip (8)")
+    parser.add_argument("--silence-db", type=float, default=ClipConfig.silence_db)
+    parser.add_argument("--stillness", type=float, default=ClipConfig.stillness)
+    parser.add_argument("--keep-waveform", action="store_true", help="beside the latents")
+    parser.add_argument("--per-shard", type=int, default=32, help="videos a shard (32)")
+    parser.add_argument("--workers", type=int, default=1, help="processes on this machine (1)")
+
+
+def run(options: argparse.Namespace) -> int:
+    videos = [video for place in options.videos for video in listed(place)]
+    output: Path = options.output
+    output.mkdir(parents=True, exist_ok=True)
+    base = ShardJob(
+        target="",
+        videos=(),
+        clips=ClipConfig(options.seconds, options.silence_db, options.stillness),
+        vision=_vision(options, videos),
+        vae=_kept(options.vae, output / "vae.safetensors"),
+        keep_waveform=options.keep_waveform,
+    )
+    jobs = [
+        replace(base, target=target, videos=members)
+        for target, members in plan(
+            videos, output, options.split, options.held_out, options.per_shard
+        )
+    ]
+    clips, skipped = Counter(), []
+    with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
+
+        def done(report: dict) -> None:
+            bar.update(1)
+            clips.update(frames=sum(report["clips"].values()), clips=len(report["clips"]))
+            skipped.extend(report["skipped"].items())
+
+        make_shards(jobs, options.workers, done)
+    for name, reason in skipped:
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    hours = clips["frames"] / 30 / 3600
+    print(f"{clips['clips']} clips, {hours:.2f} hours, {len(skipped)} skipped", file=sys.stderr)
+    print(output)
+    return 0 if clips["clips"] else 2
+
+
+def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
+    """The encoder's file in the output folder; fitted now if it has to be."""
+    target = options.output / "vision.safetensors"
+    if options.vision:
+        return _kept(options.vision, target)
+    if not (options.dinov2 or options.patches):
+        return None
+    if not target.exists():
+        config = vision_config(options.dinov2, options.patches, options.frame, options.channels)
+        save_part(fit_vision(videos, config, options.dinov2), target)
+    return str(target)
+
+
+def _kept(source: Path | None, target: Path) -> str | None:
+    """Copy a part beside the shards, so that they and what made them stay together."""
+    if source is None:
+        return None
+    if not source.is_file():
+        raise ValueError(f"got {source}, which is no file; expected a safetensors file of ours")
+    if not (target.exists() and target.samefile(source)):
+        shutil.copyfile(source, target)
+    return str(target)

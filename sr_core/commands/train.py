@@ -1,0 +1,58 @@
+"""Prepared clips -> a VAE or a checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from ..config import changed, from_dict, to_dict
+from ..training import stages
+
+HELP = "train one stage: vae, diffusion, then consistency"
+EXAMPLES = """\
+examples:
+  python -m sr_core train vae sound -o runs/vae
+  python -m sr_core train diffusion data -o runs/diffusion --set loop.batch=32
+  python -m sr_core train consistency data -o runs/tuned --init runs/diffusion/model.safetensors
+  python -m sr_core train diffusion data -o runs/own --init micro.safetensors     (fine-tune)
+  torchrun --nproc-per-node 8 -m sr_core train diffusion data -o runs/diffusion
+
+The same command again goes on where it was stopped. --dry-run prints every setting.
+"""
+STAGES = {
+    "vae": (stages.VAERun, stages.train_vae),
+    "diffusion": (stages.DiffusionRun, stages.train_diffusion),
+    "consistency": (stages.ConsistencyRun, stages.train_consistency),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("data", type=Path, help="folder that `prepare` wrote")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of this run")
+    parser.add_argument("--init", type=Path, help="checkpoint (or VAE) to start from")
+    parser.add_argument("--config", type=Path, help="JSON file with settings")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="of the CPU")
+    parser.add_argument("--dry-run", action="store_true", help="print the settings and stop")
+
+
+def run(options: argparse.Namespace) -> int:
+    kind, train = STAGES[options.stage]
+    given = json.loads(options.config.read_text(encoding="utf-8")) if options.config else {}
+    config = changed(from_dict(kind, given), options.set)
+    if options.dry_run:
+        print(json.dumps(to_dict(config), indent=2))
+        return 0
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    options.output.mkdir(parents=True, exist_ok=True)
+    settings = json.dumps(to_dict(config), indent=2)
+    (options.output / "config.json").write_text(settings + "\n", encoding="utf-8")
+    target = train(options.data, options.output, config, options.init, options.device)
+    print(target)
+    return 0

@@ -1,0 +1,87 @@
+"""A video -> clips of equal length: what is seen and what is heard, in exact sync."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..io.frames import SAMPLE_RATE, Frames
+from ..io.old_sound import OldSound
+from ..io.source import MediaError
+from ..io.video import open_video
+
+PIECE = 8  # frames looked at together
+
+
+@dataclass(frozen=True)
+class ClipConfig:
+    """How videos are cut, and what is left out."""
+
+    seconds: float = 8.0
+    silence_db: float = -60.0  # RMS below which a clip is silent
+    stillness: float = 0.3  # mean change from frame to frame, of 255, below which it is static
+
+    @property
+    def frames(self) -> int:
+        return round(self.seconds * 30)
+
+
+@dataclass
+class Clip:
+    key: str
+    start: float  # seconds
+    seen: Tensor  # (t ...)
+    waveform: Tensor  # (c s) float32, 1600 samples a frame
+    problem: str | None  # why it should be left out
+
+
+def clips_of(video: Path, see: Callable[[Tensor], Tensor], config: ClipConfig) -> Iterator[Clip]:
+    """Yield the whole clips of a video; `see` turns frames (t 3 h w) uint8 into what is kept.
+
+    Raises MediaError where the video has no sound, or cannot be read.
+    """
+    frames = open_video(video)
+    if not frames.info.has_sound:
+        raise MediaError(f"'{video}' has no sound; expected videos to learn from to have some")
+    sound = OldSound(frames.source, frames.info.start)
+    seen, changes, count, last = [], [], 0, None
+    for piece in _pieces(frames, config.frames):
+        small = F.adaptive_avg_pool2d(piece.float(), 16)
+        before = small[:1] if last is None else last
+        changes.append((small - torch.cat([before, small[:-1]])).abs().mean())
+        seen.append(see(piece))
+        last, count = small[-1:], count + len(piece)
+        if count % config.frames == 0:
+            start = (count - config.frames) / 30
+            waveform = torch.from_numpy(sound.read(config.frames * SAMPLE_RATE // 30))
+            change = float(torch.stack(changes).mean())
+            key = f"{video.stem}-{count // config.frames - 1:05d}"
+            problem = _problem(waveform, change, config)
+            yield Clip(key, start, torch.cat(seen), waveform, problem)
+            seen, changes = [], []
+
+
+def _pieces(frames: Frames, length: int) -> Iterator[Tensor]:
+    """Pieces that end where clips end."""
+    left = length
+    for block in frames.pieces(PIECE):
+        while len(block):
+            take = min(left, len(block))
+            yield block[:take]
+            block, left = block[take:], left - take or length
+
+
+def _problem(waveform: Tensor, change: float, config: ClipConfig) -> str | None:
+    rms = waveform.square().mean().sqrt().item()
+    level = 20 * math.log10(rms) if rms else -math.inf
+    if level < config.silence_db:
+        return f"silent: {level:.0f} dB, below {config.silence_db:g}"
+    if change < config.stillness:
+        return f"static: changes by {change:.2f} of 255 a frame, below {config.stillness:g}"
+    return None

@@ -1,0 +1,74 @@
+"""What a run says while it runs: a progress bar, and TensorBoard where it is installed."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+SAMPLE_RATE = 48_000
+
+
+class Diary:
+    """Losses, gradient norms, throughput, and sound next to its reference."""
+
+    def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
+        self.enabled, self.seconds, self.rows, self.last = enabled, 0.0, 0, {}
+        self.writer = _writer(directory) if enabled else None
+        self.bar = tqdm(total=end, initial=begin, unit="step", file=sys.stderr, disable=not enabled)
+
+    def __enter__(self) -> Diary:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bar.close()
+        if self.writer is not None:
+            self.writer.close()
+
+    def note(self, step: int, group: str, facts: dict[str, Tensor], rate: float) -> None:
+        self.last.update({f"{group}/{name}": value for name, value in facts.items()})
+        self.last[f"{group}/learning_rate"] = rate
+
+    def tick(self, step: int, rows: int, seconds: float, every: int) -> None:
+        """Count a step; write what was noted every so many."""
+        self.seconds, self.rows = self.seconds + seconds, self.rows + rows
+        self.bar.update(1)
+        if (step + 1) % every or not self.enabled:
+            return
+        facts = {name: float(value) for name, value in self.last.items()}
+        losses = [f"{name} {value:.4g}" for name, value in facts.items() if name.endswith("/loss")]
+        self.bar.set_postfix_str(", ".join(losses), refresh=False)
+        if self.writer is not None:
+            for name, value in facts.items():
+                self.writer.add_scalar(name, value, step + 1)
+            self.writer.add_scalar("rows_per_second", self.rows / self.seconds, step + 1)
+        self.seconds, self.rows = 0.0, 0
+
+    def listen(self, step: int, waveforms: dict[str, Tensor]) -> None:  # each (c s)
+        if self.writer is None:
+            return
+        for name, waveform in waveforms.items():
+            mono = waveform.float().mean(dim=0, keepdim=True).cpu().clamp(-1, 1)
+            self.writer.add_audio(name, mono, step, SAMPLE_RATE)
+            self.writer.add_image(name, spectrogram(mono[0]), step, dataformats="HW")
+
+
+def spectrogram(waveform: Tensor) -> Tensor:  # (s) -> (frequency time) in 0..1
+    """Magnitudes from -80 dB to 0 dB below the loudest, low frequencies at the bottom."""
+    window = torch.hann_window(1024)
+    spectrum = torch.stft(waveform, 1024, 256, window=window, return_complex=True).abs()
+    decibels = 20 * (spectrum / spectrum.max().clamp(min=1e-5)).clamp(min=1e-4).log10()
+    return (1 + decibels / 80).flip(0)
+
+
+def _writer(directory: Path):
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        warnings.warn("no curves are kept; `pip install tensorboard` to see them", stacklevel=2)
+        return None
+    return SummaryWriter(directory / "tensorboard")

@@ -1,0 +1,79 @@
+"""A discriminator of sounds: convolutions over complex spectra at several resolutions.
+
+After the multi-scale STFT discriminator of Encodec (arXiv 2210.13438, sec. 3.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
+
+SLOPE = 0.2  # of the leaky rectifier
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    channels: int = 64
+    sizes: tuple[int, ...] = (2048, 1024, 512, 256, 128)  # FFT, samples; hop is a quarter
+
+
+class Discriminator(nn.Module):
+    """Waveform (b c s) -> a score map a scale, and all features on the way."""
+
+    def __init__(self, config: DiscriminatorConfig, audio_channels: int = 2):
+        super().__init__()
+        self.scales = nn.ModuleList(
+            Scale(size, 2 * audio_channels, config.channels) for size in config.sizes
+        )
+
+    def forward(self, waveform: Tensor) -> tuple[list[Tensor], list[Tensor]]:  # (b c s)
+        found = [scale(waveform) for scale in self.scales]
+        return [score for score, _ in found], [x for _, features in found for x in features]
+
+
+class Scale(nn.Module):
+    """One resolution: real and imaginary parts of every channel as a picture (t f)."""
+
+    def __init__(self, size: int, inputs: int, channels: int):
+        super().__init__()
+        self.size = size
+        self.convolutions = nn.ModuleList(
+            [
+                _convolution(inputs, channels, (3, 9)),
+                *(_convolution(channels, channels, (3, 9), 2, dilation) for dilation in (1, 2, 4)),
+                _convolution(channels, channels, (3, 3)),
+            ]
+        )
+        self.score = _convolution(channels, 1, (3, 3))
+
+    def forward(self, waveform: Tensor) -> tuple[Tensor, list[Tensor]]:  # (b c s) -> (b 1 t f)
+        b = len(waveform)
+        window = torch.hann_window(self.size, device=waveform.device)
+        spectrum = torch.stft(
+            rearrange(waveform, "b c s -> (b c) s").float(),
+            self.size,
+            hop_length=self.size // 4,
+            window=window / window.norm(),
+            return_complex=True,
+        )
+        parts = torch.view_as_real(spectrum)
+        x, features = rearrange(parts, "(b c) f t two -> b (c two) t f", b=b), []
+        for convolution in self.convolutions:
+            x = F.leaky_relu(convolution(x), SLOPE)
+            features.append(x)
+        return self.score(x), features
+
+
+def _convolution(
+    inputs: int, outputs: int, kernel: tuple[int, int], stride: int = 1, dilation: int = 1
+) -> nn.Module:
+    """Over (t f); stride is along frequency, dilation along time."""
+    padding = (dilation * (kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
+    return weight_norm(
+        nn.Conv2d(inputs, outputs, kernel, (1, stride), padding, dilation=(dilation, 1))
+    )

@@ -1,0 +1,171 @@
+"""Videos -> shards of clips: what a stage of training reads.
+
+The unit of work is a shard: a fixed group of videos, made by one call of `make_shard`, which
+depends on nothing else. Local processes, machines of a cluster and a second try after a stop all
+call it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+from safetensors.torch import save
+from torch import Tensor
+
+from ..parts import load_any_vae, load_vision
+from ..vision.difference import TemporalDifference
+from .clips import Clip, ClipConfig, clips_of
+from .statistics import Moments
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """All that a shard depends on."""
+
+    target: str  # the .tar
+    videos: tuple[str, ...]
+    clips: ClipConfig
+    vision: str | None = None  # file of a vision encoder; nothing seen is kept without one
+    vae: str | None = None  # file of a VAE; the waveform is kept without one
+    keep_waveform: bool = False  # also where a VAE is given
+
+
+def plan(
+    videos: list[Path], directory: Path, split: str, held_out: float, per_shard: int
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Shards (target, videos): by source, so that no video is in two splits.
+
+    Where `split` is "auto" a source's name decides: the share `held_out` of them is "val".
+    """
+    groups: dict[str, list[str]] = {}
+    for video in sorted(videos):
+        digest = hashlib.sha256(video.stem.encode()).digest()
+        drawn = "val" if int.from_bytes(digest[:4], "big") < held_out * 2**32 else "train"
+        groups.setdefault(drawn if split == "auto" else split, []).append(str(video))
+    for name, members in sorted(groups.items()):
+        for number, start in enumerate(range(0, len(members), per_shard)):
+            target = directory / f"{name}-{number:05d}.tar"
+            yield str(target), tuple(members[start : start + per_shard])
+
+
+def run(jobs: list[ShardJob], workers: int, done: Callable[[dict[str, Any]], None]) -> None:
+    """Make all shards that are not there yet; `done` gets each one's report, in order."""
+    if workers == 1:
+        for job in jobs:
+            done(make_shard(job))
+        return
+    with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        for report in pool.map(make_shard, jobs):
+            done(report)
+
+
+def make_shard(job: ShardJob) -> dict[str, Any]:
+    """Write one shard and its report, unless they are there; bad videos are skipped and named."""
+    target = Path(job.target)
+    report_path = target.with_suffix(".json")
+    if report_path.exists() and target.exists():
+        report = json.loads(report_path.read_text(encoding="utf-8"))
+        if report["videos"] == list(job.videos):
+            return report
+    report: dict[str, Any] = {"videos": list(job.videos), "clips": {}, "skipped": {}}
+    partial_path = target.with_suffix(".tar.partial")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(partial_path, "w", format=tarfile.USTAR_FORMAT) as tar:
+        maker = _Maker(job)
+        for video in job.videos:
+            try:
+                maker.add(Path(video), tar, report)
+            except ValueError as error:
+                report["skipped"][video] = str(error)
+    report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
+    os.replace(partial_path, target)
+    _write_text(report_path, json.dumps(report))
+    return report
+
+
+class _Maker:
+    """The frozen parts that see and hear, and the statistics of what they made."""
+
+    def __init__(self, job: ShardJob):
+        self.job = job
+        self.vision = load_vision(job.vision) if job.vision else None
+        self.vae = load_any_vae(job.vae) if job.vae else None
+        self.moments: dict[str, Moments] = {}
+
+    def add(self, video: Path, tar: tarfile.TarFile, report: dict[str, Any]) -> None:
+        state = None
+        for clip in clips_of(video, self._see, self.job.clips):
+            tensors, state = self._tensors(clip, state)
+            if clip.problem:
+                report["skipped"][clip.key] = clip.problem
+                continue
+            self._count(tensors)
+            about = {"source": str(video), "start_seconds": clip.start}
+            _add(tar, f"{clip.key}.json", json.dumps(about).encode())
+            _add(tar, f"{clip.key}.safetensors", save(tensors))
+            report["clips"][clip.key] = len(tensors["time"])
+
+    @torch.inference_mode()
+    def _see(self, frames: Tensor) -> Tensor:  # (t 3 h w) -> (t n d), or (t) of nothing
+        if self.vision is None:
+            return torch.zeros(len(frames), dtype=torch.uint8)
+        return self.vision(frames[None])[0].half()
+
+    @torch.inference_mode()
+    def _tensors(self, clip: Clip, state: Any) -> tuple[dict[str, Tensor], Any]:
+        tensors = {"time": torch.zeros(len(clip.seen), dtype=torch.uint8)}
+        if self.vision:
+            tensors["grid"] = clip.seen
+        if self.vae:
+            mean, log_variance, state = self.vae.encode_moments(clip.waveform[None], state)
+            tensors |= {"mean": mean[0].float(), "log_variance": log_variance[0].float()}
+        if not self.vae or self.job.keep_waveform:
+            samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16)
+            tensors["waveform"] = rearrange(samples, "c s -> s c")
+        return {name: tensor.contiguous() for name, tensor in tensors.items()}, state
+
+    def _count(self, tensors: dict[str, Tensor]) -> None:
+        if self.vision:
+            grid, _ = TemporalDifference()(tensors["grid"][None].float())
+            self.moments.setdefault("grid", Moments()).update(grid)
+        if self.vae:
+            self.moments.setdefault("latent", Moments()).update(tensors["mean"])
+
+
+def gathered(directory: Path, name: str, split: str = "train") -> Moments:
+    """The moments of all shards of a split together; ValueError where none has them."""
+    total = Moments()
+    for path in sorted(directory.glob(f"{split}-*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))["moments"].get(name)
+        if found and found["count"]:
+            total.merge(Moments(**found))
+    if not total.count:
+        raise ValueError(
+            f"got no statistics of {name!r} in {directory}; expected shards prepared with both "
+            "--vision and --vae; prepare them again with these"
+        )
+    return total
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Without owner or time, so that the same clips are the same bytes."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial_path = path.with_name(path.name + ".partial")
+    partial_path.write_text(text, encoding="utf-8")
+    os.replace(partial_path, path)

@@ -1,0 +1,76 @@
+"""The state of a run between two steps, in one file without a pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ..checkpoint import write_weights
+from ..config import to_dict
+
+Optimizers = dict[str, torch.optim.Optimizer]
+
+# Fields that may change between a stop and the next start without making it another run.
+FREE = {"steps", "log_every", "save_every", "show_every", "accumulate"}
+
+
+def save_resume(
+    path: Path,
+    step: int,
+    task: nn.Module,
+    average: dict[str, Tensor],
+    optimizers: Optimizers,
+    config: Any,
+) -> None:
+    """Write weights, their average and the optimizers' moments, whole or not at all."""
+    tensors = {f"task.{name}": value for name, value in task.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.items()}
+    for group, optimizer in optimizers.items():
+        for place, moments in optimizer.state_dict()["state"].items():
+            for name, value in moments.items():
+                tensors[f"optimizer.{group}.{place}.{name}"] = torch.as_tensor(value)
+    tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
+    write_weights(tensors, path, {"step": str(step), "config": json.dumps(to_dict(config))})
+
+
+def load_resume(
+    path: Path, task: nn.Module, average: dict[str, Tensor], optimizers: Optimizers, config: Any
+) -> int:
+    """Take up the run in the file, if there is one; gives the step to go on with."""
+    if not path.exists():
+        return 0
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    _check_config(path, json.loads(metadata["config"]), json.loads(json.dumps(to_dict(config))))
+    tensors = load_file(path)
+    task.load_state_dict(_under(tensors, "task."))
+    for name, value in _under(tensors, "average.").items():
+        average[name].copy_(value)
+    for group, optimizer in optimizers.items():
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under(tensors, f"optimizer.{group}.").items():
+            place, moment = name.split(".")
+            state.setdefault(int(place), {})[moment] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    return int(metadata["step"])
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n[len(prefix) :]: value for n, value in tensors.items() if n.startswith(prefix)}
+
+
+def _check_config(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    changed = [name for name in now if name not in FREE and before.get(name) != now[name]]
+    if changed:
+        what = ", ".join(f"{name} {before.get(name)} -> {now[name]}" for name in changed)
+        raise ValueError(
+            f"got another configuration than the run in {path} has ({what}); expected the same to "
+            "go on with it; choose another output folder, or delete that file to begin anew"
+        )

@@ -1,0 +1,149 @@
+"""What each stage trains, from which configuration, and what it leaves behind."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..audio.oobleck import OobleckConfig
+from ..audio.spectral import SpectralConfig
+from ..audio.vae import AudioVAE
+from ..checkpoint import load_pipeline, save_pipeline
+from ..model.soundreactor import SoundReactorConfig
+from ..parts import load_any_vae, load_vision, save_part
+from ..sampling.pipeline import Pipeline, PipelineConfig
+from .consistency import ConsistencyConfig, ConsistencyTask
+from .data import Batches
+from .diffusion import DiffusionConfig, DiffusionTask
+from .loop import LoopConfig, train
+from .prepare import gathered
+from .vae import VAETask, VAETaskConfig
+
+
+@dataclass(frozen=True)
+class DiffusionRun:
+    frames: int = 240  # of a row; what the model will remember is model.transformer.train_frames
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    task: DiffusionConfig = field(default_factory=DiffusionConfig)
+    model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
+
+
+@dataclass(frozen=True)
+class ConsistencyRun:
+    """ECT's optimizer; `task.steps` should be `loop.steps`."""
+
+    frames: int = 240
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            optimizer="radam", betas=(0.9, 0.999), weight_decay=0.0, warmup=0
+        )
+    )
+    task: ConsistencyConfig = field(default_factory=ConsistencyConfig)
+
+
+@dataclass(frozen=True)
+class VAERun:
+    frames: int = 30
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            learning_rate=1.5e-4, betas=(0.8, 0.99), weight_decay=1e-3, clip=1000.0
+        )
+    )
+    task: VAETaskConfig = field(default_factory=VAETaskConfig)
+    audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
+
+
+def train_diffusion(
+    data: Path, output: Path, run: DiffusionRun, init: Path | None, device: str
+) -> Path:
+    """Stage 1 on prepared shards; a checkpoint in `output` that grows better with every save."""
+    if init is None:
+        pipeline = new_pipeline(data, run)
+    else:
+        pipeline = load_pipeline(init, device=device)
+    task = DiffusionTask(pipeline.model, pipeline.vae, run.task)
+    return _train_model(task, pipeline, data, output, run, "diffusion", device)
+
+
+def train_consistency(
+    data: Path, output: Path, run: ConsistencyRun, init: Path | None, device: str
+) -> Path:
+    """Stage 2, from a checkpoint of stage 1."""
+    if init is None:
+        raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
+    pipeline = load_pipeline(init, device=device)
+    task = ConsistencyTask(pipeline.model, pipeline.vae, run.task)
+    return _train_model(task, pipeline, data, output, run, "consistency", device)
+
+
+def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: str) -> Path:
+    """The audio VAE on waveforms."""
+    torch.manual_seed(run.loop.seed)
+    vae = AudioVAE(run.audio) if init is None else load_any_vae(init).requires_grad_(True)
+    task = VAETask(vae, run.task)
+    target = output / "vae.safetensors"
+
+    def save(average: dict[str, Tensor], step: int) -> None:
+        save_part(_averaged(vae, average), target)
+
+    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
+    train(task, batches, run.loop, output, save, _held_out(data, run), device)
+    return target
+
+
+def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:
+    """Fresh weights around the parts that the data was prepared with, and its statistics."""
+    torch.manual_seed(run.loop.seed)
+    vision, vae = load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
+    config = PipelineConfig(vision=vision.config, model=run.model, audio=vae.config)
+    pipeline = Pipeline(config)
+    pipeline.vision, pipeline.vae = vision, vae
+    grid, latent = gathered(data, "grid"), gathered(data, "latent")
+    pipeline.model.grid_mean.copy_(grid.mean)
+    pipeline.model.grid_scale.copy_(grid.deviation())
+    pipeline.vae.latent_mean.copy_(latent.mean)
+    pipeline.vae.latent_scale.copy_(latent.deviation() / run.model.head.sigma_data)
+    return pipeline
+
+
+def _train_model(
+    task: DiffusionTask, pipeline: Pipeline, data: Path, output: Path, run: Any, stage: str, device
+) -> Path:
+    target = output / "model.safetensors"
+    pipeline.to(device)
+    pipeline.model.requires_grad_(True)
+    pipeline.vision.requires_grad_(False)
+    pipeline.vae.requires_grad_(False)
+
+    def save(average: dict[str, Tensor], step: int) -> None:
+        kept, model = pipeline.origin, pipeline.model
+        pipeline.origin = kept | {"stage": stage, "step": step, "data": data.name}
+        pipeline.model = _averaged(model, average)
+        try:
+            save_pipeline(pipeline, target)
+        finally:
+            pipeline.origin, pipeline.model = kept, model
+
+    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
+    train(task, batches, run.loop, output, save, _held_out(data, run), device)
+    return target
+
+
+def _averaged(module: torch.nn.Module, average: dict[str, Tensor]) -> torch.nn.Module:
+    """A copy of the module with the running average as its weights."""
+    twin = copy.deepcopy(module)
+    twin.load_state_dict(average, strict=False)
+    return twin
+
+
+def _held_out(data: Path, run: Any) -> Batches | None:
+    """A few rows of the validation split to listen to; None where there is none."""
+    try:
+        return Batches(data, "val", min(4, run.loop.batch), run.frames, run.loop.seed)
+    except ValueError:
+        return None

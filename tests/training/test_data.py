@@ -1,0 +1,53 @@
+from collections import Counter
+
+import pytest
+import torch
+
+from sr_core.training.data import Batches
+
+
+def keys(batches, steps):
+    return [key for step in steps for key in batches.at(step, range(batches.batch))[1]]
+
+
+def test_an_epoch_has_every_clip_once_in_another_order_each_time(shards):
+    batches = Batches(shards, "train", 3, 5, seed=1)
+    epochs = [keys(batches, range(3 * n, 3 * n + 3)) for n in range(3)]
+    assert all(Counter(epoch) == Counter(epochs[0]) for epoch in epochs)
+    assert len(set(epochs[0])) == 9 and epochs[0] != epochs[1] != epochs[2]
+
+
+def test_a_batch_is_a_function_of_seed_and_step(shards):
+    one, other = (Batches(shards, "train", 4, 5, seed=1) for _ in range(2))
+    for step in range(9):
+        one.at(step, range(4))
+    later, again = one.at(7, range(4)), other.at(7, range(4))
+    assert later[1] == again[1]
+    assert all(torch.equal(later[0][name], again[0][name]) for name in later[0])
+    assert keys(Batches(shards, "train", 4, 5, seed=2), range(3)) != keys(one, range(3))
+
+
+def test_processes_share_the_rows_of_one_batch(shards):
+    batches = Batches(shards, "train", 4, 5)
+    whole, names = batches.at(3, range(4))
+    halves = [batches.at(3, rows) for rows in (range(2), range(2, 4))]
+    assert names == halves[0][1] + halves[1][1]
+    assert torch.equal(whole["grid"], torch.cat([half["grid"] for half, _ in halves]))
+
+
+def test_rows_are_cut_at_the_same_time_from_all_tensors(shards):
+    batch, _ = Batches(shards, "train", 9, 5).at(0, range(9))
+    assert batch["grid"].shape == (9, 5, 8, 6) and batch["grid"].dtype == torch.float32
+    assert torch.allclose(batch["mean"], batch["grid"].mean(dim=2)[..., :4], atol=1e-3)
+
+
+def test_only_a_few_shards_are_held(shards):
+    batches = Batches(shards, "train", 2, 5, mixed=1)
+    keys(batches, range(9))
+    assert len(batches._blocks) <= 2
+
+
+@pytest.mark.parametrize(("split", "frames"), [("test", 5), ("train", 13)])
+def test_too_little_data_is_said(shards, split, frames):
+    with pytest.raises(ValueError, match=f"no clips of at least {frames} frames for '{split}'"):
+        Batches(shards, split, 2, frames)

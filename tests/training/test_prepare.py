@@ -1,0 +1,162 @@
+import json
+import tarfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load
+
+from sr_core.parts import load_any_vae, load_vision, save_part
+from sr_core.training.clips import ClipConfig, clips_of
+from sr_core.training.data import Batches
+from sr_core.training.prepare import ShardJob, gathered, make_shard, plan, run
+from sr_core.training.statistics import Moments
+from sr_core.training.vision_fit import fit_vision, vision_config
+
+CLIPS = ClipConfig(seconds=0.5)
+
+
+def film(path: Path, seconds=1.7, still=False, silent=False, sound=True) -> Path:
+    """Noise that changes every frame, and a click at the start of every half second."""
+    random = np.random.default_rng(0)
+    with av.open(path, "w") as container:
+        picture = container.add_stream("mpeg4", rate=30)
+        picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
+        track = container.add_stream("flac", rate=48_000) if sound else None
+        rgb = np.full((48, 64, 3), 90, np.uint8)
+        for n in range(round(seconds * 30)):
+            rgb = rgb if still else random.integers(0, 255, (48, 64, 3), np.uint8)
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            frame.pts, frame.time_base = n, Fraction(1, 30)
+            container.mux(picture.encode(frame))
+        container.mux(picture.encode())
+        if sound:
+            wave = np.zeros((1, round(seconds * 48_000) * 2), np.int16)
+            if not silent:
+                wave[0, :: 2 * 24_000] = wave[0, 1 :: 2 * 24_000] = 16_000
+            block = av.AudioFrame.from_ndarray(wave, format="s16", layout="stereo")
+            block.sample_rate, block.pts = 48_000, 0
+            container.mux(track.encode(block))
+            container.mux(track.encode())
+    return path
+
+
+@pytest.fixture
+def parts(tiny_pipeline, tmp_path):
+    pipeline = tiny_pipeline.float()
+    return (
+        str(save_part(pipeline.vision, tmp_path / "vision.safetensors")),
+        str(save_part(pipeline.vae, tmp_path / "vae.safetensors")),
+    )
+
+
+def test_clips_are_cut_in_sync(tmp_path):
+    clips = list(clips_of(film(tmp_path / "a.mkv"), lambda frames: frames.clone(), CLIPS))
+    assert [clip.start for clip in clips] == [0.0, 0.5, 1.0]  # the rest is too short for one
+    for clip in clips:
+        assert clip.seen.shape[0] == 15 and clip.waveform.shape == (2, 24_000)
+        assert clip.waveform.abs().argmax(dim=1).tolist() == [0, 0] and clip.problem is None
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("still", "static"), ("silent", "silent")])
+def test_static_and_silent_clips_say_so(tmp_path, kind, reason):
+    video = film(tmp_path / "a.mkv", **{kind: True})
+    assert all(c.problem.startswith(reason) for c in clips_of(video, lambda x: x, CLIPS))
+
+
+def test_a_shard_has_what_was_seen_and_heard(tmp_path, parts, tiny_pipeline):
+    videos = (str(film(tmp_path / "a.mkv")), str(film(tmp_path / "mute.mp4", sound=False)))
+    (tmp_path / "bad.mp4").write_text("no video")
+    job = ShardJob(
+        str(tmp_path / "data" / "train-00000.tar"),
+        (*videos, str(tmp_path / "bad.mp4")),
+        CLIPS,
+        *parts,
+        keep_waveform=True,
+    )
+    report = make_shard(job)
+    assert report["clips"] == {f"a-{n:05d}": 15 for n in range(3)}
+    assert set(report["skipped"]) == {videos[1], str(tmp_path / "bad.mp4")}
+    with tarfile.open(job.target) as tar:
+        tensors = load(tar.extractfile("a-00001.safetensors").read())
+        assert json.load(tar.extractfile("a-00001.json"))["start_seconds"] == 0.5
+    assert tensors["grid"].shape == (15, 8, 6) and tensors["mean"].shape == (15, 4)
+    whole, state = torch.cat([c.waveform for c in clips_of(Path(videos[0]), len_, CLIPS)], 1), None
+    mean, _, _ = load_any_vae(parts[1]).encode_moments(whole[None], state)
+    assert torch.allclose(tensors["mean"], mean[0, 15:30], atol=1e-5)  # the sound before counts
+    batch, _ = Batches(tmp_path / "data", "train", 2, 10).at(0, range(2))
+    assert batch["waveform"].shape == (2, 2, 16_000) and batch["grid"].shape == (2, 10, 8, 6)
+
+
+def len_(frames):
+    return frames
+
+
+def test_shards_are_deterministic_resumable_and_independent_of_workers(tmp_path, parts):
+    videos = [film(tmp_path / f"{name}.mkv", 0.6) for name in "abc"]
+
+    def make(folder, workers):
+        jobs = [
+            ShardJob(target, members, CLIPS, *parts)
+            for target, members in plan(videos, tmp_path / folder, "train", 0.0, 1)
+        ]
+        run(jobs, workers, lambda report: None)
+        return [Path(job.target) for job in jobs]
+
+    one, two = make("one", 1), make("two", 2)
+    assert [a.read_bytes() for a in one] == [b.read_bytes() for b in two]
+    stamps = [path.stat().st_mtime_ns for path in one]
+    one[1].unlink()
+    make("one", 1)
+    again = [path.stat().st_mtime_ns for path in one]
+    assert [a == b for a, b in zip(stamps, again, strict=True)] == [True, False, True]
+    assert one[1].read_bytes() == two[1].read_bytes()
+
+
+def test_a_source_is_in_one_split_only():
+    videos = [Path(f"clip-{n}.mp4") for n in range(200)]
+    splits = {}
+    for target, members in plan(videos, Path("data"), "auto", 0.2, 16):
+        splits.setdefault(Path(target).stem.split("-")[0], []).extend(members)
+    assert len(splits["train"]) + len(splits["val"]) == 200
+    assert not set(splits["train"]) & set(splits["val"]) and 20 < len(splits["val"]) < 60
+    assert {Path(t).stem for t, _ in plan(videos, Path("data"), "test", 0.2, 100)} == {
+        "test-00000",
+        "test-00001",
+    }
+
+
+def test_statistics_of_shards_join_to_those_of_all(tmp_path):
+    rows = torch.randn(50, 3) * torch.tensor([1.0, 5.0, 0.0]) + 7
+    for number, part in enumerate(rows.split([10, 0, 40])):
+        moments = Moments()
+        if len(part):
+            moments.update(part)
+        report = {"moments": {"grid": moments.as_json()}}
+        (tmp_path / f"train-{number}.json").write_text(json.dumps(report))
+    total = gathered(tmp_path, "grid")
+    assert torch.allclose(total.mean.float(), rows.mean(dim=0), atol=1e-5)
+    expected = rows.std(dim=0, correction=0)
+    expected[2] = 1.0  # a channel that never changes is left as it is
+    assert torch.allclose(total.deviation().float(), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="no statistics of 'latent'"):
+        gathered(tmp_path, "latent")
+
+
+def test_a_fitted_encoder_explains_its_videos(tmp_path):
+    video = film(tmp_path / "a.mkv", 0.5)
+    config = vision_config(None, "7x14x28", "", 5)
+    vision = fit_vision([video, tmp_path / "missing.mp4"], config, None)
+    basis = vision.pca_basis
+    assert torch.allclose(basis.T @ basis, torch.eye(5), atol=1e-5) and vision.pca_mean.any()
+    path = save_part(vision, tmp_path / "v.safetensors")
+    frames = torch.randint(0, 256, (1, 2, 3, 48, 64), dtype=torch.uint8)
+    assert torch.equal(load_vision(path)(frames), vision(frames))
+
+
+def test_words_that_are_no_sizes_are_refused():
+    with pytest.raises(ValueError, match="got --patches 7x98.*SIDExHEIGHTxWIDTH"):
+        vision_config(None, "7x98", "", 5)
