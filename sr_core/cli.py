@@ -1,4 +1,4 @@
-"""The command line: `python -m sr_core {generate,convert,inspect}`."""
+"""The command line: `python -m sr_core VERB`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import traceback
 import warnings
 
-from .commands import convert, generate, inspect
+from .commands import convert, evaluate, generate, inspect, prepare, train
 
 DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
 
@@ -40,8 +40,8 @@ def describe(error: Exception) -> str:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m sr_core", description=DESCRIPTION)
-    verbs = parser.add_subparsers(required=True, metavar="{generate,convert,inspect}")
-    for command in (generate, convert, inspect):
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for command in (generate, convert, inspect, prepare, train, evaluate):
         name = command.__name__.rsplit(".", 1)[-1]
         verb = verbs.add_parser(
             name,

@@ -33,6 +33,7 @@ examples:
 """
 VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".wmv"}
 WRITABLE = {".mp4", ".mov", ".mkv", ".webm"}
+SMALL = 50_000_000  # parameters
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -67,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--null-history", choices=HISTORIES, default=default.null_history)
     parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
     parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
+    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
     parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
     parser.add_argument(
         "--old-sound",
@@ -147,6 +149,11 @@ def _load(options: argparse.Namespace) -> Pipeline:
     device = options.device or _best_device()
     half = "bfloat16" if device.startswith("cuda") else "float32"
     pipeline = load_pipeline(options.model, device=device, dtype=DTYPES[options.dtype or half])
+    # Threads that wait for each other at every tiny tensor gain a small model nothing, and on a
+    # busy machine they cost it far more than they could.
+    small = sum(p.numel() for p in pipeline.parameters()) < SMALL
+    if options.threads or (small and device == "cpu"):
+        torch.set_num_threads(options.threads or 1)
     if pipeline.origin.get("stage") == "untrained":
         warnings.warn(
             f"{options.model.name} is untrained: its weights are random and so is its sound",

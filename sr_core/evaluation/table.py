@@ -1,0 +1,66 @@
+"""Results in words: one table a group, figures down, sounds across."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .summary import LINES
+
+
+def as_text(result: Mapping[str, Any]) -> str:
+    """Columns in line, for a terminal."""
+    parts = []
+    for rows in _tables(result):
+        widths = [max(len(row[n]) for row in rows) for n in range(len(rows[0]))]
+        parts.append("\n".join(_aligned(row, widths) for row in rows))
+    return "\n\n".join([*parts, *_remarks(result)])
+
+
+def as_markdown(result: Mapping[str, Any]) -> str:
+    """The same as Markdown."""
+    parts = []
+    for head, *rows in _tables(result):
+        rule = ["---", *["---:"] * (len(head) - 1)]
+        parts.append("\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows)))
+    return "\n\n".join([*parts, *_remarks(result)])
+
+
+def _tables(result: Mapping[str, Any]) -> list[list[list[str]]]:
+    tables = []
+    for group, content in result["groups"].items():
+        sounds = content["sounds"]
+        rows = [[f"{group}, {content['clips']} clips", *sounds]]
+        for line in LINES:
+            values = [_written(figures.get(line.key), line.form) for figures in sounds.values()]
+            if any(values):
+                rows.append([line.words, *values])
+        tables.append(rows)
+    return tables
+
+
+def _written(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _aligned(row: list[str], widths: list[int]) -> str:
+    first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+    return "  ".join([row[0].ljust(len(first)), *rest])
+
+
+def _remarks(result: Mapping[str, Any]) -> list[str]:
+    """What is not of the kind of the table."""
+    figures = result["groups"]["all"]["sounds"]["reference"]
+    remarks = [
+        f"{figures['isolated_shots']} isolated shots, {figures['lone_sounds']} lone off-axis "
+        "sounds; chance is the column 'shuffled', the ceiling 'codec'"
+    ]
+    remarks += [
+        f"{name}, {loop['seconds']:g} s of {loop['clip']} in {loop['loops']} loops: level of the "
+        f"last {loop['level_change_db']:+.1f} dB against the second's, onsets "
+        f"{loop['second_onsets_per_s']:.2f} -> {loop['last_onsets_per_s']:.2f} a second"
+        for name, loop in result["loops"].items()
+    ]
+    if result["left_out"]:
+        remarks.append(f"left out: {', '.join(result['left_out'])}")
+    return remarks

@@ -1,0 +1,95 @@
+"""What `evaluate` prints and writes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+import torch
+from PIL import Image
+
+from sr_core.checkpoint import save_pipeline
+from sr_core.commands import evaluate as command
+from sr_core.evaluation.report import LABEL, TALL, draw
+from sr_core.io.audio import read_audio
+
+from .conftest import bursts
+
+
+@pytest.fixture
+def run(tmp_path, tiny_pipeline, capsys):
+    tiny_pipeline.origin = {"stage": "consistency"}
+    model = save_pipeline(tiny_pipeline, tmp_path / "tiny.safetensors")
+
+    def run(*words):
+        parser = argparse.ArgumentParser()
+        command.add_arguments(parser)
+        options = parser.parse_args([str(word) for word in (*words, "--model", model)])
+        return command.run(options), *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def folder(write_clip, tmp_path):
+    write_clip("a", bursts([0.2, 0.5], 1.0), [{"t": 0.2, "kind": "shot"}])
+    write_clip("b", bursts([0.4], 1.0), [])
+    return tmp_path
+
+
+def test_json_is_one_object_and_nothing_else(run, folder):
+    code, out, _ = run(folder, "--json", "--seed", 1, "--steps", 1, 2)
+    result = json.loads(out)
+    assert code == 0 and out.count("\n") == 1
+    assert result["seed"] == 1 and result["model"] == "tiny.safetensors"
+    sounds = result["groups"]["all"]["sounds"]
+    assert {"steps 1", "steps 2", "reference", "codec", "shuffled", "nulled"} <= set(sounds)
+
+
+def test_the_table_has_every_sound_beside_every_figure(run, folder):
+    code, out, _ = run(folder, "--steps", 1)
+    lines = out.splitlines()
+    assert code == 0 and lines[0].split()[:3] == ["all,", "2", "clips"]
+    (row,) = [line for line in lines if line.startswith("log-mel distance")][:1]
+    assert len(row.split()) == 3 + 6  # the words, then all six sounds
+    assert "1 isolated shots" in out
+
+
+def test_a_report_has_a_picture_of_each_clip(run, folder, tmp_path):
+    code, _, err = run(folder, "--steps", 1, "--report", tmp_path / "report")
+    page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert code == 0 and "report.md" in err
+    for name in "ab":
+        assert f"![{name}](<{name}.png>)" in page
+        with Image.open(tmp_path / "report" / f"{name}.png") as picture:
+            assert picture.size == (121, 3 * (64 * TALL + LABEL))  # reference, codec, steps 1
+
+
+def test_the_export_pairs_files_by_name(run, folder, tmp_path):
+    code, _, _ = run(folder, "--steps", 1, "--export", tmp_path / "toolkit")
+    written = sorted(str(p.relative_to(tmp_path / "toolkit")) for p in tmp_path.rglob("*.wav"))
+    assert code == 0
+    assert written == [
+        "gt_audio/a.wav",
+        "gt_audio/b.wav",
+        "pred_audio_steps_1/a.wav",
+        "pred_audio_steps_1/b.wav",
+    ]
+    waveform, rate = read_audio(tmp_path / "toolkit" / "gt_audio" / "a.wav")
+    assert rate == 48_000
+    assert (waveform - bursts([0.2, 0.5], 1.0)).abs().max() < 1e-4
+
+
+def test_a_bad_file_beside_good_ones_is_named_and_the_exit_code_says_so(run, folder):
+    (folder / "bad.mp4").write_bytes(b"no video")
+    code, out, err = run(folder, "--steps", 1, "--json")
+    assert code == 2 and "bad.mp4" in err
+    assert list(json.loads(out)["left_out"]) == [str(folder / "bad.mp4")]
+
+
+def test_louder_bands_are_drawn_brighter_and_low_ones_below():
+    low = torch.sin(2 * torch.pi * 100 * torch.arange(48_000) / 48_000).repeat(2, 1)
+    picture = draw({"low": low}).convert("L")
+    top, bottom = picture.getpixel((60, LABEL + 5)), picture.getpixel((60, LABEL + 64 * TALL - 9))
+    assert top < 10 and bottom > 200
