@@ -2,6 +2,7 @@
 TORCH ?= torch
 PYTHON ?= python3
 VENV := .venv
+MAKEFLAGS += --no-print-directory
 RUN := $(VENV)/bin/python
 
 .PHONY: demo test test-fast lint
@@ -19,7 +20,7 @@ $(VENV)/installed-test: $(VENV)/installed requirements-test.txt
 	@touch $@
 
 demo: $(VENV)/installed
-	@$(RUN) -m sr_core generate sr_core/assets/sample.mp4 -o out/sample-with-sound.mp4 --seed 1
+	@$(RUN) -m sr_core generate sr_core/assets/sample.mp4 -o "$(CURDIR)/out/sample-with-sound.mp4" --seed 1
 
 lint: $(VENV)/installed-test
 	$(RUN) -m ruff check .
