@@ -2,7 +2,6 @@
 TORCH ?= torch
 PYTHON ?= python3
 VENV := .venv
-MAKEFLAGS += --no-print-directory
 RUN := $(VENV)/bin/python
 
 .PHONY: demo test test-fast lint
