@@ -23,15 +23,14 @@ from comfy_api.latest import io, ui
 from server import PromptServer
 from torch import nn
 
+from ..sr_core.io.source import VIDEO_SUFFIXES
+
 MODEL_FOLDER = "soundreactor"
 BUNDLED = " [bundled]"  # marks checkpoints of the package among the user's own
 PACKAGE = Path(__file__).parent.parent
 ASSETS = PACKAGE / "sr_core" / "assets"
 SAMPLE, NO_FILE = "soundreactor_sample.mp4 [temp]", "none.mp4 [temp]"
 OWN_VIDEOS = {SAMPLE: ASSETS / "sample.mp4", NO_FILE: PACKAGE / "web" / "no_file.mp4"}
-VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
-)
 
 Item = TypeVar("Item")
 

@@ -19,7 +19,7 @@ from ..checkpoint import bundled_checkpoint, load_pipeline
 from ..io.audio import read_audio, resample
 from ..io.frames import SAMPLE_RATE, Frames
 from ..io.mux import mux
-from ..io.source import MediaError
+from ..io.source import MediaError, videos_in
 from ..io.video import open_video
 from ..sampling.pipeline import PIECE, Pipeline
 from ..sampling.settings import CONTEXTS, HISTORIES, METHODS, Settings
@@ -31,14 +31,12 @@ examples:
   python -m sr_core generate clips/ -o out/ --model my-model.safetensors --steps 1
   python -m sr_core generate clip.mov -o clip.mov.mkv --old-sound mix --old-gain-db -6
 """
-VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".wmv"}
 WRITABLE = {".mp4", ".mov", ".mkv", ".webm"}
 SMALL = 50_000_000  # parameters
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    default = Settings()
     parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="files or folders")
     parser.add_argument(
         "-o",
@@ -50,6 +48,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=Path, default=bundled_checkpoint(), help="checkpoint (default: bundled)"
     )
+    _add_choices(parser)
+    parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
+    parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
+    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
+    parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
+    parser.add_argument(
+        "--old-sound",
+        choices=("drop", "keep", "mix"),
+        default="drop",
+        help="what becomes of the video's own sound; keep makes it a second track",
+    )
+    parser.add_argument("--gain-db", type=float, default=0.0, help="of the new sound")
+    parser.add_argument("--old-gain-db", type=float, default=0.0, help="of the old one, with mix")
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    default = Settings()
     parser.add_argument("--seed", type=int, default=0, help="which of the possible sounds (0)")
     parser.add_argument(
         "--steps",
@@ -66,18 +81,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default=default.method)
     parser.add_argument("--context", choices=CONTEXTS, default=default.context)
     parser.add_argument("--null-history", choices=HISTORIES, default=default.null_history)
-    parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
-    parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
-    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
-    parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
-    parser.add_argument(
-        "--old-sound",
-        choices=("drop", "keep", "mix"),
-        default="drop",
-        help="what becomes of the video's own sound; keep makes it a second track",
-    )
-    parser.add_argument("--gain-db", type=float, default=0.0, help="of the new sound")
-    parser.add_argument("--old-gain-db", type=float, default=0.0, help="of the old one, with mix")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -114,7 +117,7 @@ def plan(videos: list[Path], output: Path) -> list[tuple[Path, Path]]:
         return [(videos[0], output)]
     if output.suffix and not output.is_dir():
         raise ValueError(f"got {output} for several videos; expected a folder to write them to")
-    sources = [source for video in videos for source in listed(video)]
+    sources = [source for video in videos for source in videos_in(video)]
     jobs = [(source, output / _target_name(source)) for source in sources]
     taken: dict[Path, Path] = {}
     for source, target in jobs:
@@ -130,15 +133,6 @@ def plan(videos: list[Path], output: Path) -> list[tuple[Path, Path]]:
             )
         taken[target] = source
     return jobs
-
-
-def listed(video: Path) -> list[Path]:
-    if not video.is_dir():
-        return [video]
-    found = sorted(path for path in video.iterdir() if path.suffix.lower() in VIDEOS)
-    if not found:
-        raise ValueError(f"got {video} without a video in it; expected {' '.join(sorted(VIDEOS))}")
-    return found
 
 
 def _target_name(source: Path) -> str:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..io.source import videos_in
 from ..parts import save_part
 from ..training.clips import ClipConfig
 from ..training.prepare import ShardJob, plan
 from ..training.prepare import run as make_shards
 from ..training.vision_fit import fit_vision, vision_config
-from .generate import listed
 
 HELP = "cut videos with sound into clips and cache what training reads of them"
 EXAMPLES = """\
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    videos = [video for place in options.videos for video in listed(place)]
+    videos = [video for place in options.videos for video in videos_in(place)]
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
     base = ShardJob(

@@ -10,17 +10,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from ..audio.signal import to_stereo
-from ..io.audio import read_audio, resample
-from ..io.frames import Frames
-from ..io.video import open_video
+from ..io.old_sound import OldSound
+from ..io.source import videos_in
+from ..io.video import VideoFrames, open_video
 from .events import EventLog, read_events
 from .loudness import level_db
 from .mel import SAMPLE_RATE, log_mel
 
-VIDEOS = {".mp4", ".mov", ".mkv", ".webm", ".m4v", ".avi", ".mpg", ".mpeg", ".ts", ".wmv"}
 DENSE_SOUNDS_PER_S = 3.0
 DENSE_LEVEL_DB = -25.0
 
@@ -31,7 +28,7 @@ class Clip:
 
     path: Path
     name: str
-    frames: Frames
+    frames: VideoFrames
     log: EventLog | None
     level_db: float
     spectrum: Tensor  # (m) dB, the median over time
@@ -49,14 +46,13 @@ class Clip:
 
     def sound(self) -> Tensor:  # -> (2 s)
         """Its own sound, as long as the picture."""
-        return read_sound(self.path, self.frames.samples(SAMPLE_RATE))
+        return read_sound(self.frames)
 
 
-def read_sound(path: Path, samples: int) -> Tensor:  # -> (2 s)
-    """The sound of a file at 48 kHz in stereo, cut or filled up with silence to `samples`."""
-    waveform, rate = read_audio(path)
-    waveform = to_stereo(resample(waveform, rate, SAMPLE_RATE)[None])[0, :, :samples]
-    return pad(waveform, (0, samples - waveform.shape[-1]))
+def read_sound(frames: VideoFrames) -> Tensor:  # -> (2 s)
+    """A video's own sound at 48 kHz in stereo, as long as its picture and in step with it."""
+    sound = OldSound(frames.source, frames.info.start).read(frames.samples(SAMPLE_RATE))
+    return torch.from_numpy(sound.copy())
 
 
 def read_clips(paths: Iterable[Path], frame_rate=30) -> tuple[list[Clip], dict[str, str]]:
@@ -66,7 +62,7 @@ def read_clips(paths: Iterable[Path], frame_rate=30) -> tuple[list[Clip], dict[s
     """
     clips: list[Clip] = []
     skipped: dict[str, str] = {}
-    for path in (file for given in paths for file in _listed(given)):
+    for path in (file for given in paths for file in videos_in(given)):
         try:
             clips.append(_read_clip(path, frame_rate))
         except (ValueError, OSError) as error:
@@ -96,15 +92,6 @@ def as_long_as(waveform: Tensor, samples: int) -> Tensor:  # (c s) -> (c samples
     return torch.cat([waveform] * times, dim=-1)[:, :samples]
 
 
-def _listed(given: Path) -> list[Path]:
-    if not given.is_dir():
-        return [given]
-    found = sorted(path for path in given.iterdir() if path.suffix.lower() in VIDEOS)
-    if not found:
-        raise ValueError(f"got {given} without a video in it; expected {' '.join(sorted(VIDEOS))}")
-    return found
-
-
 def _named_apart(clips: list[Clip]) -> list[Clip]:
     """Where names of files are the same, the folders' come before them."""
     stems = Counter(clip.name for clip in clips)
@@ -125,6 +112,6 @@ def _named_apart(clips: list[Clip]) -> list[Clip]:
 
 def _read_clip(path: Path, frame_rate) -> Clip:
     frames = open_video(path, frame_rate)
-    sound = read_sound(path, frames.samples(SAMPLE_RATE))
+    sound = read_sound(frames)
     spectrum = log_mel(sound).median(dim=1).values
     return Clip(path, path.stem, frames, read_events(path), level_db(sound), spectrum)

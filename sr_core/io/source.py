@@ -6,12 +6,17 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Union
 
 import av
 from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
+
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
+)
 
 Source = Union[str, "os.PathLike[str]", io.BytesIO]
 
@@ -71,3 +76,18 @@ def picture_stream(container: InputContainer, source: Source) -> VideoStream:
         f"{name_of(source)} has no video stream; give a file with a moving picture "
         "(cover art of a music file is not one)"
     )
+
+
+def videos_in(place: Path) -> list[Path]:
+    """Give the videos of a folder by name, or the one file that place is.
+
+    Raises MediaError for a folder without any.
+    """
+    if not place.is_dir():
+        return [place]
+    found = sorted(path for path in place.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    if not found:
+        raise MediaError(
+            f"got {place} without a video in it; expected {' '.join(sorted(VIDEO_SUFFIXES))}"
+        )
+    return found
