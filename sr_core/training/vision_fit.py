@@ -14,6 +14,7 @@ from ..vision.patches import PatchesConfig
 from ..vision.pca import StreamingPCA
 
 PATCHES = 1_000_000  # tokens that the axes are fitted to
+VIDEOS = 100  # that they are taken from
 PIECE = 4
 
 
@@ -43,6 +44,7 @@ def fit_vision(videos: list[Path], config: VisionConfig, dinov2: Path | None) ->
     if dinov2 is not None:
         encoder.backbone = load_dinov2(dinov2)
     rows, columns = config.grid
+    videos = videos[:: -(-len(videos) // VIDEOS)]
     share = max(1, PATCHES // (rows * columns) // max(1, len(videos)))  # frames of each video
     bare = VisionConfig(config.backbone, config.height, config.width, config.backbone.width)
     whole = VisionEncoder(bare).eval()  # its PCA is the identity: it gives the tokens themselves
