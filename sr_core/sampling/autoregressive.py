@@ -39,7 +39,7 @@ def start_sampler(
     vision = model.unseen(batch, prompt.shape[1])
     _, past = model.read(vision, prompt, _context(model, settings))
     if _keeps_null_history(settings):
-        past = _rows(past, lambda x: torch.cat([x, x]))
+        past = _rows(past, _twice)
     return SamplerState(settings, batch, past, prompt[:, -1], noise)
 
 
@@ -75,7 +75,7 @@ def _condition(
     heard, past = model.transformer(audio, state.transformer, context)
     rows = torch.cat([token, model.unseen(batch, 1)]) if guided else token
     if guided and not matched:
-        seen_past = _rows(past, lambda x: torch.cat([x, x]))
+        seen_past = _rows(past, _twice)
     else:
         seen_past = past
     seen, past = model.transformer(model.vision_input(rows), seen_past, context)
@@ -160,3 +160,8 @@ def _rows(past: TransformerState, change) -> TransformerState:
     return tuple(
         layer._replace(keys=change(layer.keys), values=change(layer.values)) for layer in past
     )
+
+
+def _twice(x: Tensor) -> Tensor:  # (b ...) -> (2b ...)
+    """A stream of one video shares its memory between both rows; attention only reads it."""
+    return x.expand(2, *x.shape[1:]) if len(x) == 1 else torch.cat([x, x])
