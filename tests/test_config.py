@@ -3,8 +3,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from sr_core.config import from_dict, to_dict
+from sr_core.config import changed, from_dict, to_dict
 from sr_core.sampling.pipeline import PipelineConfig
+from sr_core.vision.patches import PatchesConfig
 
 
 def test_a_config_survives_json(tiny_config):
@@ -44,3 +45,21 @@ def test_optional_tuple_and_whole_number_floats_are_read():
 def test_a_bad_item_of_a_tuple_is_refused():
     with pytest.raises(ValueError, match="Example.sides; expected int"):
         from_dict(Example, {"sides": [1, "2"]})
+
+
+def test_changes_by_name_are_applied_and_checked(tiny_config):
+    config = changed(tiny_config, ["model.head.width=8", "audio.causal=false"])
+    assert config.model.head.width == 8 and config.audio.causal is False
+    assert config.vision == tiny_config.vision
+    for wrong in ("model.head.colour=1", "model.head", "head.width=1", "model.head.width.x=1"):
+        with pytest.raises(ValueError, match="expected NAME=VALUE"):
+            changed(tiny_config, [wrong])
+    with pytest.raises(ValueError, match="HeadConfig.width; expected int"):
+        changed(tiny_config, ["model.head.width=wide"])
+
+
+def test_the_fields_choose_among_kinds_of_configuration():
+    patches = {"vision": {"backbone": {"side": 7}, "height": 14, "width": 14, "channels": 3}}
+    config = from_dict(PipelineConfig, patches)
+    assert config.vision.backbone == PatchesConfig(7)
+    assert from_dict(PipelineConfig, to_dict(config)) == config
