@@ -122,10 +122,18 @@ def write_weights(weights: dict[str, Tensor], target: Path, metadata: dict[str, 
     partial = target.with_name(target.name + ".partial")
     try:
         save_file({name: value.contiguous() for name, value in weights.items()}, partial, metadata)
+        os.chmod(partial, _usual_mode())  # the writer makes files that only their owner reads
         os.replace(partial, target)
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def _usual_mode() -> int:
+    """Permissions of a new file, as the user's umask has it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def sha256(path: Path) -> str:

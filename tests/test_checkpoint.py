@@ -147,6 +147,12 @@ def test_a_write_that_fails_leaves_the_old_file(saved, tmp_path, monkeypatch):
     assert saved.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [saved.name]
 
 
+def test_a_file_has_the_permissions_of_any_new_file(saved, tmp_path):
+    other = tmp_path / "other.txt"
+    other.touch()
+    assert saved.stat().st_mode == other.stat().st_mode
+
+
 def test_the_bundled_checkpoint_loads_is_small_and_says_what_it_is():
     assert bundled_checkpoint().stat().st_size <= 32e6
     pipeline = load_pipeline(bundled_checkpoint())
