@@ -1,6 +1,6 @@
 """Turn a run's checkpoint into the file that is shipped: half precision, and who it is.
 
-    python -m recipes.freedoom.pack runs/tuned/model.safetensors sr_core/assets/micro.safetensors
+python -m recipes.freedoom.pack runs/tuned/model.safetensors sr_core/assets/micro.safetensors
 """
 
 from __future__ import annotations
