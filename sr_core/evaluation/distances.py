@@ -8,7 +8,7 @@ from torch import Tensor
 
 RESOLUTIONS = (2048, 1024, 512, 256, 128)  # samples
 QUIETEST = 1e-4  # magnitude of an unscaled STFT below which logarithms are not compared
-BANDWIDTH, MMD_SCALE = 10.0, 1000.0  # as in the official toolkit (spec sec. 14)
+BANDWIDTH, MMD_SCALE = 10.0, 1000.0  # as in SonyResearch/soundreactor_v2a_eval
 
 
 def mel_distance_db(log_mel: Tensor, reference: Tensor) -> float:  # (m t), (m t) dB

@@ -17,7 +17,7 @@ FLOOR = 1e-5  # magnitude, where white noise has its RMS; 16-bit rounding is abo
 
 @dataclass(frozen=True)
 class SpectraConfig:
-    """Multi-resolution comparison of magnitudes (spec: FFT 2048 to 32 by halves, hop FFT/4)."""
+    """Comparison of magnitudes; sizes and hop (FFT / 4) as in SonyResearch/soundreactor_vae."""
 
     sizes: tuple[int, ...] = (2048, 1024, 512, 256, 128, 64, 32)  # samples, multiples of 4
     drawn: int = 0  # sizes that each row draws a step, to save time; 0: all

@@ -27,14 +27,14 @@ DISCRIMINATOR = "discriminator"
 
 @dataclass(frozen=True)
 class VAETaskConfig:
-    """Weights are spec 4.4's where it names them."""
+    """Weights of the losses; KL and feature matching as in SonyResearch/soundreactor_vae."""
 
     spectra: SpectraConfig = field(default_factory=SpectraConfig)
     waveform: float = 0.0  # weight of the mean distance of samples
     kl: float = 1e-5
     noise_from: int = 0  # step at which a spectral decoder begins to make noise; -1: never
     encoder_until: int = -1  # step from which the encoder is frozen; -1: never
-    adversarial: float = 0.0  # 0.1 in spec 4.4; 0 leaves the discriminator out
+    adversarial: float = 0.0  # 0.1 in the official VAE; 0 leaves the discriminator out
     matching: float = 5.0  # weight of its features
     adversarial_from: int = 0  # step at which it begins to count
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
