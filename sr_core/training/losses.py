@@ -77,7 +77,7 @@ def magnitudes(  # (b 2 s) -> (b 4 t f)
     found = (four.square().sum(dim=-1) + FLOOR**2).sqrt()
     if config.perceptual:
         frequencies = torch.fft.rfftfreq(size, 1 / config.sample_rate, device=waveform.device)
-        found = found * a_weighting(frequencies)
+        found = found * a_weighting(frequencies).clamp_min(1e-4)  # of zeros there is no logarithm
     return found
 
 

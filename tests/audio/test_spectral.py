@@ -1,0 +1,154 @@
+import pytest
+import torch
+
+from sr_core.audio.spectral import Decoder, Encoder, SpectralConfig, mix
+from sr_core.audio.vae import AudioVAE, OobleckConfig
+from sr_core.config import from_dict, to_dict
+from sr_core.sampling.pipeline import PipelineConfig
+
+TINY = SpectralConfig(
+    latent_channels=3, window=16, fold=2, width=8, kernel=3, encoder_blocks=2, decoder_blocks=2
+)
+HOP = 16
+CUTS = pytest.mark.parametrize("sizes", [[1] * 11, [3, 3, 3, 2], [2, 7, 1, 1]], ids=str)
+
+
+def tiny_vae() -> AudioVAE:
+    torch.manual_seed(0)
+    return AudioVAE(TINY).double().eval().requires_grad_(False)
+
+
+def random(*shape: int, seed: int = 1) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+@CUTS
+def test_decoding_in_pieces_equals_decoding_whole(sizes):
+    vae, latents = tiny_vae(), random(2, 11, 3)
+    state, pieces = None, []
+    for piece in latents.split(sizes, dim=1):
+        waveform, state = vae.decode(piece, state)
+        pieces.append(waveform)
+    whole, _ = vae.decode(latents)
+    assert whole.shape == (2, 2, 11 * HOP)
+    torch.testing.assert_close(torch.cat(pieces, dim=-1), whole, rtol=0, atol=1e-9)
+
+
+@CUTS
+def test_encoding_in_pieces_equals_encoding_whole(sizes):
+    vae, waveform = tiny_vae(), random(2, 2, 11 * HOP)
+    state, pieces = None, []
+    for piece in waveform.split([size * HOP for size in sizes], dim=-1):
+        mean, log_variance, state = vae.encode_moments(piece, state)
+        pieces.append(torch.cat([mean, log_variance], dim=-1))
+    whole = torch.cat(vae.encode_moments(waveform)[:2], dim=-1)
+    torch.testing.assert_close(torch.cat(pieces, dim=1), whole, rtol=0, atol=1e-9)
+
+
+def test_no_gradient_reaches_a_latent_from_an_earlier_sample():
+    latents = random(1, 8, 3).requires_grad_()
+    tiny_vae().decode(latents)[0][..., : 5 * HOP].square().sum().backward()
+    per_latent = latents.grad.abs().sum(dim=(0, 2))
+    assert per_latent[4] > 0
+    assert per_latent[5:].tolist() == [0, 0, 0]
+
+
+def test_no_gradient_reaches_a_sample_from_an_earlier_latent():
+    waveform = random(1, 2, 8 * HOP).requires_grad_()
+    mean, log_variance, _ = tiny_vae().encode_moments(waveform)
+    (mean[:, :5].square().sum() + log_variance[:, :5].square().sum()).backward()
+    per_sample = waveform.grad.abs().sum(dim=(0, 1))
+    assert per_sample[5 * HOP - 1] > 0
+    assert per_sample[5 * HOP :].max() == 0
+
+
+def test_a_latent_is_heard_from_its_first_frame_on():
+    vae, latents = tiny_vae(), random(1, 8, 3)
+    changed = latents.clone()
+    changed[:, 5] += 1
+    apart = (vae.decode(changed)[0] - vae.decode(latents)[0]).abs().sum(dim=(0, 1))
+    assert apart[: 5 * HOP].max() == 0
+    assert apart[5 * HOP + 1] > 0  # the window is zero at its very first sample
+
+
+def test_a_state_used_twice_gives_the_same_result():
+    vae = tiny_vae()
+    _, decoding = vae.decode(random(1, 4, 3))
+    _, encoding = vae.encode(random(1, 2, 4 * HOP))
+    sound = random(1, 2, 2 * HOP)
+    once = vae.decode(random(1, 2, 3), decoding)[0], vae.encode(sound, encoding)[0]
+    vae.decode(random(1, 3, 3, seed=2), decoding)
+    vae.encode(random(1, 2, HOP, seed=2), encoding)
+    again = vae.decode(random(1, 2, 3), decoding)[0], vae.encode(sound, encoding)[0]
+    assert torch.equal(once[0], again[0])
+    assert torch.equal(once[1], again[1])
+
+
+def test_noise_is_the_same_every_time_but_not_at_every_position():
+    decoder = Decoder(TINY)
+    assert torch.equal(decoder.noise(3), decoder.noise(3))
+    assert not torch.equal(decoder.noise(3), decoder.noise(4))
+
+
+def test_a_constant_latent_does_not_repeat_its_noise():
+    vae = tiny_vae()
+    waveform, _ = vae.decode(random(1, 1, 3).expand(1, 20, 3))
+    late = waveform[0, 0].unflatten(0, (20, HOP))[8:]  # the convolutions have settled
+    assert (late[1:] - late[:-1]).abs().amax(dim=1).min() > 1e-4
+
+
+def test_noise_of_a_constant_level_has_constant_power():
+    decoder, noise = Decoder(TINY), random(1, 20000, 2, 9, 2)
+    x = torch.full((1, 20000, 9 * 9), -30.0, dtype=torch.float64)
+    x[..., 6 * 9 :] = 3.0
+    waveform, _ = decoder.render(x, noise)
+    power = waveform[..., 16:].square().unflatten(-1, (-1, 8)).mean(dim=(0, 1, 2))
+    assert power.max() / power.min() < 1.1
+
+
+def test_noises_of_left_and_right_may_be_alike_or_opposed():
+    x = torch.full((1, 1, 9 * 4), -30.0)
+    alike, opposed = x.clone(), x.clone()
+    alike[..., 6 * 4 : 8 * 4] = 0.0
+    opposed[..., 8 * 4 :] = 0.0
+    noise = torch.randn(1, 1, 2, 4, 2)
+    left, right = mix(alike, noise)[0, 0]
+    torch.testing.assert_close(left, right)
+    left, right = mix(opposed, noise)[0, 0]
+    torch.testing.assert_close(left, -right)
+    assert left.abs().max() > 1e-3
+
+
+def test_a_codec_made_on_the_meta_device_loads_whole():
+    source = tiny_vae()
+    with torch.device("meta"):
+        target = AudioVAE(TINY)
+    target.load_state_dict(source.state_dict(), strict=True, assign=True)
+    latents, waveform = random(1, 3, 3), random(1, 2, 3 * HOP)
+    assert torch.equal(target.decode(latents)[0], source.decode(latents)[0])
+    assert torch.equal(target.encode(waveform)[0], source.encode(waveform)[0])
+
+
+def test_silence_is_finite_both_ways():
+    vae = tiny_vae()
+    mean, log_variance, _ = vae.encode_moments(torch.zeros(1, 2, 3 * HOP, dtype=torch.float64))
+    assert mean.isfinite().all() and log_variance.isfinite().all()
+
+
+def test_the_default_fits_the_frame_rate_and_the_size_of_a_small_file():
+    with torch.device("meta"):
+        sides = Encoder(SpectralConfig()), Decoder(SpectralConfig())
+    assert SpectralConfig().hop == 1600
+    assert sum(p.numel() for side in sides for p in side.parameters()) < 7e6
+
+
+@pytest.mark.parametrize("audio", [TINY, OobleckConfig(channels=8)], ids=["spectral", "oobleck"])
+def test_a_configuration_comes_back_as_the_kind_it_was(audio):
+    config = PipelineConfig(audio=audio)
+    assert from_dict(PipelineConfig, to_dict(config)) == config
+
+
+def test_a_window_that_cannot_be_halved_twice_is_refused():
+    with pytest.raises(ValueError, match="got window 18"):
+        SpectralConfig(window=18)

@@ -1,0 +1,136 @@
+import copy
+
+import pytest
+import torch
+
+from sr_core.audio.oobleck import OobleckConfig
+from sr_core.audio.spectral import SpectralConfig
+from sr_core.audio.vae import AudioVAE
+from sr_core.training.chance import generator_of
+from sr_core.training.discriminator import DiscriminatorConfig
+from sr_core.training.losses import SpectraConfig
+from sr_core.training.vae import VAETask, VAETaskConfig
+
+SPECTRAL = SpectralConfig(
+    latent_channels=3, window=16, fold=2, width=16, kernel=3, encoder_blocks=1, decoder_blocks=1
+)
+OOBLECK = {"latent_channels": 3, "channels": 4, "multipliers": (1, 2), "strides": (4, 4)}
+AUDIO = [SPECTRAL, OobleckConfig(**OOBLECK), OobleckConfig(**OOBLECK, causal=False)]
+KINDS = pytest.mark.parametrize("audio", AUDIO, ids=["spectral", "causal", "noncausal"])
+SPECTRA = SpectraConfig(sizes=(64, 32))
+JUDGED = {
+    "adversarial": 0.1,
+    "discriminator": DiscriminatorConfig(channels=2, sizes=(64, 32)),
+}
+
+
+def task_of(audio, **settings) -> VAETask:
+    torch.manual_seed(0)
+    return VAETask(AudioVAE(audio), VAETaskConfig(spectra=SPECTRA, **settings))
+
+
+def batch(rows: int = 2) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return {"waveform": 0.1 * torch.randn(rows, 2, 16 * 12, generator=generator).cumsum(-1)}
+
+
+def chances(step: int, rows: range = range(2)) -> list[torch.Generator]:
+    return [generator_of(0, step, row) for row in rows]
+
+
+@KINDS
+def test_a_few_dozen_steps_on_one_batch_lower_the_loss(audio):
+    task, losses = task_of(audio), []
+    optimizer = torch.optim.AdamW(task.groups()["generator"], 3e-3)
+    for step in range(40):
+        loss, _ = task.loss("generator", batch(), chances(step))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+@KINDS
+def test_both_sides_learn_and_the_generator_never_moves_its_judge(audio):
+    task = task_of(audio, **JUDGED)
+    assert list(task.groups()) == ["generator", "discriminator"]
+    task.loss("discriminator", batch(), chances(0))[0].backward()
+    assert all(p.grad is None for p in task.groups()["generator"])
+    assert all(p.grad is not None for p in task.groups()["discriminator"])
+    task.zero_grad()
+    _, facts = task.loss("generator", batch(), chances(0))
+    assert {"spectra", "waveform", "kl", "adversarial", "matching"} == set(facts)
+    assert not any(value.requires_grad for value in facts.values())
+
+
+def test_the_judge_waits_for_its_step():
+    task = task_of(SPECTRAL, adversarial_from=10, **JUDGED)
+    assert "adversarial" not in task.loss("generator", batch(), chances(0))[1]
+    loss, _ = task.loss("discriminator", batch(), chances(0))
+    loss.backward()  # as the loop does with every group's loss
+    assert loss == 0
+    task.step = 10
+    assert "adversarial" in task.loss("generator", batch(), chances(0))[1]
+    assert task.loss("discriminator", batch(), chances(0))[0] > 0
+
+
+@KINDS
+def test_a_loss_repeats_bit_by_bit(audio):
+    task = task_of(audio)
+    once, again = (task.loss("generator", batch(), chances(3))[0] for _ in range(2))
+    other, _ = task.loss("generator", batch(), chances(4))
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)
+
+
+def test_rows_apart_have_the_mean_of_the_losses_together():
+    task = VAETask(
+        task_of(SPECTRAL).vae, VAETaskConfig(spectra=SpectraConfig(sizes=(64, 32, 16), drawn=1))
+    )
+    whole = batch(4)["waveform"]
+    together, _ = task.loss("generator", {"waveform": whole}, chances(0, range(4)))
+    halves = [
+        task.loss("generator", {"waveform": whole[part]}, chances(0, range(4)[part]))[0]
+        for part in (slice(0, 2), slice(2, 4))
+    ]
+    torch.testing.assert_close(together, (halves[0] + halves[1]) / 2)
+
+
+def test_noise_begins_at_its_step():
+    task = task_of(SPECTRAL, noise_from=5)
+    noisy = slice(6 * SPECTRAL.bins, None)  # the rows of the head that set levels of noise
+    for step, moved in ((4, False), (5, True)):
+        task.zero_grad()
+        task.step = step
+        task.loss("generator", batch(), chances(step))[0].backward()
+        assert bool(task.vae.decoder.head.weight.grad[noisy].any()) == moved
+
+
+@KINDS
+def test_a_frozen_encoder_gets_no_gradient_while_the_decoder_learns_on(audio):
+    task = task_of(audio, encoder_until=5)
+    task.step = 5
+    task.loss("generator", batch(), chances(5))[0].backward()
+    assert all(p.grad is None for p in task.vae.encoder.parameters())
+    assert any(p.grad is not None and p.grad.any() for p in task.vae.decoder.parameters())
+
+
+@KINDS
+def test_what_is_trained_is_the_vae_and_can_be_heard(audio):
+    task = task_of(audio)
+    heard = task.show(batch(), chances(0))
+    assert task.trained() is task.vae
+    assert len(heard) == 4
+    assert {sound.shape for sound in heard.values()} == {(2, 16 * 12)}
+
+
+def test_an_encoder_and_a_decoder_are_moved_by_the_one_optimizer():
+    task = task_of(SPECTRAL)
+    before = copy.deepcopy(task.vae.state_dict())
+    optimizer = torch.optim.SGD(task.groups()["generator"], 1.0)
+    task.loss("generator", batch(), chances(0))[0].backward()
+    optimizer.step()
+    after = task.vae.state_dict()
+    for name in ("encoder.embed.weight", "encoder.out.weight", "decoder.embed.weight"):
+        assert not torch.equal(before[name], after[name])
