@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         method=options.method,
         context=options.context,
         null_history=options.null_history,
-        length=1 if options.context in ("ntk", "interpolate") else None,
+        length=1,  # each video has its own, but what else is wrong should show before any work
     )
     pipeline = _load(options)
     prompt = _read_prompt(options.prompt, pipeline) if options.prompt else None
@@ -184,8 +184,7 @@ def _generate_one(
     options: argparse.Namespace,
 ) -> None:
     frames = open_video(source, pipeline.config.frame_rate)
-    if settings.length:
-        settings = replace(settings, length=frames.count)
+    settings = replace(settings, length=frames.count)
     if target.suffix.lower() not in WRITABLE:
         raise MediaError(f"got {target}; expected a name that ends in {' '.join(sorted(WRITABLE))}")
     meter = Meter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -53,6 +54,14 @@ def run(options: argparse.Namespace) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     settings = json.dumps(to_dict(config), indent=2)
     (options.output / "config.json").write_text(settings + "\n", encoding="utf-8")
-    target = train(options.data, options.output, config, options.init, options.device)
+    target = train(options.data, options.output, config, options.init, _own(options.device))
     print(target)
     return 0
+
+
+def _own(device: str) -> str:
+    """The device of this process: torchrun starts one for every GPU of a machine."""
+    if device != "cuda" or "LOCAL_RANK" not in os.environ:
+        return device
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return f"cuda:{os.environ['LOCAL_RANK']}"

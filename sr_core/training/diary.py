@@ -29,7 +29,8 @@ class Diary:
         if self.writer is not None:
             self.writer.close()
 
-    def note(self, step: int, group: str, facts: dict[str, Tensor], rate: float) -> None:
+    def note(self, group: str, facts: dict[str, Tensor], rate: float) -> None:
+        """Remember what a group's turn gave, until the next `tick` that writes."""
         self.last.update({f"{group}/{name}": value for name, value in facts.items()})
         self.last[f"{group}/learning_rate"] = rate
 

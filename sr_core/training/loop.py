@@ -98,12 +98,12 @@ def train(
                     settings["lr"] = config.rate(step)
                 facts = _accumulate(task, group, batch, rows, config, processes)
                 _check(facts, step, group, names)
-                parameters = task.groups()[group]
+                parameters = optimizer.param_groups[0]["params"]
                 processes.average([p.grad for p in parameters if p.grad is not None])
                 norm = nn.utils.clip_grad_norm_(parameters, config.clip)
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-                diary.note(step, group, facts | {"gradient_norm": norm}, config.rate(step))
+                diary.note(group, facts | {"gradient_norm": norm}, config.rate(step))
             _follow(average, _weights(task), config.ema, step)
             diary.tick(step, config.batch, time.monotonic() - began, config.log_every)
             done = step + 1
@@ -156,7 +156,7 @@ def _follow(
 
 
 def _show(task: Task, held_out: Batches, config: LoopConfig, step: int, diary: Diary, device):
-    """Held-out rows with the averaged weights' sound, as the diary can play it."""
+    """Held-out rows as the weights of this step make them sound, for the diary to play."""
     batch, _ = held_out.at(0, range(held_out.batch))
     batch = {name: value.to(device) for name, value in batch.items()}
     generators = [generator_of(config.seed, "show", row) for row in range(held_out.batch)]
