@@ -172,6 +172,11 @@ def warn(message: str, node_id: str) -> None:
     PromptServer.instance.send_progress_text(message, node_id)
 
 
+def watched(grids: Iterable[torch.Tensor], model: Part, node_id: str) -> Iterator[torch.Tensor]:
+    """The same grids; a picture that is unlike the training's is told on the node, once."""
+    return model.loaded.pipeline.watched(grids, lambda text: warn(text, node_id))
+
+
 def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, ui.SavedResult]:
     """The next free name in the output folder, and how the front end finds the file there."""
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(

@@ -103,6 +103,7 @@ class Sampler(io.ComfyNode):
                     tooltip="30 latents a second, batch x channels x time, for VAE Decode (audio).",
                 )
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -122,7 +123,8 @@ class Sampler(io.ComfyNode):
         settings = Settings(steps, guidance, method, context, length)
         host.move_to_device(model, grid.part)
         state, latents = start_sampler(model.module, settings, seed, prompt=past), []
-        for piece in host.progress(grid.pieces(), grid.count):
+        grids = host.watched(grid.pieces(), model, cls.hidden.unique_id)
+        for piece in host.progress(grids, grid.count):
             latent, state = sample_latents(model.module, piece, state)
             latents.append(latent.float().to(host.output_device()))
         samples = rearrange(torch.cat(latents, dim=1), "b t k -> b k t")

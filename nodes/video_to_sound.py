@@ -76,7 +76,8 @@ class VideoToSound(io.ComfyNode):
         clip = open_clip(file, video, images, fps, video_info)
         frames = frames_of(clip, with_sound=old_sound != "drop")
         loaded, heard = load(checkpoint, cls.hidden.unique_id), []
-        sound = _sound(frames, loaded, Settings(steps, guidance), seed, heard)
+        node = cls.hidden.unique_id
+        sound = _sound(frames, loaded, Settings(steps, guidance), seed, heard, node)
         clip, player = write_clip(
             frames, sound, container, filename_prefix, cls.hidden, {"old_sound": old_sound}
         )
@@ -85,13 +86,20 @@ class VideoToSound(io.ComfyNode):
 
 
 def _sound(
-    frames: Frames, loaded: host.Loaded, settings: Settings, seed: int, heard: list[Tensor]
+    frames: Frames,
+    loaded: host.Loaded,
+    settings: Settings,
+    seed: int,
+    heard: list[Tensor],
+    node_id: str,
 ) -> Iterator[Tensor]:
     """The clip's sound, a frame at a time (2 s), as the file is written; `heard` gets it too."""
     parts = [host.Part(loaded, name) for name in ("vision", "model", "vae")]
     host.move_to_device(*parts)
     pieces = (frame[None] for frame in frames.pieces(1))
-    stream = loaded.pipeline.stream(pieces, settings, seed)
+    stream = loaded.pipeline.stream(
+        pieces, settings, seed, tell=lambda text: host.warn(text, node_id)
+    )
     for waveform in host.progress(stream, frames.count):
         heard.append(waveform.float().to(host.output_device()))
         yield waveform[0].float().cpu()

@@ -188,9 +188,14 @@ def _generate_one(
     if target.suffix.lower() not in WRITABLE:
         raise MediaError(f"got {target}; expected a name that ends in {' '.join(sorted(WRITABLE))}")
     meter = Meter()
+
+    def tell(text: str) -> None:
+        warnings.warn(f"{source}: {text}", stacklevel=2)
+
+    drawn = pipeline.stream(_pieces(frames), settings, options.seed, prompt, tell)
     mux(
         frames,
-        _sound(frames, pipeline.stream(_pieces(frames), settings, options.seed, prompt), meter),
+        _sound(frames, drawn, meter),
         target,
         old_sound=options.old_sound,
         gain_db=options.gain_db,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from ..model.soundreactor import SoundReactor, SoundReactorConfig
 from ..vision.difference import TemporalDifference
 from ..vision.encoder import VisionConfig, VisionEncoder
 from .autoregressive import SamplerState, sample_latents, start_sampler
+from .familiar import SECONDS, Familiar, features, look_at, unlike
 from .settings import Settings
 
 PIECE = 8  # frames that `generate` takes at once: enough to fill the device, little to hold
@@ -26,6 +28,7 @@ class PipelineConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
     audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
+    judged_frames: int = 0  # of a clip, to tell a picture unlike the training's; 0: never told
 
     @property
     def frame_rate(self) -> Fraction:
@@ -61,6 +64,17 @@ class Pipeline(nn.Module):
             latent_channels=config.audio.latent_channels,
         )
         self.vae = AudioVAE(config.audio)
+        self.familiar = None
+        if config.judged_frames:
+            self.familiar = Familiar(config.vision.channels, config.judged_frames)
+
+    def learn_looks(self, clips: Iterable[Tensor]) -> None:
+        """Remember what clips look like, from their grids with differences, each (b t n 2d)."""
+        wanted = round(SECONDS * self.config.frame_rate)
+        looks = [look_at(grid[:, :wanted]) for grid in clips]
+        self.familiar = Familiar(self.config.vision.channels, looks[0].frames)
+        self.familiar.fit(torch.cat([features(look, self.model.grid_scale) for look in looks]))
+        self.config = replace(self.config, judged_frames=self.familiar.frames)
 
     @torch.inference_mode()
     def start(
@@ -83,9 +97,8 @@ class Pipeline(nn.Module):
     def step(self, frames: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
         """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
         grid, vision = self.difference(self.vision(frames), state.vision)
-        latents, sampler = sample_latents(self.model, grid, state.sampler)
-        waveform, decoder = self.vae.decode(latents.to(self.vae.latent_mean), state.decoder)
-        return waveform, StreamState(vision, sampler, decoder)
+        waveform, state = self._hear(grid, state)
+        return waveform, state._replace(vision=vision)
 
     def stream(
         self,
@@ -93,14 +106,43 @@ class Pipeline(nn.Module):
         settings: Settings | None = None,
         seed: int = 0,
         prompt: Tensor | None = None,
+        tell: Callable[[str], None] = warnings.warn,
     ) -> Iterator[Tensor]:
-        """Sound for pieces of frames (b t 3 h w), as they come: yields (b c hop*t)."""
+        """Sound for pieces of frames (b t 3 h w), as they come: yields (b c hop*t).
+
+        `tell` is as in `watched`.
+        """
+        state = None
+        for grid in self.watched(self._see(pieces), tell):
+            if state is None:
+                state = self.start(settings or Settings(), seed, len(grid), prompt)
+            waveform, state = self._hear(grid, state)
+            yield waveform
+
+    @torch.inference_mode()
+    def watched(self, grids: Iterable[Tensor], tell: Callable[[str], None]) -> Iterator[Tensor]:
+        """The same grids with their differences (b t n 2d); `tell` gets one sentence about a clip
+        whose first seconds are unlike the training's."""
+        look = None
+        for grid in grids:
+            if self.familiar and (look is None or look.frames < self.familiar.frames):
+                look = self.familiar.see(grid, look)
+                if self.familiar.is_unlike(look, self.model.grid_scale):
+                    tell(unlike(self.origin))
+            yield grid
+
+    @torch.inference_mode()
+    def _see(self, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
         state = None
         for frames in pieces:
-            if state is None:
-                state = self.start(settings or Settings(), seed, len(frames), prompt)
-            waveform, state = self.step(frames, state)
-            yield waveform
+            grid, state = self.difference(self.vision(frames), state)
+            yield grid
+
+    @torch.inference_mode()
+    def _hear(self, grid: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
+        latents, sampler = sample_latents(self.model, grid, state.sampler)
+        waveform, decoder = self.vae.decode(latents.to(self.vae.latent_mean), state.decoder)
+        return waveform, state._replace(sampler=sampler, decoder=decoder)
 
     def generate(
         self,

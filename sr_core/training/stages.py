@@ -20,6 +20,7 @@ from ..sampling.pipeline import Pipeline, PipelineConfig
 from .consistency import ConsistencyConfig, ConsistencyTask
 from .data import Batches
 from .diffusion import DiffusionConfig, DiffusionTask
+from .looks import grids_of
 from .loop import LoopConfig, train
 from .prepare import gathered
 from .vae import VAETask, VAETaskConfig
@@ -130,6 +131,7 @@ def _train_model(
             pipeline.origin, pipeline.model = kept, model
 
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
+    pipeline.learn_looks(grids_of(batches))
     train(task, batches, run.loop, output, save, _held_out(data, run), device)
     return target
 

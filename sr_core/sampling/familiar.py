@@ -1,0 +1,91 @@
+"""Whether a clip looks like those that the model learned from."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+SECONDS = 3  # of a clip that it is judged by
+FLOOR = 0.003  # of a channel's variance: how little is nothing
+SHRINKAGE = 0.5  # of the covariance towards its diagonal: few clips tell little of how looks go
+# together, and a new map of the same game must not look foreign.
+QUANTILE = 0.99  # of the clips learned from are nearer than the limit
+
+
+class Look(NamedTuple):
+    """What was seen so far: frames, and sums over them of the patches' mean and mean square."""
+
+    frames: int
+    first: Tensor  # (b 2d)
+    second: Tensor  # (b 2d)
+
+
+class Familiar(nn.Module):
+    """A Gaussian over the looks of clips, and how far from its middle is still familiar.
+
+    A look is the logarithm of every channel's variance over patches and time and of its power of
+    change: how busy the picture is at each scale, and how much of it moves. Brightness and colour
+    as such are left out: they change from map to map.
+    """
+
+    def __init__(self, channels: int, frames: int):
+        super().__init__()
+        self.frames = frames  # that are enough to judge
+        self.register_buffer("mean", torch.zeros(2 * channels))
+        self.register_buffer("whitening", torch.eye(2 * channels))
+        self.register_buffer("limit", torch.tensor(torch.inf))
+
+    def see(self, grid: Tensor, look: Look | None) -> Look:  # (b t n 2d)
+        """What was seen, and these frames too, as far as they count."""
+        return look_at(grid[:, : self.frames - (look.frames if look else 0)], look)
+
+    def is_unlike(self, look: Look, scale: Tensor) -> bool:
+        """Whether enough was seen, and lies beyond the limit."""
+        enough = look.frames >= self.frames
+        return enough and bool((self.distance(look, scale) > self.limit.cpu()).any())
+
+    def distance(self, look: Look, scale: Tensor) -> Tensor:
+        """Mahalanobis distance squared, a dimension: below 1 for most of what it was fitted to.
+
+        `scale` (2d) is the grid's usual deviation; gives (b).
+        """
+        x = features(look, scale) - self.mean.cpu().float()
+        return (x @ self.whitening.cpu().float().T).square().mean(dim=-1)
+
+    def fit(self, looks: Tensor) -> None:  # (clips 2d)
+        mean = looks.mean(dim=0)
+        covariance = (looks - mean).T @ (looks - mean) / len(looks)
+        diagonal = covariance.diag().clamp(min=1e-4)
+        covariance = torch.lerp(covariance, diagonal.diag(), SHRINKAGE)
+        whitening = torch.linalg.inv(torch.linalg.cholesky(covariance))
+        distances = ((looks - mean) @ whitening.T).square().mean(dim=-1)
+        self.mean.copy_(mean)
+        self.whitening.copy_(whitening)
+        self.limit.copy_(distances.quantile(QUANTILE))
+
+
+def look_at(grid: Tensor, look: Look | None = None) -> Look:
+    """What was seen, and these frames' grids with their differences too: (b t n 2d)."""
+    grid = grid.float()
+    first, second = grid.mean(dim=2).sum(dim=1), grid.square().mean(dim=2).sum(dim=1)
+    if look is None:
+        return Look(grid.shape[1], first, second)
+    return Look(look.frames + grid.shape[1], look.first + first, look.second + second)
+
+
+def features(look: Look, scale: Tensor) -> Tensor:
+    """The look in numbers: log variance of the grid, log power of its difference: (b 2d)."""
+    first, second = (x.cpu() / look.frames for x in (look.first, look.second))
+    own = first.shape[-1] // 2
+    power = torch.cat([(second - first.square())[:, :own], second[:, own:]], dim=-1)
+    return (power.clamp(min=0) / scale.cpu().float().square() + FLOOR).log()
+
+
+def unlike(origin: dict[str, Any]) -> str:
+    """What to tell about a picture that is not familiar; `origin` as in Pipeline."""
+    known = origin.get("knows") or origin.get("data") or "unnamed footage"
+    return (
+        f"this picture is unlike anything the model was trained on ({known}); its sound may not fit"
+    )
