@@ -78,7 +78,7 @@ def train(
 
     Raises ValueError where a loss is no number, with the step and the rows that it came from.
     """
-    processes = Processes()
+    processes = Processes(device)
     task.to(device).train()
     optimizers = {name: _optimizer(config, group) for name, group in task.groups().items()}
     average = {name: value.detach().float().clone() for name, value in _weights(task).items()}

@@ -11,10 +11,12 @@ from torch import Tensor, distributed
 class Processes:
     """This process among those that `torchrun` started; alone without it."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str | torch.device) -> None:
         self.world = int(os.environ.get("WORLD_SIZE", "1"))
         if self.world > 1 and not distributed.is_initialized():
-            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            # NCCL moves what is on GPUs and nothing else, Gloo what the CPU has.
+            on_gpu = torch.device(device).type == "cuda"
+            distributed.init_process_group("nccl" if on_gpu else "gloo")
         self.rank = distributed.get_rank() if self.world > 1 else 0
 
     def rows(self, batch: int) -> range:
