@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -94,19 +94,33 @@ def save_pipeline(
     return write_weights(weights, Path(path), described)
 
 
-def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
-    """What a checkpoint says of itself, parsed: format, config, references, training."""
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"got {path}, which is no file; expected a SoundReactor checkpoint")
+class Header(NamedTuple):
+    """What stands before the numbers of a safetensors file."""
+
+    metadata: dict[str, str]
+    tensors: dict[str, tuple[str, list[int]]]  # name -> kind of number, shape
+
+
+def read_header(path: str | os.PathLike) -> Header:
+    """Raises ValueError where there is no such file, or it is none of safetensors."""
+    if not Path(path).is_file():
+        raise ValueError(f"got {path}, which is no file; expected a .safetensors file of ours")
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            slices = {name: file.get_slice(name) for name in file.keys()}
+            tensors = {name: (x.get_dtype(), x.get_shape()) for name, x in slices.items()}
+            return Header(file.metadata() or {}, tensors)
     except (SafetensorError, OSError) as error:
         raise ValueError(
-            f"got {path}, which cannot be read as safetensors ({error}); expected a SoundReactor "
-            "checkpoint; download or copy it again"
+            f"got {path}, which cannot be read as safetensors ({error}); expected a checkpoint or "
+            "a part of ours; copy it again, or convert original weights with "
+            "`python -m sr_core convert`"
         ) from error
+
+
+def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
+    """What a checkpoint says of itself, parsed: format, config, references, training."""
+    metadata = read_header(path).metadata
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"got {path} of format {metadata.get('format')!r}; expected {FORMAT!r}, a whole "

@@ -7,12 +7,11 @@ import os
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
 from .audio.vae import AudioVAE, load_vae
-from .checkpoint import FORMAT, load_pipeline, write_weights
+from .checkpoint import FORMAT, load_pipeline, read_header, write_weights
 from .config import from_dict, to_dict
 from .sampling.pipeline import PipelineConfig
 from .vision.encoder import VisionConfig, VisionEncoder
@@ -30,7 +29,7 @@ def save_part(part: VisionEncoder | AudioVAE, path: str | os.PathLike) -> Path:
 
 def load_vision(path: str | os.PathLike) -> VisionEncoder:
     """The vision encoder of a part file or of a whole checkpoint, frozen, in float32."""
-    metadata = _metadata(path)
+    metadata = read_header(path).metadata
     if metadata.get("format") == FORMAT:
         return load_pipeline(path).vision
     if VISION_FORMAT not in metadata:
@@ -46,7 +45,7 @@ def load_vision(path: str | os.PathLike) -> VisionEncoder:
 
 def load_any_vae(path: str | os.PathLike) -> AudioVAE:
     """The VAE of a part file, a converted official file or a whole checkpoint, frozen."""
-    metadata = _metadata(path)
+    metadata = read_header(path).metadata
     if metadata.get("format") == FORMAT:
         return load_pipeline(path).vae
     if VAE_FORMAT not in metadata:
@@ -64,13 +63,3 @@ def _filled(part: nn.Module, path: str | os.PathLike) -> nn.Module:
         reason = " ".join(str(error).split())[:300]
         raise ValueError(f"got {path} with other weights than its config says: {reason}") from error
     return part.float().eval().requires_grad_(False)
-
-
-def _metadata(path: str | os.PathLike) -> dict[str, str]:
-    if not Path(path).is_file():
-        raise ValueError(f"got {path}, which is no file; expected a safetensors file of ours")
-    try:
-        with safe_open(path, "pt") as file:
-            return file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"got {path}, which is not safetensors ({error})") from error

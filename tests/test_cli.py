@@ -144,7 +144,7 @@ def test_errors_are_one_line_and_leave_nothing(run, clip, tmp_path):
         (("generate", clip, "-o", tmp_path / "o.mp4", "--model", clip), "checkpoint"),
         (("generate", clip, "-o", tmp_path / "o.mp4", "--device", "quantum"), "quantum"),
         (("convert", "vae", clip, tmp_path / "o.safetensors"), "clip.mp4"),
-        (("inspect", clip), "not safetensors"),
+        (("inspect", clip), "cannot be read as safetensors"),
     ]:
         code, out, err = run(*words)
         assert code == 2 and not out

@@ -45,7 +45,7 @@ def test_other_files_are_refused_with_advice(tiny_pipeline, tmp_path):
     with pytest.raises(ValueError, match="which is no file"):
         load_any_vae(tmp_path / "nothing.safetensors")
     (tmp_path / "text.safetensors").write_text("hello")
-    with pytest.raises(ValueError, match="not safetensors"):
+    with pytest.raises(ValueError, match="cannot be read as safetensors"):
         load_vision(tmp_path / "text.safetensors")
     with pytest.raises(ValueError, match="converted VAE"):
         save_file({"x": torch.zeros(1)}, tmp_path / "x.safetensors")

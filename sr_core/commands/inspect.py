@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from ..checkpoint import read_header
 
 HELP = "say what a safetensors file holds: its kind, configuration, training and sizes"
 EXAMPLES = """\
@@ -21,20 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if not options.file.is_file():
-        raise ValueError(f"got {options.file}, which is no file; expected a .safetensors file")
-    try:
-        with safe_open(options.file, "pt") as file:
-            metadata, sizes, kinds = file.metadata() or {}, Counter(), Counter()
-            for name in file.keys():
-                tensor = file.get_slice(name)
-                sizes[name.split(".")[0]] += _count(tensor.get_shape())
-                kinds[tensor.get_dtype()] += 1
-    except SafetensorError as error:
-        raise ValueError(
-            f"got {options.file}, which is not safetensors ({error}); expected a checkpoint of "
-            "ours; original weights need `python -m sr_core convert` first"
-        ) from error
+    metadata, tensors = read_header(options.file)
+    sizes, kinds = Counter(), Counter()
+    for name, (kind, shape) in tensors.items():
+        sizes[name.split(".")[0]] += math.prod(shape)
+        kinds[kind] += 1
     print(f"file        {options.file}, {options.file.stat().st_size / 1e6:.1f} MB")
     print(f"numbers     {', '.join(f'{n} x {kind}' for kind, n in kinds.most_common())}")
     for part, size in sizes.most_common():
@@ -42,13 +34,6 @@ def run(options: argparse.Namespace) -> int:
     for key in sorted(metadata):
         print(f"{key:<12}{_pretty(metadata[key])}")
     return 0
-
-
-def _count(shape: list[int]) -> int:
-    count = 1
-    for side in shape:
-        count *= side
-    return count
 
 
 def _pretty(value: str) -> str:
