@@ -65,9 +65,17 @@ def entry(info: Info) -> Info:
 
 def _existing(described: Path, options: Options) -> Info:
     info = entry(json.loads(described.read_text(encoding="ascii")))
-    asked = {"seconds": options.seconds, "sparse_share": options.sparse}
-    if any(info[key] != value for key, value in asked.items()):
-        got = {key: info[key] for key in asked}
+    asked = {
+        "seconds": options.seconds,
+        "sparse_share": options.sparse,
+        "aside": options.aside,
+    }
+    got = {
+        "seconds": info["seconds"],
+        "sparse_share": info["sparse_share"],
+        "aside": info["theme"] == "aside",
+    }
+    if got != asked:
         raise ValueError(f"got {described} made with {got}; expected {asked}; use another folder")
     return info
 

@@ -44,6 +44,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     add("--seconds", type=float, default=10.0, help="length of a clip; default 10")
     add("--sparse", type=float, default=SPARSE_SHARE, help="share of clips without the map's "
         f"monsters, with few and clear sounds; default {SPARSE_SHARE}")  # fmt: skip
+    add("--aside", action="store_true", help="only clips of one or two monsters that are "
+        "watched from the corner of the eye: sounds from left and right")  # fmt: skip
     add("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes")
     add("--check", action="store_true", help="fire test shots: is this machine exact? then stop")
     add("--verify", type=Path, metavar="FOLDER", help="decode and check its clips, then stop")
@@ -74,7 +76,7 @@ def write_manifest(folder: Path, rows: list[Info]) -> None:
 
 
 def make(args: argparse.Namespace) -> int:
-    options = Options(args.split, args.seed, args.seconds, args.sparse)
+    options = Options(args.split, args.seed, args.seconds, args.sparse, args.aside)
     count = args.clips or math.ceil(args.hours * 3600 / args.seconds)
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copy(NOTICE, args.out)

@@ -25,6 +25,7 @@ class Options:
     seed: int = 0
     seconds: float = 10.0
     sparse: float = SPARSE_SHARE  # share of clips with few sounds, each of them clear
+    aside: bool = False  # instead of all themes: monsters in view, but never in the middle
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Plan:
     index: int
     attempt: int
     map: str
-    theme: str  # fight, roam, door, barrel, range or arena
+    theme: str  # fight, roam, door, barrel, range, arena or aside
     sparse: bool
     guests: tuple[str, ...]  # monsters that are called up in an otherwise empty map
     skill: int
@@ -45,7 +46,7 @@ class Plan:
 
 def plan_clip(options: Options, index: int, attempt: int = 0) -> Plan:
     """The plan of clip `index`; `attempt` changes everything but whether the clip is sparse."""
-    sparse = _generator(options, index).random() < options.sparse
+    sparse = options.aside or _generator(options, index).random() < options.sparse
     rng = _generator(options, index, attempt)
     scenarios = [name for name in SPLITS[options.split] if name.startswith("s:")]
     levels = [name for name in SPLITS[options.split] if not name.startswith("s:")]
@@ -53,13 +54,15 @@ def plan_clip(options: Options, index: int, attempt: int = 0) -> Plan:
     themes = SPARSE_THEMES if sparse else DENSE_THEMES
     theme = rng.choices(list(themes), list(themes.values()))[0]
     guests = rng.choices(GUESTS, k=rng.choice((1, 1, 2)))
+    if options.aside:
+        theme = "aside"
     return Plan(
         index=index,
         attempt=attempt,
         map=rng.choice(scenarios if arena else levels),
         theme="arena" if arena else theme,
         sparse=sparse,
-        guests=tuple(guests) if sparse and rng.random() < GUEST_SHARE else (),
+        guests=tuple(guests) if options.aside or (sparse and rng.random() < GUEST_SHARE) else (),
         skill=rng.choice((1, 3, 4)),
         flashes=rng.random() < 0.5,
         engine_seed=rng.getrandbits(31),

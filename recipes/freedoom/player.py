@@ -20,6 +20,7 @@ FASTEST = 9.0  # degrees a frame
 NIMBLE = 1.6  # change of that in one frame
 LOOK_AHEAD = 4  # cells of a route
 PATIENCE = 75  # frames that are spent on one item
+ASIDE = (20.0, 36.0)  # degrees; the picture ends at 45
 
 
 class Player:
@@ -39,6 +40,7 @@ class Player:
         self.use_in = self.rng.randint(6, 20) if plan.theme == "door" else self.rng.randint(30, 90)
         self.glance, self.glance_left = 0.0, 0
         self.frames = 0
+        self.aside, self.aside_left = 0.0, 0
         self.tried: dict[int, int] = {}  # item -> frames spent on it
         self.trail: list[tuple[float, float]] = []
 
@@ -81,6 +83,8 @@ class Player:
 
     def _intent(self, pose: Pose, seen: list[Seen], target: Seen | None) -> tuple[float, int]:
         """Degrees to the right of where to look, and forward (1), stay (0) or back (-1)."""
+        if target is not None and self.theme == "aside":
+            return self._watch_aside(target)
         if target is not None:
             return self._engage(target)
         self.strafe = 0
@@ -103,6 +107,14 @@ class Player:
         if target.distance > 2.2 * near or self.gun.slot == SAW:
             return target.bearing, 1
         return target.bearing, -1 if target.distance < near else 0
+
+    def _watch_aside(self, target: Seen) -> tuple[float, int]:
+        """Keep it in view on one side, then on the other, at a distance and without a shot."""
+        self.aside_left -= 1
+        if self.aside_left <= 0:
+            self.aside = self.rng.choice((-1, 1)) * self.rng.uniform(*ASIDE)
+            self.aside_left = self.rng.randint(40, 140)
+        return target.bearing - self.aside, -1 if target.distance < 150 else 0
 
     def _idle(self, pose: Pose) -> tuple[float, int]:
         self.left -= 1

@@ -30,7 +30,7 @@ def find_spot(level: Level, things: Sequence[Any], theme: str, rng: random.Rando
     """A place for the theme, or None where the map has no such place."""
     if theme == "door":
         return _door_spot(level, things, rng)
-    if theme == "range":
+    if theme in ("range", "aside"):
         return _open_spot(level, things, rng)
     wanted: dict[str, tuple[Callable[[Any], bool], float, float]] = {
         "fight": (alive, 150, 600),

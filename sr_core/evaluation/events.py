@@ -10,6 +10,7 @@ from pathlib import Path
 
 SILENT_FROM = 1200.0  # map units; the games of our clips fade sounds out by then
 OFF_AXIS = math.sin(math.radians(20))
+IN_VIEW_DEGREES = 45.0  # to either side, of the games of our clips
 BEFORE_SECONDS, AFTER_SECONDS = 0.3, 0.1  # in which nothing else may begin around a lone sound
 
 
@@ -19,6 +20,10 @@ class Sound:
 
     seconds: float
     angle: float
+
+    @property
+    def in_view(self) -> bool:
+        return abs(self.angle) < IN_VIEW_DEGREES
 
 
 @dataclass(frozen=True)

@@ -78,12 +78,14 @@ class Scores:
     side_mid_db: float
     reference_side_mid_db: float
     right_sides: list[float]
+    right_sides_in_view: list[float]
 
 
 def score(heard: Heard, reference: Heard, log: EventLog | None) -> Scores:
     """Every measure; both sounds have the same length."""
     x, y = heard.waveform, reference.waveform
     times = torch.tensor(log.times if log else [], dtype=torch.float64)
+    aside = clearly_heard(y, log.lone_off_axis()) if log else []
     return Scores(
         seconds=reference.seconds,
         found=len(heard.onsets),
@@ -104,5 +106,6 @@ def score(heard: Heard, reference: Heard, log: EventLog | None) -> Scores:
         channel_time_error_ms=mean_error(time_differences_ms(x), time_differences_ms(y)),
         side_mid_db=side_mid_db(x),
         reference_side_mid_db=side_mid_db(y),
-        right_sides=right_sides(x, clearly_heard(y, log.lone_off_axis()) if log else []),
+        right_sides=right_sides(x, aside),
+        right_sides_in_view=right_sides(x, [sound for sound in aside if sound.in_view]),
     )

@@ -44,6 +44,7 @@ LINES = (
     Line("side_mid_error_db", "side/mid error dB", ".2f"),
     Line("side_mid_db", "side/mid dB", ".1f"),
     Line("right_side_share", "lone sounds: right side", ".3f"),
+    Line("right_side_in_view", "the same, in view", ".3f"),
     Line("ms_per_frame", "ms a frame, with decoding", ".1f"),
 )
 
@@ -54,6 +55,7 @@ def summarise(scores: Sequence[Scores]) -> Figures:
     with_log = [s for s in scores if s.logged]
     wins = [win for s in scores for win in s.shots.wins]
     sides = [side for s in scores for side in s.right_sides]
+    seen_sides = [side for s in scores for side in s.right_sides_in_view]
     offsets = torch.cat([s.offsets for s in scores])
     return {
         "onset_f1": f1(sum(s.matched for s in scores), found, wanted),
@@ -82,6 +84,8 @@ def summarise(scores: Sequence[Scores]) -> Figures:
         "side_mid_db": _mean([s.side_mid_db for s in scores]),
         "right_side_share": _mean(sides),
         "lone_sounds": len(sides),
+        "right_side_in_view": _mean(seen_sides),
+        "lone_sounds_in_view": len(seen_sides),
     }
 
 

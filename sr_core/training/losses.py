@@ -25,6 +25,7 @@ class SpectraConfig:
     sides: float = 1.0  # weight of half their sum and half their difference
     convergence: float = 1.0  # weight of the distance relative to the reference's norm
     logarithmic: float = 1.0  # weight of the mean distance of log magnitudes
+    level: float = 0.0  # weight of the mean distance of the frames' log levels
     perceptual: bool = False  # A-weighting; the logarithmic part does not change by it
     sample_rate: int = 48000  # Hz, for the weighting alone
 
@@ -74,7 +75,8 @@ def magnitudes(  # (b 2 s) -> (b 4 t f)
     spectrum = torch.view_as_real(torch.fft.rfft(frames.float() * (window / window.norm())))
     left, right = spectrum.unbind(dim=1)
     four = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=1)
-    found = (four.square().sum(dim=-1) + FLOOR**2).sqrt()
+    real, imaginary = four.unbind(dim=-1)
+    found = (real.square() + imaginary.square() + FLOOR**2).sqrt()
     if config.perceptual:
         frequencies = torch.fft.rfftfreq(size, 1 / config.sample_rate, device=waveform.device)
         found = found * a_weighting(frequencies).clamp_min(1e-4)  # of zeros there is no logarithm
@@ -111,7 +113,7 @@ def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor: 
 
 
 def _energy(sounds: list[Tensor], target: Tensor, config: SpectraConfig) -> Tensor:
-    norm = (_weights(config, target) * target.square()).sum(dim=(1, 2, 3)).sqrt()
+    norm = (target.square().sum(dim=(2, 3)) * _weights(config, target)).sum(dim=1).sqrt()
     far = sum(_distance(sound, target, norm, config) for sound in sounds) / len(sounds)
     if len(sounds) == 1:
         return far
@@ -123,14 +125,24 @@ def _distance(a: Tensor, b: Tensor, norm: Tensor, config: SpectraConfig) -> Tens
     weights = _weights(config, a)
     # A root has no slope at zero; the floor's own norm keeps silence from being infinitely far.
     floor = FLOOR**2 * a[0].numel()
-    apart = ((weights * (a - b).square()).sum(dim=(1, 2, 3)) + floor * 1e-4).sqrt()
-    logs = (weights * (a.log() - b.log()).abs()).sum(dim=1).mean(dim=(1, 2))
-    return config.convergence * apart / (norm + floor**0.5) + config.logarithmic * logs
+    apart = ((a - b).square().sum(dim=(2, 3)) * weights).sum(dim=1)
+    apart = (apart + floor * 1e-4).sqrt()
+    logs = ((a.log() - b.log()).abs().mean(dim=(2, 3)) * weights).sum(dim=1)
+    total = config.convergence * apart / (norm + floor**0.5) + config.logarithmic * logs
+    if config.level:
+        levels = ((_level(a) - _level(b)).abs().mean(dim=2) * weights).sum(dim=1)
+        total = total + config.level * levels
+    return total
 
 
-def _weights(config: SpectraConfig, like: Tensor) -> Tensor:
+def _level(magnitudes: Tensor) -> Tensor:  # (b 4 t f) -> (b 4 t)
+    """Natural logarithm of the RMS of every frame."""
+    return 0.5 * magnitudes.square().mean(dim=3).log()
+
+
+def _weights(config: SpectraConfig, like: Tensor) -> Tensor:  # -> (4)
     four = like.new_tensor([config.ears, config.ears, config.sides, config.sides])
-    return (four / four.sum())[:, None, None]
+    return four / four.sum()
 
 
 def _draw(rows: int, sizes: int, drawn: int, generators: Generators | None) -> list[list[int]]:

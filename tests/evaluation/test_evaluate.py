@@ -39,6 +39,7 @@ def test_the_reference_is_perfect_and_another_clip_is_not(tiny_pipeline, clips):
         assert best[key] == pytest.approx(0, abs=1e-6), key
     assert best["right_side_share"] == 1 and best["shot_auc"] > 0.95
     assert best["isolated_shots"] == 2 and best["lone_sounds"] == 1
+    assert best["lone_sounds_in_view"] == 0 and best["right_side_in_view"] is None
     assert sounds["shuffled"]["onset_f1"] < 0.5
     assert sounds["shuffled"]["level_db"] == pytest.approx(best["level_db"])
     assert sounds["shuffled"]["frechet"] > 0

@@ -233,9 +233,10 @@ def test_verification_finds_a_clip_that_lacks_a_frame(tmp_path):
 
 
 def test_clips_of_other_options_are_not_taken_for_ours(tmp_path):
-    info = {"seconds": 5.0, "sparse_share": 0.35, "events": [], "poses": []}
+    info = {"theme": "door", "seconds": 5.0, "sparse_share": 0.35, "events": [], "poses": []}
     (tmp_path / "val-0-00000.json").write_text(json.dumps(info), encoding="ascii")
     assert clips.make_clip(tmp_path, Options("val", seconds=5.0), 0) == {
+        "theme": "door",
         "seconds": 5.0,
         "sparse_share": 0.35,
     }

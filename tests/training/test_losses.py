@@ -138,3 +138,14 @@ def test_a_discriminator_learns_to_tell_noise_from_a_tone():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
+
+
+def test_the_level_counts_how_loud_a_frame_is_and_not_its_spectrum():
+    config = SpectraConfig((128,), convergence=0.0, logarithmic=0.0, level=1.0)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 2, 64_000, generator=generator)
+    twice, other = 2 * x, torch.randn(2, 2, 64_000, generator=generator)
+    torch.testing.assert_close(
+        spectral_distance([twice], x, config), torch.full((2,), 2.0).log(), rtol=1e-3, atol=0
+    )
+    assert spectral_distance([other], x, config).max() < 0.2

@@ -24,7 +24,7 @@ def whitened(config) -> tuple[AudioVAE, torch.Tensor, torch.Tensor, torch.Tensor
     waveform = torch.randn(1, 2, 200 * config.hop, dtype=torch.float64)
     before, _ = vae.decode(vae.encode(waveform)[0])
     mean, log_variance, _ = vae.encode_moments(waveform)
-    whiten(vae, mean[0], log_variance[0].exp())
+    vae = whiten(vae, mean[0], log_variance[0].exp())
     return vae, waveform, before, mean
 
 
@@ -48,7 +48,21 @@ def test_posterior_variance_keeps_its_share_along_every_axis():
     torch.manual_seed(0)
     vae = AudioVAE(SPECTRAL).double().requires_grad_(False)
     latents = torch.randn(500, 3, dtype=torch.float64) * torch.tensor([1.0, 2.0, 4.0])
-    whiten(vae, latents, torch.full((500, 3), 0.25, dtype=torch.float64))
+    vae = whiten(vae, latents, torch.full((500, 3), 0.25, dtype=torch.float64))
     _, log_variance, _ = vae.encode_moments(torch.randn(1, 2, 64, dtype=torch.float64))
     wanted = 0.25 / torch.linalg.eigvalsh(torch.cov(latents.mT)).flip(0)
     torch.testing.assert_close(log_variance[0, 0].exp(), wanted)
+
+
+def test_what_drowns_in_noise_is_left_out_and_the_rest_is_decoded_as_before():
+    torch.manual_seed(0)
+    vae = AudioVAE(SPECTRAL).double().requires_grad_(False)
+    vae.encoder.out.weight[1] = 0  # this latent never changes
+    vae.encoder.out.bias[1] = 0.7
+    waveform = torch.randn(1, 2, 200 * SPECTRAL.hop, dtype=torch.float64)
+    before, _ = vae.decode(vae.encode(waveform)[0])
+    mean, log_variance, _ = vae.encode_moments(waveform)
+    small = whiten(vae, mean[0], log_variance[0].exp(), drowned=1e3)
+    latents, _ = small.encode(waveform)
+    assert latents.shape[2] == small.config.latent_channels == 2
+    torch.testing.assert_close(small.decode(latents)[0], before, rtol=0, atol=1e-9)
