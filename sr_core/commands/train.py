@@ -10,12 +10,13 @@ from pathlib import Path
 import torch
 
 from ..config import changed, from_dict, to_dict
-from ..training import stages
+from ..training import stages, vision_stage
 
-HELP = "train one stage: vae, diffusion, then consistency"
+HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, then consistency"
 EXAMPLES = """\
 examples:
   python -m sr_core train vae sound -o runs/vae
+  python -m sr_core train vision seen -o runs/vision      (seen: `prepare --keep-frames 112x196`)
   python -m sr_core train diffusion data -o runs/diffusion --set loop.batch=32
   python -m sr_core train consistency data -o runs/tuned --init runs/diffusion/model.safetensors
   python -m sr_core train diffusion data -o runs/own --init micro.safetensors     (fine-tune)
@@ -25,6 +26,7 @@ The same command again goes on where it was stopped. --dry-run prints every sett
 """
 STAGES = {
     "vae": (stages.VAERun, stages.train_vae),
+    "vision": (vision_stage.VisionRun, vision_stage.train_vision),
     "diffusion": (stages.DiffusionRun, stages.train_diffusion),
     "consistency": (stages.ConsistencyRun, stages.train_consistency),
 }
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("data", type=Path, help="folder that `prepare` wrote")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of this run")
-    parser.add_argument("--init", type=Path, help="checkpoint (or VAE) to start from")
+    parser.add_argument("--init", type=Path, help="checkpoint (or part) to start from")
     parser.add_argument("--config", type=Path, help="JSON file with settings")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")

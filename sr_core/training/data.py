@@ -56,7 +56,8 @@ class Batches:
     def at(self, step: int, rows: range) -> tuple[dict[str, Tensor], list[str]]:
         """These rows of a step's batch, and the names of their clips.
 
-        Numbers come as float32: waveform (b c s), grid (b t n d), mean and log_variance (b t k).
+        Numbers come as float32: waveform (b c s), grid (b t n d), mean and log_variance (b t k);
+        frames (b t 3 h w) stay bytes.
         """
         found = [self._row(step, row) for row in rows]
         names = found[0].tensors
@@ -122,4 +123,4 @@ def _count(report: Path, frames: int) -> int:
 def _as_numbers(name: str, x: Tensor) -> Tensor:
     if name == "waveform":  # (b s c) int16
         return x.transpose(1, 2).float() / 32767
-    return x.float()
+    return x if name == "frames" else x.float()

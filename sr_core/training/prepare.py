@@ -25,6 +25,7 @@ from torch import Tensor
 
 from ..parts import load_any_vae, load_vision
 from ..vision.difference import TemporalDifference
+from ..vision.encoder import resize
 from .clips import Clip, ClipConfig, clips_of
 from .statistics import Moments
 
@@ -39,6 +40,7 @@ class ShardJob:
     vision: str | None = None  # file of a vision encoder; nothing seen is kept without one
     vae: str | None = None  # file of a VAE; the waveform is kept without one
     keep_waveform: bool = False  # also where a VAE is given
+    frame: tuple[int, int] | None = None  # height, width of frames kept in place of a grid
 
 
 def plan(
@@ -117,7 +119,9 @@ class _Maker:
             report["clips"][clip.key] = len(tensors["time"])
 
     @torch.inference_mode()
-    def _see(self, frames: Tensor) -> Tensor:  # (t 3 h w) -> (t n d), or (t) of nothing
+    def _see(self, frames: Tensor) -> Tensor:  # (t 3 h w) -> (t n d), (t 3 h w) or nothing (t)
+        if self.job.frame:
+            return resize(frames.float(), *self.job.frame).round().to(torch.uint8)
         if self.vision is None:
             return torch.zeros(len(frames), dtype=torch.uint8)
         return self.vision(frames[None])[0].half()
@@ -125,8 +129,8 @@ class _Maker:
     @torch.inference_mode()
     def _tensors(self, clip: Clip, state: Any) -> tuple[dict[str, Tensor], Any]:
         tensors = {"time": torch.zeros(len(clip.seen), dtype=torch.uint8)}
-        if self.vision:
-            tensors["grid"] = clip.seen
+        if self.job.frame or self.vision:
+            tensors["frames" if self.job.frame else "grid"] = clip.seen
         if self.vae:
             mean, log_variance, state = self.vae.encode_moments(clip.waveform[None], state)
             tensors |= {"mean": mean[0].float(), "log_variance": log_variance[0].float()}

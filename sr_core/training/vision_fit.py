@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from einops import rearrange
+from torch import Tensor
 
 from ..io.video import open_video
 from ..vision.dinov2 import load_dinov2
@@ -46,25 +49,31 @@ def fit_vision(videos: list[Path], config: VisionConfig, dinov2: Path | None) ->
     rows, columns = config.grid
     videos = videos[:: -(-len(videos) // VIDEOS)]
     share = max(1, PATCHES // (rows * columns) // max(1, len(videos)))  # frames of each video
-    bare = VisionConfig(config.backbone, config.height, config.width, config.backbone.width)
-    whole = VisionEncoder(bare).eval()  # its PCA is the identity: it gives the tokens themselves
-    whole.backbone = encoder.backbone
-    pca = StreamingPCA(config.backbone.width)
-    for video in videos:
-        try:
-            _add(video, whole, pca, share)
-        except ValueError:
-            continue  # `make_shard` will name it
-    mean, basis, _ = pca.result(config.channels)
-    encoder.pca_mean.copy_(mean)
-    encoder.pca_basis.copy_(basis)
+    fit_pca(encoder, (piece[None] for video in videos for piece in _pieces(video, share)))
     return encoder
 
 
-def _add(video: Path, whole: VisionEncoder, pca: StreamingPCA, share: int) -> None:
+@torch.inference_mode()
+def fit_pca(encoder: VisionEncoder, pieces: Iterable[Tensor]) -> None:  # each (b t 3 h w)
+    """Give the encoder the strongest axes of its backbone's tokens, in place."""
+    config = replace(encoder.config, channels=encoder.config.backbone.width)
+    whole = VisionEncoder(config).to(encoder.pca_mean.device).eval()
+    whole.backbone = encoder.backbone  # and a PCA that is the identity: the tokens themselves
+    pca = StreamingPCA(config.channels)
+    for piece in pieces:
+        pca.update(rearrange(whole(piece), "b t n d -> (b t n) d"))
+    mean, basis, _ = pca.result(encoder.config.channels)
+    encoder.pca_mean.copy_(mean)
+    encoder.pca_basis.copy_(basis)
+
+
+def _pieces(video: Path, share: int) -> Iterator[Tensor]:  # each (t 3 h w)
     """Every n-th piece of a video, so that `share` frames come from all of its length."""
-    frames = open_video(video)
-    every = max(1, frames.count // share)
-    for number, piece in enumerate(frames.pieces(PIECE)):
-        if number % every == 0:
-            pca.update(rearrange(whole(piece[None]), "b t n d -> (b t n) d"))
+    try:
+        frames = open_video(video)
+        every = max(1, frames.count // share)
+        for number, piece in enumerate(frames.pieces(PIECE)):
+            if number % every == 0:
+                yield piece
+    except ValueError:
+        return  # `make_shard` will name it

@@ -69,7 +69,7 @@ class VisionEncoder(nn.Module):
         pixels = self._resize(frames)
         if frames.dtype != torch.uint8:
             _check_range(pixels)
-        pixels = _normalise(pixels).to(self.pca_mean.dtype)
+        pixels = normalise(pixels).to(self.pca_mean.dtype)
         return (self.backbone(pixels) - self.pca_mean) @ self.pca_basis
 
     def _resize(self, frames: Tensor) -> Tensor:  # (b t 3 h w) -> (b t 3 height width) float 0..1
@@ -83,12 +83,17 @@ class VisionEncoder(nn.Module):
         precision = torch.promote_types(self.pca_mean.dtype, torch.float32)
         pixels = rearrange(frames, "b t c h w -> (b t) c h w")
         pixels = pixels.to(self.pca_mean.device).to(precision)
-        size = (self.config.height, self.config.width)
-        if tuple(frames.shape[-2:]) != size:
-            pixels = F.interpolate(pixels, size=size, mode="bilinear", antialias=True)
+        pixels = resize(pixels, self.config.height, self.config.width)
         if frames.dtype == torch.uint8:
             pixels = pixels / 255
         return rearrange(pixels, "(b t) c h w -> b t c h w", b=frames.shape[0])
+
+
+def resize(pixels: Tensor, height: int, width: int) -> Tensor:  # float (n 3 h w) -> the same
+    """The one way frames get the size that a backbone sees."""
+    if tuple(pixels.shape[-2:]) == (height, width):
+        return pixels
+    return F.interpolate(pixels, size=(height, width), mode="bilinear", antialias=True)
 
 
 def _check_range(pixels: Tensor) -> None:  # (b t 3 h w), small by now: resizing keeps NaN
@@ -110,7 +115,7 @@ def _check_range(pixels: Tensor) -> None:  # (b t 3 h w), small by now: resizing
             )
 
 
-def _normalise(pixels: Tensor) -> Tensor:  # (b t 3 h w) 0..1 -> the same, as ImageNet's statistics
+def normalise(pixels: Tensor) -> Tensor:  # (b t 3 h w) 0..1 -> the same, as ImageNet's statistics
     # Plain numbers rather than a buffer: a buffer would be rounded with the module's dtype.
     channels = zip(pixels.unbind(dim=2), IMAGENET_MEAN, IMAGENET_STD, strict=True)
     return torch.stack([(channel - mean) / std for channel, mean, std in channels], dim=2)
