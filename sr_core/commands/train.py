@@ -5,30 +5,43 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..config import changed, from_dict, to_dict
-from ..training import stages, vision_stage
+from ..training import stages, vision_stage, whiten
+from ..training.cost import costs_of
+from ..training.data import one_row
 
-HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, then consistency"
+HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, consistency"
 EXAMPLES = """\
 examples:
   python -m sr_core train vae sound -o runs/vae
   python -m sr_core train vision seen -o runs/vision      (seen: `prepare --keep-frames 112x196`)
+  python -m sr_core train whiten sound -o runs/white --init runs/vae/vae.safetensors
   python -m sr_core train diffusion data -o runs/diffusion --set loop.batch=32
   python -m sr_core train consistency data -o runs/tuned --init runs/diffusion/model.safetensors
   python -m sr_core train diffusion data -o runs/own --init micro.safetensors     (fine-tune)
   torchrun --nproc-per-node 8 -m sr_core train diffusion data -o runs/diffusion
 
-The same command again goes on where it was stopped. --dry-run prints every setting.
+The same command again goes on where it was stopped. --dry-run prints every setting and, where the
+data is there, parameters, FLOPs a step and about how long it will take: JSON, good for --config.
 """
 STAGES = {
     "vae": (stages.VAERun, stages.train_vae),
     "vision": (vision_stage.VisionRun, vision_stage.train_vision),
+    "whiten": (whiten.WhitenRun, whiten.train_whiten),
     "diffusion": (stages.DiffusionRun, stages.train_diffusion),
     "consistency": (stages.ConsistencyRun, stages.train_consistency),
+}
+TASKS = {
+    "vae": stages.vae_task,
+    "vision": vision_stage.vision_task,
+    "diffusion": stages.diffusion_task,
+    "consistency": stages.consistency_task,
 }
 
 
@@ -41,24 +54,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, help="of the CPU")
-    parser.add_argument("--dry-run", action="store_true", help="print the settings and stop")
+    parser.add_argument("--dry-run", action="store_true", help="print settings and costs, and stop")
 
 
 def run(options: argparse.Namespace) -> int:
     kind, train = STAGES[options.stage]
     given = json.loads(options.config.read_text(encoding="utf-8")) if options.config else {}
+    given.pop("costs", None)  # which a dry run adds to the settings
     config = changed(from_dict(kind, given), options.set)
-    if options.dry_run:
-        print(json.dumps(to_dict(config), indent=2))
-        return 0
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.dry_run:
+        print(json.dumps(to_dict(config) | {"costs": _costs(options, config)}, indent=2))
+        return 0
     options.output.mkdir(parents=True, exist_ok=True)
     settings = json.dumps(to_dict(config), indent=2)
     (options.output / "config.json").write_text(settings + "\n", encoding="utf-8")
     target = train(options.data, options.output, config, options.init, _own(options.device))
     print(target)
     return 0
+
+
+def _costs(options: argparse.Namespace, config: Any) -> dict[str, Any] | None:
+    """What the run will take; None, and why on stderr, where there is nothing to tell it from."""
+    try:
+        if options.stage not in TASKS:
+            raise ValueError(f"{options.stage} takes no steps")
+        row, device = one_row(options.data, config.frames), _own(options.device)
+        task, _ = TASKS[options.stage](options.data, config, options.init, device)
+        return costs_of(task, config.loop, row, device)
+    except ValueError as error:
+        print(f"costs are not known: {' '.join(str(error).split())}", file=sys.stderr)
+        return None
 
 
 def _own(device: str) -> str:

@@ -111,6 +111,11 @@ class Batches:
             ]
 
 
+def one_row(directory: Path, frames: int) -> dict[str, Tensor]:
+    """Some row of the training split as a batch of its own, for which a single shard is read."""
+    return Batches(directory, "train", 1, frames, mixed=1).at(0, range(1))[0]
+
+
 def _long_enough(report: Path, frames: int) -> set[str]:
     clips = json.loads(report.read_text(encoding="utf-8"))["clips"]
     return {key for key, length in clips.items() if length >= frames}

@@ -63,30 +63,42 @@ def train_diffusion(
     data: Path, output: Path, run: DiffusionRun, init: Path | None, device: str
 ) -> Path:
     """Stage 1 on prepared shards; a checkpoint in `output` that grows better with every save."""
+    task, pipeline = diffusion_task(data, run, init, device)
+    return _train_model(task, pipeline, data, output, run, "diffusion", device)
+
+
+def diffusion_task(
+    data: Path, run: DiffusionRun, init: Path | None, device: str
+) -> tuple[DiffusionTask, Pipeline]:
     if init is None:
         pipeline = new_pipeline(data, run)
     else:
         pipeline = load_pipeline(init, device=device)
-    task = DiffusionTask(pipeline.model, pipeline.vae, run.task)
-    return _train_model(task, pipeline, data, output, run, "diffusion", device)
+    _let_learn(pipeline, device)
+    return DiffusionTask(pipeline.model, pipeline.vae, run.task), pipeline
 
 
 def train_consistency(
     data: Path, output: Path, run: ConsistencyRun, init: Path | None, device: str
 ) -> Path:
     """Stage 2, from a checkpoint of stage 1."""
+    task, pipeline = consistency_task(data, run, init, device)
+    return _train_model(task, pipeline, data, output, run, "consistency", device)
+
+
+def consistency_task(
+    data: Path, run: ConsistencyRun, init: Path | None, device: str
+) -> tuple[ConsistencyTask, Pipeline]:
     if init is None:
         raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
     pipeline = load_pipeline(init, device=device)
-    task = ConsistencyTask(pipeline.model, pipeline.vae, run.task)
-    return _train_model(task, pipeline, data, output, run, "consistency", device)
+    _let_learn(pipeline, device)
+    return ConsistencyTask(pipeline.model, pipeline.vae, run.task), pipeline
 
 
 def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: str) -> Path:
     """The audio VAE on waveforms."""
-    torch.manual_seed(run.loop.seed)
-    vae = AudioVAE(run.audio) if init is None else load_any_vae(init).requires_grad_(True)
-    task = VAETask(vae, run.task)
+    task, vae = vae_task(data, run, init, device)
     target = output / "vae.safetensors"
 
     def save(average: dict[str, Tensor], step: int) -> None:
@@ -95,6 +107,12 @@ def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: 
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
     train(task, batches, run.loop, output, save, _held_out(data, run), device)
     return target
+
+
+def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[VAETask, AudioVAE]:
+    torch.manual_seed(run.loop.seed)
+    vae = AudioVAE(run.audio) if init is None else load_any_vae(init).requires_grad_(True)
+    return VAETask(vae, run.task).to(device), vae
 
 
 def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:
@@ -116,10 +134,6 @@ def _train_model(
     task: DiffusionTask, pipeline: Pipeline, data: Path, output: Path, run: Any, stage: str, device
 ) -> Path:
     target = output / "model.safetensors"
-    pipeline.to(device)
-    pipeline.model.requires_grad_(True)
-    pipeline.vision.requires_grad_(False)
-    pipeline.vae.requires_grad_(False)
 
     def save(average: dict[str, Tensor], step: int) -> None:
         kept, model = pipeline.origin, pipeline.model
@@ -134,6 +148,14 @@ def _train_model(
     pipeline.learn_looks(grids_of(batches))
     train(task, batches, run.loop, output, save, _held_out(data, run), device)
     return target
+
+
+def _let_learn(pipeline: Pipeline, device: str) -> None:
+    """The model alone: what sees and what sounds stay as they are."""
+    pipeline.to(device)
+    pipeline.model.requires_grad_(True)
+    pipeline.vision.requires_grad_(False)
+    pipeline.vae.requires_grad_(False)
 
 
 def _averaged(module: torch.nn.Module, average: dict[str, Tensor]) -> torch.nn.Module:

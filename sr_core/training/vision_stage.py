@@ -12,7 +12,7 @@ from torch import Tensor
 from ..parts import load_vision, save_part
 from ..vision.dinov2 import DINOv2Config
 from ..vision.encoder import VisionConfig, VisionEncoder
-from .data import Batches
+from .data import Batches, one_row
 from .loop import LoopConfig, train
 from .prepare import gathered
 from .vision import VisionTask, VisionTaskConfig
@@ -36,15 +36,8 @@ class VisionRun:
 
 def train_vision(data: Path, output: Path, run: VisionRun, init: Path | None, device: str) -> Path:
     """A backbone on kept frames, with a PCA of its tokens; `init` brings its own sizes."""
-    torch.manual_seed(run.loop.seed)
-    encoder = VisionEncoder(run.vision) if init is None else load_vision(init)
+    task, encoder = vision_task(data, run, init, device)
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
-    first = batches.at(0, range(1))[0]
-    _check(first, encoder, data)
-    latent = gathered(data, "latent") if "mean" in first else None
-    task = VisionTask(run.task, encoder.config, latent)
-    if init is not None:
-        task.backbone.load_state_dict(encoder.backbone.state_dict())
     target = output / "vision.safetensors"
 
     def save(average: dict[str, Tensor], step: int) -> None:
@@ -52,9 +45,22 @@ def train_vision(data: Path, output: Path, run: VisionRun, init: Path | None, de
         fit_pca(encoder, _spread(batches, device))
         save_part(encoder, target)
 
-    encoder.to(device).requires_grad_(False)
     train(task, batches, run.loop, output, save, None, device)
     return target
+
+
+def vision_task(
+    data: Path, run: VisionRun, init: Path | None, device: str
+) -> tuple[VisionTask, VisionEncoder]:
+    torch.manual_seed(run.loop.seed)
+    encoder = VisionEncoder(run.vision) if init is None else load_vision(init)
+    first = one_row(data, run.frames)
+    _check(first, encoder, data)
+    latent = gathered(data, "latent") if "mean" in first else None
+    task = VisionTask(run.task, encoder.config, latent)
+    if init is not None:
+        task.backbone.load_state_dict(encoder.backbone.state_dict())
+    return task.to(device), encoder.to(device).requires_grad_(False)
 
 
 def _spread(batches: Batches, device: str) -> Iterator[Tensor]:  # each (b t 3 h w)
