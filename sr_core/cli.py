@@ -7,6 +7,8 @@ import sys
 import traceback
 import warnings
 
+from tqdm import tqdm
+
 from .commands import convert, evaluate, generate, inspect, prepare, train
 
 DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
@@ -57,4 +59,4 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    tqdm.write(f"warning: {message}", file=sys.stderr)  # not behind a progress bar's end

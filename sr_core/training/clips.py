@@ -41,9 +41,12 @@ class Clip:
     problem: str | None  # why it should be left out
 
 
-def clips_of(video: Path, see: Callable[[Tensor], Tensor], config: ClipConfig) -> Iterator[Clip]:
+def clips_of(
+    video: Path, see: Callable[[Tensor], Tensor], config: ClipConfig, mirrored: bool = False
+) -> Iterator[Clip]:
     """Yield the whole clips of a video; `see` turns frames (t 3 h w) uint8 into what is kept.
 
+    A mirrored video is seen in a mirror and heard with its channels swapped.
     Raises MediaError where the video has no sound, or cannot be read.
     """
     frames = open_video(video)
@@ -52,6 +55,7 @@ def clips_of(video: Path, see: Callable[[Tensor], Tensor], config: ClipConfig) -
     sound = OldSound(frames.source, frames.info.start)
     seen, changes, count, last = [], [], 0, None
     for piece in _pieces(frames, config.frames):
+        piece = piece.flip(-1) if mirrored else piece
         small = F.adaptive_avg_pool2d(piece.float(), 16)
         before = small[:1] if last is None else last
         changes.append((small - torch.cat([before, small[:-1]])).abs().mean())
@@ -60,8 +64,10 @@ def clips_of(video: Path, see: Callable[[Tensor], Tensor], config: ClipConfig) -
         if count % config.frames == 0:
             start = (count - config.frames) / 30
             waveform = torch.from_numpy(sound.read(config.frames * SAMPLE_RATE // 30))
+            waveform = waveform.flip(0) if mirrored else waveform
             change = float(torch.stack(changes).mean())
-            key = f"{video.stem}-{count // config.frames - 1:05d}"
+            name = video.stem.replace(".", "_")  # WebDataset's keys end at the first dot
+            key = f"{name}-{count // config.frames - 1:05d}" + "-mirror" * mirrored
             problem = _problem(waveform, change, config)
             yield Clip(key, start, torch.cat(seen), waveform, problem)
             seen, changes = [], []

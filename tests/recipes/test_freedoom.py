@@ -232,6 +232,13 @@ def test_verification_finds_a_clip_that_lacks_a_frame(tmp_path):
     assert check.check_clip(tmp_path / "clip.mp4")[0] == ["10 pictures instead of 11"]
 
 
+def test_clips_of_what_is_seen_aside_are_sparse_and_always_have_monsters():
+    for index in range(30):
+        plain, aside = (plan_clip(Options("train", aside=a), index) for a in (False, True))
+        assert aside.theme == "aside" and aside.sparse and aside.guests
+        assert plain.theme != "aside"
+
+
 def test_clips_of_other_options_are_not_taken_for_ours(tmp_path):
     info = {"theme": "door", "seconds": 5.0, "sparse_share": 0.35, "events": [], "poses": []}
     (tmp_path / "val-0-00000.json").write_text(json.dumps(info), encoding="ascii")
