@@ -120,6 +120,20 @@ def test_one_bad_file_does_not_stop_the_rest(run, tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.mp4", "c.mp4"]
 
 
+def test_what_is_there_already_can_be_left_out(run, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        write_video(folder / name)
+    assert run("generate", folder, "-o", out)[0] == 0
+    stamps = {path: path.stat().st_mtime_ns for path in sorted(out.iterdir())}
+    (out / "b.mp4").unlink()
+    code, made, err = run("generate", folder, "-o", out, "--skip-existing")
+    assert code == 0 and made.split() == [str(out / "b.mp4")] and "1 there before" in err
+    again = [path.stat().st_mtime_ns == stamp for path, stamp in stamps.items()]
+    assert again == [True, False]
+
+
 def test_colliding_names_are_refused_before_any_work(tmp_path):
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()

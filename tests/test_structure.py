@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"layers", "config", "io"},
+    {"layers", "config", "io", "spread"},
     {"vision", "model", "audio"},
     {"sampling"},
     {"checkpoint"},

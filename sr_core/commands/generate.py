@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import torch
-from torch import Tensor
-from tqdm import tqdm
-
-from ..audio.signal import Meter, to_stereo
-from ..checkpoint import bundled_checkpoint, load_pipeline
-from ..io.audio import read_audio, resample
-from ..io.frames import SAMPLE_RATE, Frames
-from ..io.mux import mux
-from ..io.source import MediaError, videos_in
-from ..io.video import open_video
-from ..sampling.pipeline import PIECE, Pipeline
+from ..checkpoint import bundled_checkpoint
+from ..io.source import videos_in
 from ..sampling.settings import CONTEXTS, HISTORIES, METHODS, Settings
+from ..spread.spread import Spread, spread
+from ..spread.spread import add_arguments as add_spread
+from .generator import DTYPES, WRITABLE, Generator, device_of, settings_of
 
 HELP = "generate sound for a video, several, or all in a folder; the picture is copied untouched"
 EXAMPLES = """\
@@ -30,10 +20,13 @@ examples:
   python -m sr_core generate clip.mp4 -o clip-with-sound.mp4 --seed 1
   python -m sr_core generate clips/ -o out/ --model my-model.safetensors --steps 1
   python -m sr_core generate clip.mov -o clip.mov.mkv --old-sound mix --old-gain-db -6
+  python -m sr_core generate library/ -o out/ --workers 8 --skip-existing
+  python -m sr_core generate /disk/library -o /disk/out --ray auto --device cuda --skip-existing
+
+A library: each worker loads the model once, a bad video stops no other, and a file is whole or not
+there, so after a stop the same command with --skip-existing goes on. --ray needs
+`pip install "ray[data]"` and this package on every machine, and a disk that all see at one path.
 """
-WRITABLE = {".mp4", ".mov", ".mkv", ".webm"}
-SMALL = 50_000_000  # parameters
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--gain-db", type=float, default=0.0, help="of the new sound")
     parser.add_argument("--old-gain-db", type=float, default=0.0, help="of the old one, with mix")
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="leave out videos whose output is there"
+    )
+    add_spread(parser)
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
@@ -84,30 +81,31 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    jobs = plan(options.videos, options.output)
-    settings = Settings(
-        steps=options.steps,
-        guidance=options.guidance,
-        method=options.method,
-        context=options.context,
-        null_history=options.null_history,
-        length=1,  # each video has its own, but what else is wrong should show before any work
-    )
-    pipeline = _load(options)
-    prompt = _read_prompt(options.prompt, pipeline) if options.prompt else None
+    where = Spread(options.workers, options.ray, device_of(options).startswith("cuda"))
+    settings_of(options)  # what is wrong with them should show before any work
+    planned = plan(options.videos, options.output)
+    jobs = [job for job in planned if not (options.skip_existing and job[1].exists())]
     failed = 0
-    for source, target in jobs:
-        try:
-            _generate_one(source, target, pipeline, settings, prompt, options)
+    for done in spread(partial(Generator, options), jobs, where, _paths):
+        source, target = done.job
+        if done.error is None:
             print(target, flush=True)
-        except (ValueError, OSError) as error:
-            if len(jobs) == 1:
-                raise
+        elif len(planned) == 1:
+            raise done.error
+        else:
             failed += 1
-            print(f"error: {source}: {error}", file=sys.stderr)
-    if len(jobs) > 1:
-        print(f"{len(jobs) - failed} of {len(jobs)} videos done, {failed} failed", file=sys.stderr)
+            print(f"error: {source}: {done.error}", file=sys.stderr)
+    if len(planned) > 1 or not jobs:
+        there = f", {len(planned) - len(jobs)} there before" if options.skip_existing else ""
+        count = f"{len(jobs) - failed} of {len(jobs)} videos done, {failed} failed{there}"
+        print(count, file=sys.stderr)
     return 2 if failed else 0
+
+
+def _paths(job: tuple[Path, Path]) -> list[Path]:
+    source, target = job
+    target.parent.mkdir(parents=True, exist_ok=True)  # else a worker would make its own elsewhere
+    return [source, target.parent]
 
 
 def plan(videos: list[Path], output: Path) -> list[tuple[Path, Path]]:
@@ -137,87 +135,3 @@ def plan(videos: list[Path], output: Path) -> list[tuple[Path, Path]]:
 
 def _target_name(source: Path) -> str:
     return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.mp4"
-
-
-def _load(options: argparse.Namespace) -> Pipeline:
-    device = options.device or _best_device()
-    half = "bfloat16" if device.startswith("cuda") else "float32"
-    pipeline = load_pipeline(options.model, device=device, dtype=DTYPES[options.dtype or half])
-    # Threads that wait for each other at every tiny tensor gain a small model nothing, and on a
-    # busy machine they cost it far more than they could.
-    small = sum(p.numel() for p in pipeline.parameters()) < SMALL
-    if options.threads or (small and device == "cpu"):
-        torch.set_num_threads(options.threads or 1)
-    if pipeline.origin.get("stage") == "untrained":
-        warnings.warn(
-            f"{options.model.name} is untrained: its weights are random and so is its sound",
-            stacklevel=2,
-        )
-    return pipeline
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole latents
-    audio = pipeline.config.audio
-    waveform, rate = read_audio(path)
-    waveform = to_stereo(resample(waveform, rate, audio.sample_rate)[None])
-    whole = waveform.shape[-1] // audio.hop * audio.hop
-    if not whole:
-        raise ValueError(
-            f"got a prompt of {waveform.shape[-1]} samples; expected at least one latent's "
-            f"{audio.hop}"
-        )
-    return waveform[..., waveform.shape[-1] - whole :]
-
-
-def _generate_one(
-    source: Path,
-    target: Path,
-    pipeline: Pipeline,
-    settings: Settings,
-    prompt: Tensor | None,
-    options: argparse.Namespace,
-) -> None:
-    frames = open_video(source, pipeline.config.frame_rate)
-    settings = replace(settings, length=frames.count)
-    if target.suffix.lower() not in WRITABLE:
-        raise MediaError(f"got {target}; expected a name that ends in {' '.join(sorted(WRITABLE))}")
-    meter = Meter()
-
-    def tell(text: str) -> None:
-        warnings.warn(f"{source}: {text}", stacklevel=2)
-
-    drawn = pipeline.stream(_pieces(frames), settings, options.seed, prompt, tell)
-    mux(
-        frames,
-        _sound(frames, drawn, meter),
-        target,
-        old_sound=options.old_sound,
-        gain_db=options.gain_db,
-        old_gain_db=options.old_gain_db,
-    )
-    for complaint in meter.complaints():
-        warnings.warn(f"{target}: {complaint}", stacklevel=2)
-
-
-def _pieces(frames: Frames) -> Iterator[Tensor]:  # yields (1 t 3 h w)
-    return (piece[None] for piece in frames.pieces(PIECE))
-
-
-def _sound(frames: Frames, waveforms: Iterable[Tensor], meter: Meter) -> Iterator[Tensor]:
-    """Waveform pieces (c s) as they are drawn, with a progress bar on stderr."""
-    began, done = time.monotonic(), 0
-    with tqdm(total=frames.count, unit="frame", file=sys.stderr, dynamic_ncols=True) as bar:
-        for waveform in waveforms:
-            waveform = waveform[0].float().cpu()
-            meter.add(waveform)
-            done += waveform.shape[-1]
-            speed = done / SAMPLE_RATE / (time.monotonic() - began)
-            bar.set_postfix_str(f"{speed:.1f}x real time", refresh=False)
-            bar.update(round(done * frames.rate / SAMPLE_RATE) - bar.n)
-            yield waveform

@@ -7,15 +7,17 @@ import shutil
 import sys
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from ..io.source import videos_in
 from ..parts import save_part
+from ..spread.spread import Spread, spread
+from ..spread.spread import add_arguments as add_spread
 from ..training.clips import ClipConfig
-from ..training.prepare import ShardJob, plan
-from ..training.prepare import run as make_shards
+from ..training.prepare import ShardJob, ShardMaker, plan
 from ..training.vision_fit import fit_vision, vision_config
 
 HELP = "cut videos with sound into clips and cache what training reads of them"
@@ -32,6 +34,13 @@ of frames kept with --keep-frames: 112x196 takes 66 kB a frame, 7 GB an hour, an
 kept beside them. Training holds 16 shards in memory: --per-shard 4 keeps them small.
 Without a VAE, `train vae` makes one.
 The same command again goes on where it was stopped.
+
+  python -m sr_core prepare /disk/footage -o /disk/data --dinov2 dinov2.safetensors --workers 16
+  python -m sr_core prepare /disk/footage -o /disk/data --dinov2 dinov2.safetensors --ray auto
+
+A shard is made on one thread: use --workers for as many as there are cores. --ray needs
+`pip install "ray[data]"` and this package on every machine, and a disk that all see at one path.
+The shards are the same bytes whoever makes them. WebDataset and any tar program read them.
 """
 
 
@@ -58,10 +67,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stillness", type=float, default=ClipConfig.stillness)
     parser.add_argument("--keep-waveform", action="store_true", help="beside the latents")
     parser.add_argument("--per-shard", type=int, default=32, help="videos a shard (32)")
-    parser.add_argument("--workers", type=int, default=1, help="processes on this machine (1)")
+    add_spread(parser)
 
 
 def run(options: argparse.Namespace) -> int:
+    where = Spread(options.workers, options.ray)
     videos = [video for place in options.videos for video in videos_in(place)]
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
@@ -69,8 +79,6 @@ def run(options: argparse.Namespace) -> int:
         target="",
         videos=(),
         clips=ClipConfig(options.seconds, options.silence_db, options.stillness),
-        vision=_vision(options, videos),
-        vae=_kept(options.vae, output / "vae.safetensors"),
         keep_waveform=options.keep_waveform or options.keep_frames is not None,
         frame=options.keep_frames,
     )
@@ -80,21 +88,29 @@ def run(options: argparse.Namespace) -> int:
             videos, output, options.split, options.held_out, options.per_shard
         )
     ]
-    clips, skipped = Counter(), []
+    vision, vae = _vision(options, videos), _kept(options.vae, output / "vae.safetensors")
+    clips, skipped, failed = Counter(), [], []
     with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
-
-        def done(report: dict) -> None:
+        for done in spread(partial(ShardMaker, vision, vae), jobs, where, _paths):
             bar.update(1)
+            if done.error:
+                failed.append(f"{done.job.target}: {done.error}")
+                continue
+            report = done.result
             clips.update(frames=sum(report["clips"].values()), clips=len(report["clips"]))
             skipped.extend(report["skipped"].items())
-
-        make_shards(jobs, options.workers, done)
-    for name, reason in skipped:
+    for line in failed:
+        print(f"error: {line}", file=sys.stderr)
+    for name, reason in sorted(skipped):
         print(f"skipped {name}: {reason}", file=sys.stderr)
     hours = clips["frames"] / 30 / 3600
     print(f"{clips['clips']} clips, {hours:.2f} hours, {len(skipped)} skipped", file=sys.stderr)
     print(output)
-    return 0 if clips["clips"] else 2
+    return 0 if clips["clips"] and not failed else 2
+
+
+def _paths(job: ShardJob) -> list[str | Path]:
+    return [Path(job.target).parent, *job.videos]
 
 
 def frame_size(text: str) -> tuple[int, int]:

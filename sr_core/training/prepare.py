@@ -1,6 +1,6 @@
 """Videos -> shards of clips: what a stage of training reads.
 
-The unit of work is a shard: a fixed group of videos, made by one call of `make_shard`, which
+The unit of work is a shard: a fixed group of videos, made by one call of a `ShardMaker`, which
 depends on nothing else. Local processes, machines of a cluster and a second try after a stop all
 call it.
 """
@@ -12,8 +12,7 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,10 @@ from einops import rearrange
 from safetensors.torch import save
 from torch import Tensor
 
+from ..audio.vae import AudioVAE
 from ..parts import load_any_vae, load_vision
 from ..vision.difference import TemporalDifference
-from ..vision.encoder import resize
+from ..vision.encoder import VisionEncoder, resize
 from .clips import Clip, ClipConfig, clips_of
 from .statistics import Moments
 
@@ -37,8 +37,6 @@ class ShardJob:
     target: str  # the .tar
     videos: tuple[str, ...]
     clips: ClipConfig
-    vision: str | None = None  # file of a vision encoder; nothing seen is kept without one
-    vae: str | None = None  # file of a VAE; the waveform is kept without one
     keep_waveform: bool = False  # also where a VAE is given
     frame: tuple[int, int] | None = None  # height, width of frames kept in place of a grid
 
@@ -61,18 +59,20 @@ def plan(
             yield str(target), tuple(members[start : start + per_shard])
 
 
-def run(jobs: list[ShardJob], workers: int, done: Callable[[dict[str, Any]], None]) -> None:
-    """Make all shards that are not there yet; `done` gets each one's report, in order."""
-    if workers == 1:
-        for job in jobs:
-            done(make_shard(job))
-        return
-    with ProcessPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        for report in pool.map(make_shard, jobs):
-            done(report)
+class ShardMaker:
+    """The frozen parts that see and hear, loaded once for many shards."""
+
+    def __init__(self, vision: str | None, vae: str | None):
+        # Sums over threads round otherwise: the same clips are the same bytes on any machine.
+        torch.set_num_threads(1)
+        self.vision = load_vision(vision) if vision else None
+        self.vae = load_any_vae(vae) if vae else None
+
+    def __call__(self, job: ShardJob) -> dict[str, Any]:
+        return make_shard(job, self.vision, self.vae)
 
 
-def make_shard(job: ShardJob) -> dict[str, Any]:
+def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None) -> dict[str, Any]:
     """Write one shard and its report, unless they are there; bad videos are skipped and named."""
     target = Path(job.target)
     report_path = target.with_suffix(".json")
@@ -84,7 +84,7 @@ def make_shard(job: ShardJob) -> dict[str, Any]:
     partial_path = target.with_suffix(".tar.partial")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(partial_path, "w", format=tarfile.USTAR_FORMAT) as tar:
-        maker = _Maker(job)
+        maker = _Maker(job, vision, vae)
         for video in job.videos:
             try:
                 maker.add(Path(video), tar, report)
@@ -97,12 +97,10 @@ def make_shard(job: ShardJob) -> dict[str, Any]:
 
 
 class _Maker:
-    """The frozen parts that see and hear, and the statistics of what they made."""
+    """What a shard is made of, and the statistics of it."""
 
-    def __init__(self, job: ShardJob):
-        self.job = job
-        self.vision = load_vision(job.vision) if job.vision else None
-        self.vae = load_any_vae(job.vae) if job.vae else None
+    def __init__(self, job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None):
+        self.job, self.vision, self.vae = job, vision, vae
         self.moments: dict[str, Moments] = {}
 
     def add(self, video: Path, tar: tarfile.TarFile, report: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 import json
 import tarfile
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -10,9 +11,10 @@ import torch
 from safetensors.torch import load
 
 from sr_core.parts import load_any_vae, load_vision, save_part
+from sr_core.spread.spread import Spread, spread
 from sr_core.training.clips import ClipConfig, clips_of
 from sr_core.training.data import Batches
-from sr_core.training.prepare import ShardJob, gathered, make_shard, plan, run
+from sr_core.training.prepare import ShardJob, ShardMaker, gathered, plan
 from sr_core.training.statistics import Moments
 from sr_core.training.vision_fit import fit_vision, vision_config
 
@@ -74,10 +76,9 @@ def test_a_shard_has_what_was_seen_and_heard(tmp_path, parts, tiny_pipeline):
         str(tmp_path / "data" / "train-00000.tar"),
         (*videos, str(tmp_path / "bad.mp4")),
         CLIPS,
-        *parts,
         keep_waveform=True,
     )
-    report = make_shard(job)
+    report = ShardMaker(*parts)(job)
     assert report["clips"] == {f"a-{n:05d}": 15 for n in range(3)}
     assert set(report["skipped"]) == {videos[1], str(tmp_path / "bad.mp4")}
     with tarfile.open(job.target) as tar:
@@ -100,20 +101,34 @@ def test_shards_are_deterministic_resumable_and_independent_of_workers(tmp_path,
 
     def make(folder, workers):
         jobs = [
-            ShardJob(target, members, CLIPS, *parts)
+            ShardJob(target, members, CLIPS)
             for target, members in plan(videos, tmp_path / folder, "train", 0.0, 1)
         ]
-        run(jobs, workers, lambda report: None)
+        for done in spread(partial(ShardMaker, *parts), jobs, Spread(workers), lambda job: []):
+            assert not done.error
         return [Path(job.target) for job in jobs]
 
-    one, two = make("one", 1), make("two", 2)
+    one, two = make("one", None), make("two", 2)
     assert [a.read_bytes() for a in one] == [b.read_bytes() for b in two]
     stamps = [path.stat().st_mtime_ns for path in one]
     one[1].unlink()
-    make("one", 1)
+    make("one", None)
     again = [path.stat().st_mtime_ns for path in one]
     assert [a == b for a, b in zip(stamps, again, strict=True)] == [True, False, True]
     assert one[1].read_bytes() == two[1].read_bytes()
+
+
+def test_webdataset_reads_the_shards(tmp_path, parts):
+    import webdataset
+
+    videos = (str(film(tmp_path / "a.mkv")), str(film(tmp_path / "b.c.mkv", 0.6)))
+    job = ShardJob(str(tmp_path / "train-00000.tar"), videos, CLIPS)
+    report = ShardMaker(*parts)(job)
+    samples = list(webdataset.WebDataset(job.target, shardshuffle=False))
+    assert {one["__key__"]: len(load(one["safetensors"])["time"]) for one in samples} == (
+        report["clips"]
+    )
+    assert json.loads(samples[1]["json"]) == {"source": videos[0], "start_seconds": 0.5}
 
 
 def test_a_source_is_in_one_split_only():

@@ -1,0 +1,135 @@
+"""A loaded model that gives videos their sound, as the options of `generate` say."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..audio.signal import Meter, to_stereo
+from ..checkpoint import load_pipeline
+from ..io.audio import read_audio, resample
+from ..io.frames import SAMPLE_RATE, Frames
+from ..io.mux import mux
+from ..io.source import MediaError
+from ..io.video import open_video
+from ..sampling.pipeline import PIECE, Pipeline
+from ..sampling.settings import Settings
+
+WRITABLE = {".mp4", ".mov", ".mkv", ".webm"}
+SMALL = 50_000_000  # parameters
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class Generator:
+    """A model, loaded once, that gives one video after another its sound."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.options = options
+        self.pipeline = _load(options)
+        self.prompt = _read_prompt(options.prompt, self.pipeline) if options.prompt else None
+
+    def __call__(self, job: tuple[Path, Path]) -> None:
+        source, target = job
+        options = self.options
+        frames = open_video(source, self.pipeline.config.frame_rate)
+        settings = settings_of(options, frames.count)
+        if target.suffix.lower() not in WRITABLE:
+            raise MediaError(
+                f"got {target}; expected a name that ends in {' '.join(sorted(WRITABLE))}"
+            )
+        meter = Meter()
+        bar = not (options.workers or options.ray)  # of several workers each would tear the others'
+
+        def tell(text: str) -> None:
+            warnings.warn(f"{source}: {text}", stacklevel=2)
+
+        drawn = self.pipeline.stream(_pieces(frames), settings, options.seed, self.prompt, tell)
+        mux(
+            frames,
+            _sound(frames, drawn, meter, bar),
+            target,
+            old_sound=options.old_sound,
+            gain_db=options.gain_db,
+            old_gain_db=options.old_gain_db,
+        )
+        for complaint in meter.complaints():
+            warnings.warn(f"{target}: {complaint}", stacklevel=2)
+
+
+def settings_of(options: argparse.Namespace, length: int = 1) -> Settings:
+    return Settings(
+        steps=options.steps,
+        guidance=options.guidance,
+        method=options.method,
+        context=options.context,
+        null_history=options.null_history,
+        length=length,
+    )
+
+
+def device_of(options: argparse.Namespace) -> str:
+    """The best there is; on a cluster only what was asked for, as its machines may differ."""
+    if options.device or options.ray:
+        return options.device or "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _load(options: argparse.Namespace) -> Pipeline:
+    device = device_of(options)
+    half = "bfloat16" if device.startswith("cuda") else "float32"
+    pipeline = load_pipeline(options.model, device=device, dtype=DTYPES[options.dtype or half])
+    # Threads that wait for each other at every tiny tensor gain a small model nothing, and on a
+    # busy machine they cost it far more than they could.
+    small = sum(p.numel() for p in pipeline.parameters()) < SMALL
+    if options.threads or (small and device == "cpu"):
+        torch.set_num_threads(options.threads or 1)
+    if pipeline.origin.get("stage") == "untrained":
+        warnings.warn(
+            f"{options.model.name} is untrained: its weights are random and so is its sound",
+            stacklevel=2,
+        )
+    return pipeline
+
+
+def _read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole latents
+    audio = pipeline.config.audio
+    waveform, rate = read_audio(path)
+    waveform = to_stereo(resample(waveform, rate, audio.sample_rate)[None])
+    whole = waveform.shape[-1] // audio.hop * audio.hop
+    if not whole:
+        raise ValueError(
+            f"got a prompt of {waveform.shape[-1]} samples; expected at least one latent's "
+            f"{audio.hop}"
+        )
+    return waveform[..., waveform.shape[-1] - whole :]
+
+
+def _pieces(frames: Frames) -> Iterator[Tensor]:  # yields (1 t 3 h w)
+    return (piece[None] for piece in frames.pieces(PIECE))
+
+
+def _sound(
+    frames: Frames, waveforms: Iterable[Tensor], meter: Meter, shown: bool
+) -> Iterator[Tensor]:
+    """Waveform pieces (c s) as they are drawn, with a progress bar on stderr if asked."""
+    began, done = time.monotonic(), 0
+    look = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=not shown)
+    with tqdm(total=frames.count, **look) as bar:
+        for waveform in waveforms:
+            waveform = waveform[0].float().cpu()
+            meter.add(waveform)
+            done += waveform.shape[-1]
+            speed = done / SAMPLE_RATE / (time.monotonic() - began)
+            bar.set_postfix_str(f"{speed:.1f}x real time", refresh=False)
+            bar.update(round(done * frames.rate / SAMPLE_RATE) - bar.n)
+            yield waveform
