@@ -40,8 +40,13 @@ def test_a_folder_of_videos_becomes_a_checkpoint(folder, capsys):
         *LOOP, *small,
     )  # fmt: skip
     run(
-        "prepare", folder / "videos", "-o", folder / "data", *clips,
-        "--patches", "7x28x56", "--channels", 6, "--vae", folder / "vae" / "vae.safetensors",
+        "train", "whiten", folder / "sound", "-o", folder / "white",
+        "--init", folder / "vae" / "vae.safetensors",
+        "--set", "frames=12", "--set", "rows=6", "--set", "drowned=1e9",
+    )  # fmt: skip
+    run(
+        "prepare", folder / "videos", "-o", folder / "data", *clips, "--mirror",
+        "--patches", "7x28x56", "--channels", 6, "--vae", folder / "white" / "vae.safetensors",
     )  # fmt: skip
     (folder / "model.json").write_text(json.dumps({"model": to_dict(TINY.model), "frames": 12}))
     words = ["-o", folder / "one", "--config", folder / "model.json", *LOOP]
@@ -79,6 +84,11 @@ def test_a_setting_that_is_not_there_is_refused(tmp_path, capsys):
     assert main(words) == 2 and "'loop.speed=2'" in capsys.readouterr().err
 
 
-def test_consistency_needs_a_checkpoint(tmp_path, capsys):
-    assert main(["train", "consistency", str(tmp_path), "-o", str(tmp_path / "x")]) == 2
-    assert "--init" in capsys.readouterr().err and ConsistencyRun().loop.optimizer == "radam"
+@pytest.mark.parametrize("stage", ["whiten", "consistency"])
+def test_what_goes_on_from_a_stage_needs_its_file(tmp_path, capsys, stage):
+    assert main(["train", stage, str(tmp_path), "-o", str(tmp_path / "x")]) == 2
+    assert "--init" in capsys.readouterr().err
+
+
+def test_consistency_has_the_optimizer_of_its_authors():
+    assert ConsistencyRun().loop.optimizer == "radam"

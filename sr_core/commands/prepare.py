@@ -65,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=8.0, help="length of a clip (8)")
     parser.add_argument("--silence-db", type=float, default=ClipConfig.silence_db)
     parser.add_argument("--stillness", type=float, default=ClipConfig.stillness)
+    parser.add_argument(
+        "--mirror",
+        action="store_true",
+        help="each video also in a mirror, left and right swapped, so that no side is preferred",
+    )
     parser.add_argument("--keep-waveform", action="store_true", help="beside the latents")
     parser.add_argument("--per-shard", type=int, default=32, help="videos a shard (32)")
     add_spread(parser)
@@ -81,6 +86,7 @@ def run(options: argparse.Namespace) -> int:
         clips=ClipConfig(options.seconds, options.silence_db, options.stillness),
         keep_waveform=options.keep_waveform or options.keep_frames is not None,
         frame=options.keep_frames,
+        mirror=options.mirror,
     )
     jobs = [
         replace(base, target=target, videos=members)

@@ -53,7 +53,8 @@ def _remarks(result: Mapping[str, Any]) -> list[str]:
     figures = result["groups"]["all"]["sounds"]["reference"]
     remarks = [
         f"{figures['isolated_shots']} isolated shots, {figures['lone_sounds']} lone off-axis "
-        f"sounds, {figures['lone_sounds_in_view']} of them in view; chance is the column 'shuffled', the ceiling 'codec'"
+        f"sounds, {figures['lone_sounds_in_view']} of them in view; "
+        "chance is the column 'shuffled', the ceiling 'codec'"
     ]
     remarks += [
         f"{name}, {loop['seconds']:g} s of {loop['clip']} in {loop['loops']} loops: level of the "

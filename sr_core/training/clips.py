@@ -46,6 +46,7 @@ def clips_of(
 ) -> Iterator[Clip]:
     """Yield the whole clips of a video; `see` turns frames (t 3 h w) uint8 into what is kept.
 
+    A mirrored video is seen in a mirror and heard with its channels swapped.
     Raises MediaError where the video has no sound, or cannot be read.
     """
     frames = open_video(video)

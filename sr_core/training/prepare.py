@@ -39,6 +39,7 @@ class ShardJob:
     clips: ClipConfig
     keep_waveform: bool = False  # also where a VAE is given
     frame: tuple[int, int] | None = None  # height, width of frames kept in place of a grid
+    mirror: bool = False  # each video again in a mirror, left and right swapped
 
 
 def plan(
@@ -87,7 +88,8 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
         maker = _Maker(job, vision, vae)
         for video in job.videos:
             try:
-                maker.add(Path(video), tar, report)
+                for mirrored in (False, True)[: 1 + job.mirror]:
+                    maker.add(Path(video), tar, report, mirrored)
             except ValueError as error:
                 report["skipped"][video] = str(error)
     report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
@@ -103,9 +105,11 @@ class _Maker:
         self.job, self.vision, self.vae = job, vision, vae
         self.moments: dict[str, Moments] = {}
 
-    def add(self, video: Path, tar: tarfile.TarFile, report: dict[str, Any]) -> None:
+    def add(
+        self, video: Path, tar: tarfile.TarFile, report: dict[str, Any], mirrored: bool
+    ) -> None:
         state = None
-        for clip in clips_of(video, self._see, self.job.clips):
+        for clip in clips_of(video, self._see, self.job.clips, mirrored):
             tensors, state = self._tensors(clip, state)
             if clip.problem:
                 report["skipped"][clip.key] = clip.problem

@@ -22,7 +22,7 @@ CLIPS = ClipConfig(seconds=0.5)
 
 
 def film(path: Path, seconds=1.7, still=False, silent=False, sound=True) -> Path:
-    """Noise that changes every frame, and a click at the start of every half second."""
+    """Noise that changes every frame, and a click, more to the left, every half second."""
     random = np.random.default_rng(0)
     with av.open(path, "w") as container:
         picture = container.add_stream("mpeg4", rate=30)
@@ -38,7 +38,7 @@ def film(path: Path, seconds=1.7, still=False, silent=False, sound=True) -> Path
         if sound:
             wave = np.zeros((1, round(seconds * 48_000) * 2), np.int16)
             if not silent:
-                wave[0, :: 2 * 24_000] = wave[0, 1 :: 2 * 24_000] = 16_000
+                wave[0, :: 2 * 24_000], wave[0, 1 :: 2 * 24_000] = 16_000, 8_000
             block = av.AudioFrame.from_ndarray(wave, format="s16", layout="stereo")
             block.sample_rate, block.pts = 48_000, 0
             container.mux(track.encode(block))
@@ -67,6 +67,24 @@ def test_clips_are_cut_in_sync(tmp_path):
 def test_static_and_silent_clips_say_so(tmp_path, kind, reason):
     video = film(tmp_path / "a.mkv", **{kind: True})
     assert all(c.problem.startswith(reason) for c in clips_of(video, lambda x: x, CLIPS))
+
+
+def test_a_mirror_swaps_the_sides_of_picture_and_sound(tmp_path):
+    video = film(tmp_path / "a.mkv")
+    plain = list(clips_of(video, lambda frames: frames.clone(), CLIPS))
+    mirrored = list(clips_of(video, lambda frames: frames.clone(), CLIPS, mirrored=True))
+    for one, other in zip(plain, mirrored, strict=True):
+        assert one.key + "-mirror" == other.key
+        assert torch.equal(one.seen, other.seen.flip(-1)) and not torch.equal(one.seen, other.seen)
+        assert torch.equal(one.waveform[0], other.waveform[1])
+        assert one.waveform[0].abs().max() > one.waveform[1].abs().max()
+
+
+def test_mirrored_clips_stand_beside_the_others(tmp_path, parts):
+    video = str(film(tmp_path / "a.mkv", 0.6))
+    job = ShardJob(str(tmp_path / "m-0.tar"), (video,), CLIPS, mirror=True)
+    report = ShardMaker(*parts)(job)
+    assert report["clips"] == {"a-00000": 15, "a-00000-mirror": 15}
 
 
 def test_a_shard_has_what_was_seen_and_heard(tmp_path, parts, tiny_pipeline):
