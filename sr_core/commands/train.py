@@ -19,6 +19,7 @@ from ..training.data import one_row
 HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, consistency"
 EXAMPLES = """\
 examples:
+  python -m sr_core train smoke clip.mp4       (all stages on one clip: does this set-up learn?)
   python -m sr_core train vae sound -o runs/vae
   python -m sr_core train vision seen -o runs/vision      (seen: `prepare --keep-frames 112x196`)
   python -m sr_core train whiten sound -o runs/white --init runs/vae/vae.safetensors
@@ -46,9 +47,9 @@ TASKS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("data", type=Path, help="folder that `prepare` wrote")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of this run")
+    parser.add_argument("stage", choices=[*STAGES, "smoke"])
+    parser.add_argument("data", type=Path, help="folder that `prepare` wrote; for smoke a video")
+    parser.add_argument("-o", "--output", type=Path, help="folder of this run (smoke: a fresh one)")
     parser.add_argument("--init", type=Path, help="checkpoint (or part) to start from")
     parser.add_argument("--config", type=Path, help="JSON file with settings")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
@@ -58,6 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.stage == "smoke":
+        from . import smoke  # which runs this very command
+
+        return smoke.run(options)
+    if options.output is None:
+        raise ValueError("got no folder for this run; expected one; give -o FOLDER")
     kind, train = STAGES[options.stage]
     given = json.loads(options.config.read_text(encoding="utf-8")) if options.config else {}
     given.pop("costs", None)  # which a dry run adds to the settings

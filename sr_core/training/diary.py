@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -19,6 +20,7 @@ class Diary:
     def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
         self.enabled, self.seconds, self.rows, self.last = enabled, 0.0, 0, {}
         self.writer = _writer(directory) if enabled else None
+        self.curve = directory / "curve.jsonl"  # the same numbers for whom TensorBoard is too much
         self.bar = tqdm(total=end, initial=begin, unit="step", file=sys.stderr, disable=not enabled)
 
     def __enter__(self) -> Diary:
@@ -43,6 +45,8 @@ class Diary:
         facts = {name: float(value) for name, value in self.last.items()}
         losses = [f"{name} {value:.4g}" for name, value in facts.items() if name.endswith("/loss")]
         self.bar.set_postfix_str(", ".join(losses), refresh=False)
+        with self.curve.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": step + 1} | facts) + "\n")
         if self.writer is not None:
             for name, value in facts.items():
                 self.writer.add_scalar(name, value, step + 1)

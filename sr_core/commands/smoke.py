@@ -1,0 +1,114 @@
+"""`train smoke VIDEO`: one clip learned by heart, by the same commands as the real thing."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..checkpoint import load_pipeline
+from ..evaluation.embeddings import patch_statistics
+from ..evaluation.evaluate import evaluate
+from ..evaluation.excerpt import SECONDS, cut_excerpt
+from ..evaluation.memory import Memory
+from ..evaluation.report import Report
+from ..sampling.settings import Settings
+from . import generate, prepare, train
+
+STEPS = 4  # of the sound that is judged
+FRAMES = round(SECONDS * 30)
+CLIPS = ["--seconds", SECONDS, "--split", "train", "--silence-db", -200, "--stillness", 0]
+LOOP = {"batch": 4, "warmup": 20, "schedule": "cosine", "log_every": 1, "save_every": 100}
+VAE = {
+    "frames": 24,
+    "loop": LOOP
+    | {"steps": 400, "learning_rate": 2e-3, "betas": [0.8, 0.99], "clip": 5.0, "ema": 0.99},
+    "task": {"spectra": {"sizes": [2048, 512, 128], "drawn": 2}, "waveform": 0.5, "kl": 3e-5},
+    "audio": {"latent_channels": 16, "width": 128, "encoder_blocks": 3, "decoder_blocks": 4},
+}
+DIFFUSION = {
+    "frames": FRAMES * 3 // 4,
+    "loop": LOOP | {"steps": 400, "learning_rate": 1e-3, "ema": 0.98},
+    "task": {"history_noise": 0.3},
+    "model": {
+        "aggregator": {"width": 64, "depth": 2, "heads": 4},
+        "transformer": {
+            "width": 96, "depth": 3, "heads": 3, "hidden": 256, "qk_norm": True,
+            "train_frames": FRAMES,
+        },
+        "head": {"width": 128, "depth": 3},
+    },
+}  # fmt: skip
+CONSISTENCY = {
+    "frames": FRAMES * 3 // 4,
+    "loop": LOOP
+    | {"steps": 120, "learning_rate": 5e-4, "ema": 0.98, "optimizer": "radam"}
+    | {"betas": [0.9, 0.999], "weight_decay": 0.0},
+    "task": {"steps": 120, "dropout": 0.0, "data": {"history_noise": 0.3}},
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Prints what it does and a verdict; 0 where the model learned, 1 where it did not."""
+    if options.init or options.config or options.set or options.dry_run:
+        raise ValueError("got settings for smoke, which has its own; expected a video alone")
+    folder = options.output or Path(tempfile.mkdtemp(prefix="soundreactor-smoke-"))
+    print(f"everything is written to {folder}")
+    clip = folder / "clips" / "clip.mkv"
+    if not clip.exists():
+        began = cut_excerpt(options.data, clip)
+        print(f"{clip}: {SECONDS} s of {options.data.name}, from {began} s on")
+    model = _learn(folder, ["--device", options.device, "--threads", options.threads or 1])
+    video = folder / "clip-with-sound.mkv"
+    _command(generate, clip, "-o", video, "--model", model, "--steps", STEPS)
+    problems = _judge(clip, model, folder / "report")
+    print(f"video: {video}\nspectrograms: {folder / 'report' / 'clip.png'}")
+    print(f"it does not learn: {'; '.join(problems)}" if problems else "it learns")
+    return 1 if problems else 0
+
+
+def _learn(folder: Path, machine: list[Any]) -> Path:
+    """Every stage; the path of the checkpoint."""
+    clips, sound, data = (folder / name for name in ("clips", "sound", "data"))
+    _command(prepare, clips, "-o", sound, *CLIPS)
+    vae = _train("vae", sound, folder, VAE, machine)
+    patches = ["--patches", "7x56x98", "--channels", 16]
+    _command(prepare, clips, "-o", data, *CLIPS, *patches, "--vae", vae)
+    stage1 = _train("diffusion", data, folder, DIFFUSION, machine)
+    return _train("consistency", data, folder, CONSISTENCY, [*machine, "--init", stage1])
+
+
+def _judge(clip: Path, model: Path, folder: Path) -> list[str]:
+    """What `evaluate --report` does, and how well the clip is known by heart."""
+    memory, report = Memory(f"steps {STEPS}"), Report(folder)
+    settings, observers = [Settings(steps) for steps in (1, STEPS)], [report, memory]
+    result = evaluate(load_pipeline(model), [clip], settings, 0, patch_statistics, observers)
+    report.write({"model": model.name, "seed": 0} | result)
+    print(f"\n{memory.table()}\n")
+    return memory.problems()
+
+
+def _train(stage: str, data: Path, folder: Path, config: dict, more: list[Any]) -> Path:
+    settings, output = folder / f"{stage}.json", folder / stage
+    settings.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    _command(train, stage, data, "-o", output, "--config", settings, *more)
+    losses = [json.loads(line) for line in (output / "curve.jsonl").open(encoding="utf-8")]
+    name = next(name for name in losses[0] if name.endswith("/loss"))
+    first, last = (sum(at[name] for at in part) / 10 for part in (losses[:10], losses[-10:]))
+    print(f"{stage}: loss {first:.3f} -> {last:.3f}")
+    return output / ("vae.safetensors" if stage == "vae" else "model.safetensors")
+
+
+def _command(command: ModuleType, *words: Any) -> None:
+    """Run a command in this process, after showing it as it would be typed."""
+    texts = [str(word) for word in words]
+    name = command.__name__.rsplit(".", 1)[-1]
+    print(f"\n$ python -m sr_core {name} {shlex.join(texts)}", flush=True)
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    if command.run(parser.parse_args(texts)):
+        raise ValueError(f"got a failure of {name}; expected none; the lines above say why")

@@ -1,0 +1,66 @@
+"""The few seconds of a video in which most happens, small enough to be learned at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..io.frames import SAMPLE_RATE, frames_from_images
+from ..io.mux import mux
+from ..io.old_sound import OldSound
+from ..io.source import MediaError
+from ..io.video import VideoFrames, open_video
+from .mel import log_mel
+from .onsets import find_onsets, onset_strength
+
+SECONDS = 4
+SEARCHED_SECONDS = 30  # from the beginning
+HEIGHT = 144  # pixels
+PIECE = 8  # frames
+
+
+def cut_excerpt(video: Path, target: Path) -> int:
+    """Write the SECONDS with the most onsets to `target` (.mkv); returns the second it begins at.
+
+    Raises MediaError where the video has no sound, or is shorter.
+    """
+    frames = open_video(video)
+    if not frames.info.has_sound or frames.duration < SECONDS:
+        raise MediaError(
+            f"got '{video}' of {float(frames.duration):.1f} s"
+            f"{'' if frames.info.has_sound else ' without sound'}; "
+            f"expected {SECONDS} s or more, with sound"
+        )
+    seconds = min(SEARCHED_SECONDS, int(frames.duration))
+    sound = OldSound(frames.source, frames.info.start)
+    waveform = torch.from_numpy(sound.read(seconds * SAMPLE_RATE).copy())
+    sound.close()
+    start = _liveliest(waveform)
+    heard = waveform[:, start * SAMPLE_RATE : (start + SECONDS) * SAMPLE_RATE]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mux(frames_from_images(_pictures(frames, start * 30), 30), heard, target)
+    return start
+
+
+def _liveliest(waveform: Tensor) -> int:  # (c s) -> seconds
+    onsets = find_onsets(onset_strength(log_mel(waveform)))
+    starts = range(waveform.shape[-1] // SAMPLE_RATE - SECONDS + 1)
+    return max(starts, key=lambda s: int(((onsets >= s) & (onsets < s + SECONDS)).sum()))
+
+
+def _pictures(frames: VideoFrames, first: int) -> Tensor:  # -> (t h w 3), 0..1
+    width = max(2, round(HEIGHT * frames.width / frames.height / 2) * 2)
+    pictures, at, end = [], 0, first + SECONDS * 30
+    for piece in frames.pieces(PIECE):
+        wanted = piece[max(0, first - at) : end - at]
+        if len(wanted):
+            small = F.interpolate(wanted.float(), (HEIGHT, width), mode="bilinear", antialias=True)
+            pictures.append(rearrange(small / 255, "t c h w -> t h w c"))
+        at += len(piece)
+        if at >= end:
+            break
+    return torch.cat(pictures)
