@@ -32,9 +32,9 @@ def test_a_checkpoint_is_the_whole_pipeline(saved, tiny_pipeline):
     assert loaded.config == tiny_pipeline.config and loaded.origin == tiny_pipeline.origin
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     frames = torch.rand(1, 2, 3, 28, 56, dtype=torch.float64)
-    assert torch.equal(
-        loaded.generate(frames, Settings(), 1), tiny_pipeline.generate(frames, Settings(), 1)
-    )
+    # The weights are equal to the bit; where they lie in memory may change a sum's last ones.
+    one, other = (p.generate(frames, Settings(), 1) for p in (loaded, tiny_pipeline))
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
 
 
 def test_half_precision_is_for_the_trained_model_alone(saved):
