@@ -12,6 +12,7 @@ FLOOR = 0.003  # of a channel's variance: how little is nothing
 SHRINKAGE = 0.5  # of the covariance towards its diagonal: few clips tell little of how looks go
 # together, and a new map of the same game must not look foreign.
 QUANTILE = 0.99  # of the clips learned from are nearer than the limit
+FEWEST = 10  # clips: fewer do not tell how much looks differ
 
 
 class Look(NamedTuple):
@@ -55,6 +56,9 @@ class Familiar(nn.Module):
         return (x @ self.whitening.cpu().float().T).square().mean(dim=-1)
 
     def fit(self, looks: Tensor) -> None:  # (clips 2d)
+        """The Gaussian and its limit; everything stays familiar where clips are too few."""
+        if len(looks) < FEWEST:
+            return
         mean = looks.mean(dim=0)
         covariance = (looks - mean).T @ (looks - mean) / len(looks)
         diagonal = covariance.diag().clamp(min=1e-4)

@@ -77,3 +77,8 @@ def test_a_stream_tells_and_sounds_the_same(knowing):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert torch.allclose(silent.eval().generate(frames), heard, atol=1e-12)
+
+
+def test_a_few_clips_do_not_tell_what_is_unlike_them(tiny_pipeline, clips):
+    tiny_pipeline.learn_looks(clips[:2])
+    assert not told(tiny_pipeline, 9 * clips[0])
