@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 SAMPLE_RATE = 48_000
+CURVE = "curve.jsonl"
 
 
 class Diary:
@@ -20,7 +21,7 @@ class Diary:
     def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
         self.enabled, self.seconds, self.rows, self.last = enabled, 0.0, 0, {}
         self.writer = _writer(directory) if enabled else None
-        self.curve = directory / "curve.jsonl"  # the same numbers for whom TensorBoard is too much
+        self.curve = directory / CURVE  # the same numbers for whom TensorBoard is too much
         self.bar = tqdm(total=end, initial=begin, unit="step", file=sys.stderr, disable=not enabled)
 
     def __enter__(self) -> Diary:
@@ -74,6 +75,10 @@ def _writer(directory: Path):
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        warnings.warn("no curves are kept; `pip install tensorboard` to see them", stacklevel=2)
+        warnings.warn(
+            f"losses are written to {directory / CURVE} alone; `pip install tensorboard` for "
+            "pictures of them, and for sounds beside their references",
+            stacklevel=2,
+        )
         return None
     return SummaryWriter(directory / "tensorboard")
