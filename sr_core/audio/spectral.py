@@ -21,6 +21,7 @@ from ..layers.causal import CausalConv1d, Stateful, StatefulSequence
 CHANNELS = 2
 OUTPUTS = 9  # numbers a frame and bin that the decoder predicts, see `mix`
 NOISES = 2  # independent ones a frame: one panned by its two levels, one in opposite phase
+NOISE_OFFSET = 3.0  # between what is predicted of noise and its log level: it begins soft
 FLOOR = 1e-4  # magnitude under which nothing is told apart: an amplitude of about 1e-5
 
 
@@ -167,9 +168,16 @@ class Decoder(Stateful, nn.Module):
         self, latents: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple]:
         """The learned part of the decoder."""
+        x, state = self.features(latents, state)
+        return self.head(x), state
+
+    def features(  # (b t k) -> (b frames d)
+        self, latents: Tensor, state: tuple | None = None
+    ) -> tuple[Tensor, tuple]:
+        """What all predictions of a frame are linear in."""
         x = rearrange(self.embed(latents), "b t (f d) -> b (t f) d", f=self.config.fold)
         x, state = self.blocks(x, state)
-        return self.head(self.norm(x)), state
+        return self.norm(x), state
 
     def noise(self, position: int) -> Tensor:  # -> (fold noises f 2)
         """Real and imaginary parts for one latent's frames, in float32."""
@@ -200,7 +208,7 @@ def mix(x: Tensor, noise: Tensor | None) -> Tensor:  # (b t 9*f), ([b] t noises 
     if noise is None:
         return sound
     first, second = noise.split(1, dim=-3)
-    panned, opposed = (panned - 3).clamp(max=6).exp(), (opposed - 3).clamp(max=6).exp()
+    panned, opposed = ((x - NOISE_OFFSET).clamp(max=6).exp() for x in (panned, opposed))
     opposed = torch.cat([opposed, -opposed], dim=2)
     return sound + panned[..., None] * first + opposed[..., None] * second
 

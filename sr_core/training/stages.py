@@ -22,8 +22,11 @@ from .data import Batches
 from .diffusion import DiffusionConfig, DiffusionTask
 from .looks import grids_of
 from .loop import LoopConfig, train
+from .noise_start import start_noise
 from .prepare import gathered
 from .vae import VAETask, VAETaskConfig
+
+NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,13 @@ def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: 
 
 def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[VAETask, AudioVAE]:
     torch.manual_seed(run.loop.seed)
-    vae = AudioVAE(run.audio) if init is None else load_any_vae(init).requires_grad_(True)
-    return VAETask(vae, run.task).to(device), vae
+    vae = AudioVAE(run.audio) if init is None else load_any_vae(init)
+    if init is not None and run.task.noise_share:
+        rows, _ = Batches(data, "train", NOISE_ROWS, run.frames, run.loop.seed).at(
+            0, range(NOISE_ROWS)
+        )
+        start_noise(vae, rows["waveform"], run.task.noise_share)
+    return VAETask(vae.requires_grad_(True), run.task).to(device), vae
 
 
 def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:

@@ -33,6 +33,7 @@ class VAETaskConfig:
     waveform: float = 0.0  # weight of the mean distance of samples
     kl: float = 1e-5
     noise_from: int = 0  # step at which a spectral decoder begins to make noise; -1: never
+    noise_share: float = 0.0  # of an --init decoder's power that begins as noise; 0: as it is
     encoder_until: int = -1  # step from which the encoder is frozen; -1: never
     adversarial: float = 0.0  # 0.1 in the official VAE; 0 leaves the discriminator out
     matching: float = 5.0  # weight of its features

@@ -1,0 +1,47 @@
+"""A spectral decoder's noise, started as loud as what it is to take over from."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ..audio.spectral import NOISE_OFFSET, OUTPUTS
+from ..audio.vae import AudioVAE
+
+FLOOR = 1e-4  # magnitude, as in the codec
+
+
+@torch.no_grad()
+def start_noise(vae: AudioVAE, waveform: Tensor, share: float) -> None:  # (b c s)
+    """Hand a share of the power that the decoder predicts in every bin over to its noise.
+
+    A decoder that learned without noise makes hisses of tones. Noise that starts from next to
+    nothing beside them hardly grows, since the softer it is the less does its logarithm matter.
+    From here both are in reach of what is right. In place; the levels are fitted by least squares
+    to what is predicted of `waveform`, which should have several times as many frames as the
+    decoder is wide.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"got a noise share of {share}; expected more than 0 and less than 1")
+    decoder = vae.decoder
+    features, _ = decoder.features(vae.encode_moments(waveform)[0])
+    features = rearrange(features, "b t d -> (b t) d").double()
+    size, real, imaginary, _ = rearrange(
+        decoder.head(features.to(waveform)).double(), "t (n f) -> n t f", n=OUTPUTS
+    ).split([2, 2, 2, 3])
+    power = (real.square() + imaginary.square()) * (2 * size.clamp(max=8)).exp()
+    # A complex normal number of two unit parts has the power 2.
+    level = (power * share / 2 + FLOOR**2).log() / 2 + NOISE_OFFSET
+    level = rearrange(level, "n t f -> t (n f)")
+    inputs = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
+    fitted = torch.linalg.lstsq(inputs, level, driver="gelsd").solution
+    weight, bias = (
+        rearrange(p, "(n f) ... -> n f ...", n=OUTPUTS) for p in decoder.head.parameters()
+    )
+    weight[2:6] *= math.sqrt(1 - share)
+    bias[2:6] *= math.sqrt(1 - share)
+    weight[6:8] = rearrange(fitted[:-1], "d (n f) -> n f d", n=2)
+    bias[6:8] = rearrange(fitted[-1], "(n f) -> n f", n=2)
