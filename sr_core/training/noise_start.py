@@ -12,6 +12,7 @@ from ..audio.spectral import NOISE_OFFSET, OUTPUTS
 from ..audio.vae import AudioVAE
 
 FLOOR = 1e-4  # magnitude, as in the codec
+RIDGE = 0.01  # of the features' variance, which is about one
 
 
 @torch.no_grad()
@@ -37,7 +38,9 @@ def start_noise(vae: AudioVAE, waveform: Tensor, share: float) -> None:  # (b c 
     level = (power * share / 2 + FLOOR**2).log() / 2 + NOISE_OFFSET
     level = rearrange(level, "n t f -> t (n f)")
     inputs = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
-    fitted = torch.linalg.lstsq(inputs, level, driver="gelsd").solution
+    # Half precision and frames unlike these would make much of weights that are free to be large.
+    ridge = RIDGE * len(inputs) * torch.eye(inputs.shape[1]).to(inputs)
+    fitted = torch.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ level)
     weight, bias = (
         rearrange(p, "(n f) ... -> n f ...", n=OUTPUTS) for p in decoder.head.parameters()
     )
