@@ -19,7 +19,8 @@ class Diary:
     """Losses, gradient norms, throughput, and sound next to its reference."""
 
     def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
-        self.enabled, self.seconds, self.rows, self.last = enabled, 0.0, 0, {}
+        self.enabled, self.seconds, self.rows = enabled, 0.0, 0
+        self.steps, self.sums, self.rates = 0, {}, {}  # since the last line
         self.writer = _writer(directory) if enabled else None
         self.curve = directory / CURVE  # the same numbers for whom TensorBoard is too much
         self.bar = tqdm(total=end, initial=begin, unit="step", file=sys.stderr, disable=not enabled)
@@ -34,16 +35,22 @@ class Diary:
 
     def note(self, group: str, facts: dict[str, Tensor], rate: float) -> None:
         """Remember what a group's turn gave, until the next `tick` that writes."""
-        self.last.update({f"{group}/{name}": value for name, value in facts.items()})
-        self.last[f"{group}/learning_rate"] = rate
+        for name, value in facts.items():
+            # Still on their device: only a line that is written waits for it.
+            self.sums[f"{group}/{name}"] = self.sums.get(f"{group}/{name}", 0) + value
+        self.rates[f"{group}/learning_rate"] = rate
 
     def tick(self, step: int, rows: int, seconds: float, every: int) -> None:
-        """Count a step; write what was noted every so many."""
-        self.seconds, self.rows = self.seconds + seconds, self.rows + rows
+        """Count a step; every so many write the means of what was noted."""
+        self.seconds, self.rows, self.steps = (
+            self.seconds + seconds,
+            self.rows + rows,
+            self.steps + 1,
+        )
         self.bar.update(1)
         if (step + 1) % every or not self.enabled:
             return
-        facts = {name: float(value) for name, value in self.last.items()}
+        facts = {name: float(total) / self.steps for name, total in self.sums.items()} | self.rates
         losses = [f"{name} {value:.4g}" for name, value in facts.items() if name.endswith("/loss")]
         self.bar.set_postfix_str(", ".join(losses), refresh=False)
         with self.curve.open("a", encoding="utf-8") as file:
@@ -52,7 +59,7 @@ class Diary:
             for name, value in facts.items():
                 self.writer.add_scalar(name, value, step + 1)
             self.writer.add_scalar("rows_per_second", self.rows / self.seconds, step + 1)
-        self.seconds, self.rows = 0.0, 0
+        self.seconds, self.rows, self.steps, self.sums = 0.0, 0, 0, {}
 
     def listen(self, step: int, waveforms: dict[str, Tensor]) -> None:  # each (c s)
         if self.writer is None:
