@@ -52,7 +52,6 @@ DIFFUSION = (
     Variant("no temporal difference", differences=False),
     Variant("head half as wide", ("model.head.width=192",)),
     Variant("PCA of 12", sees=12),
-    Variant("PCA of 6", sees=6),
 )
 CONSISTENCY = (
     Variant("tuned, dropout 0", ("task.dropout=0.0",)),
