@@ -21,6 +21,7 @@ from sr_core.sampling.settings import Settings
 from sr_core.training.stages import DiffusionRun, new_pipeline
 
 HERE = Path(__file__).parent
+HIDDEN = 1e30  # not infinity, of which a running average is not a number
 FIGURES = {
     "shot_auc": ("shot AUC", ".3f"),
     "shot_peak_share": ("peaks within 2 frames", ".3f"),
@@ -109,12 +110,12 @@ def diffusion(variant: Variant, options: argparse.Namespace) -> Path:
 
 
 def blind(scale: torch.Tensor, variant: Variant) -> None:  # (2d), grid beside difference
-    """What is infinitely wide is always 0 after scaling: the model cannot see it."""
+    """What is divided by next to infinity is 0 to the model: it cannot see it."""
     own = len(scale) // 2
     if variant.sees is not None:
-        scale[variant.sees : own] = scale[own + variant.sees :] = torch.inf
+        scale[variant.sees : own] = scale[own + variant.sees :] = HIDDEN
     if not variant.differences:
-        scale[own:] = torch.inf
+        scale[own:] = HIDDEN
 
 
 def consistency(variant: Variant, options: argparse.Namespace) -> Path:
