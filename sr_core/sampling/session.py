@@ -5,26 +5,101 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .autoregressive import (
+    SamplerState,
+    check_batch,
+    check_room,
+    context_of,
+    draw,
+    frame_limit,
+    keeps_null_history,
+)
+from .denoiser import Denoiser
+from .frame_pass import read_frame
 from .pipeline import Pipeline, StreamState
+from .ring import KeyValueRing
+from .samplers import SAMPLERS, SIGMAS
 
 
 class Session:
     """One stream of one pipeline, fast because it may keep what it needs between frames.
 
     The state that it is given is never written to, and one that it gives back never changes again,
-    so either can be continued by others.
+    so either can be continued by others. After an exception it stands between two frames: go on
+    from the last state that it gave, in a new session.
     """
 
     def __init__(self, pipeline: Pipeline, state: StreamState):
-        self.pipeline = pipeline
-        self._state = state
+        model, sampler = pipeline.model, state.sampler
+        self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
+        self.context = context_of(model, self.settings)
+        self._matched = keeps_null_history(self.settings)
+        rows = 2 * self.batch if self._matched else self.batch
+        pairs = self.context.window or frame_limit(model, self.settings)
+        with torch.inference_mode():
+            self._ring = KeyValueRing(model.config.transformer, rows, pairs, model.start)
+            if sampler.transformer:
+                self._ring.enter(sampler.transformer)
+        self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
+        self._noise = torch.Generator()
+        self._noise.set_state(sampler.noise)
+        self._sigmas = SIGMAS[self.settings.method](
+            self.settings.steps, model.config.head.sigma_data
+        )
+        self._denoiser = Denoiser(model.head, self._sigmas)
 
     @torch.inference_mode()
     def step(self, frames: Tensor) -> Tensor:
         """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
-        waveform, self._state = self.pipeline.step(frames, self._state)
+        tokens = self.see(frames).split(1, dim=1)
+        return self.decode(torch.stack([self.draw(self.read(token)) for token in tokens], dim=1))
+
+    def see(self, frames: Tensor) -> Tensor:
+        """What each frame shows: (b t 3 h w) -> tokens (b t d)."""
+        check_batch(len(frames), self.batch)
+        model = self.pipeline.model
+        grid, last = self.pipeline.difference(self.pipeline.vision(frames), self._grid)
+        tokens = model.look(grid.to(model.start))
+        self._grid = last
+        return tokens
+
+    def read(self, token: Tensor) -> Tensor:
+        """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
+        model, batch, strength = self.pipeline.model, self.batch, self.settings.guidance
+        check_room(model, self.settings, self._ring.position // 2)
+        audio = model.embed_audio(self._latent, batch)
+        if strength == 1:
+            tokens = torch.cat([audio, model.vision_input(token)], dim=1)
+            return read_frame(model.transformer, tokens, self._ring, self.context).flatten(1)
+        both = model.vision_input(torch.cat([token, model.unseen(batch, 1)]))
+        if self._matched:
+            tokens = torch.cat([torch.cat([audio, audio]), both], dim=1)
+        else:
+            tokens = torch.cat([audio, *both.chunk(2)], dim=1)
+        y = read_frame(model.transformer, tokens, self._ring, self.context)
+        heard, real = y[:batch, 0], y[:batch, 1]
+        null = y[batch:, 1] if self._matched else y[:, 2]
+        return torch.cat([heard, null + strength * (real - null)], dim=-1)
+
+    def draw(self, z: Tensor) -> Tensor:
+        """One latent from its condition: (b 2d) -> (b k)."""
+        noise = draw(self.pipeline.model, self.settings, self.batch, self._noise)
+        sample = SAMPLERS[self.settings.method]
+        self._latent = sample(self._denoiser.given(z), noise, self._sigmas).to(z)
+        return self._latent
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """The sound of latents that were drawn: (b t k) -> (b c hop*t)."""
+        vae = self.pipeline.vae
+        waveform, self._decoder = vae.decode(latents.to(vae.latent_mean), self._decoder)
         return waveform
 
+    @torch.inference_mode()
     def state(self) -> StreamState:
         """The stream as it stands: a value that other sessions, and `Pipeline.step`, go on from."""
-        return self._state
+        position, past = self._ring.position, None
+        if position:
+            past = self._ring.leave(self.context.first_seen(position))
+        noise = self._noise.get_state()
+        sampler = SamplerState(self.settings, self.batch, past, self._latent, noise)
+        return StreamState(self._grid, sampler, self._decoder)
