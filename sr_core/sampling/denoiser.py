@@ -12,11 +12,11 @@ from .samplers import Denoise
 class Denoiser:
     """Reads the head's modulations, over half of its weights, once a latent and not once a step."""
 
-    def __init__(self, head: Head, sigmas: list[float]):
-        precise = torch.promote_types(head.input.weight.dtype, torch.float32)
+    def __init__(self, head: Head, sigmas: list[float], like: Tensor):
+        precise = torch.promote_types(like.dtype, torch.float32)
         self.head = head
         self.places = {sigma: place for place, sigma in enumerate(sigmas)}
-        self.sigmas = torch.tensor(sigmas, dtype=precise, device=head.input.weight.device)
+        self.sigmas = torch.tensor(sigmas, dtype=precise, device=like.device)
 
     def given(self, z: Tensor) -> Denoise:
         """`denoise(x, sigma)` of latents (b k) for their condition z (b d)."""

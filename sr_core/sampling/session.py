@@ -17,6 +17,7 @@ from .autoregressive import (
 from .denoiser import Denoiser
 from .frame_pass import read_frame
 from .pipeline import Pipeline, StreamState
+from .prepared import prepared
 from .ring import KeyValueRing
 from .samplers import SAMPLERS, SIGMAS
 
@@ -30,8 +31,11 @@ class Session:
     """
 
     def __init__(self, pipeline: Pipeline, state: StreamState):
-        model, sampler = pipeline.model, state.sampler
-        self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
+        sampler = state.sampler
+        self.settings, self.batch = sampler.settings, sampler.batch
+        with torch.inference_mode():
+            self.vision, self.model, self.vae = prepared(pipeline)
+        self.difference, model = pipeline.difference, self.model
         self.context = context_of(model, self.settings)
         self._matched = keeps_null_history(self.settings)
         rows = 2 * self.batch if self._matched else self.batch
@@ -46,7 +50,7 @@ class Session:
         self._sigmas = SIGMAS[self.settings.method](
             self.settings.steps, model.config.head.sigma_data
         )
-        self._denoiser = Denoiser(model.head, self._sigmas)
+        self._denoiser = Denoiser(model.head, self._sigmas, model.start)
 
     @torch.inference_mode()
     def step(self, frames: Tensor) -> Tensor:
@@ -57,15 +61,14 @@ class Session:
     def see(self, frames: Tensor) -> Tensor:
         """What each frame shows: (b t 3 h w) -> tokens (b t d)."""
         check_batch(len(frames), self.batch)
-        model = self.pipeline.model
-        grid, last = self.pipeline.difference(self.pipeline.vision(frames), self._grid)
-        tokens = model.look(grid.to(model.start))
+        grid, last = self.difference(self.vision(frames), self._grid)
+        tokens = self.model.look(grid.to(self.model.start))
         self._grid = last
         return tokens
 
     def read(self, token: Tensor) -> Tensor:
         """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
-        model, batch, strength = self.pipeline.model, self.batch, self.settings.guidance
+        model, batch, strength = self.model, self.batch, self.settings.guidance
         check_room(model, self.settings, self._ring.position // 2)
         audio = model.embed_audio(self._latent, batch)
         if strength == 1:
@@ -83,15 +86,14 @@ class Session:
 
     def draw(self, z: Tensor) -> Tensor:
         """One latent from its condition: (b 2d) -> (b k)."""
-        noise = draw(self.pipeline.model, self.settings, self.batch, self._noise)
+        noise = draw(self.model, self.settings, self.batch, self._noise)
         sample = SAMPLERS[self.settings.method]
         self._latent = sample(self._denoiser.given(z), noise, self._sigmas).to(z)
         return self._latent
 
     def decode(self, latents: Tensor) -> Tensor:
         """The sound of latents that were drawn: (b t k) -> (b c hop*t)."""
-        vae = self.pipeline.vae
-        waveform, self._decoder = vae.decode(latents.to(vae.latent_mean), self._decoder)
+        waveform, self._decoder = self.vae.decode(latents.to(self.vae.latent_mean), self._decoder)
         return waveform
 
     @torch.inference_mode()
