@@ -47,10 +47,10 @@ class Session:
         self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
         self._noise = torch.Generator()
         self._noise.set_state(sampler.noise)
-        self._sigmas = SIGMAS[self.settings.method](
+        self.sigmas = SIGMAS[self.settings.method](
             self.settings.steps, model.config.head.sigma_data
         )
-        self._denoiser = Denoiser(model.head, self._sigmas, model.start)
+        self._denoiser = Denoiser(model.head, self.sigmas, model.start)
 
     @torch.inference_mode()
     def step(self, frames: Tensor) -> Tensor:
@@ -88,7 +88,7 @@ class Session:
         """One latent from its condition: (b 2d) -> (b k)."""
         noise = draw(self.model, self.settings, self.batch, self._noise)
         sample = SAMPLERS[self.settings.method]
-        self._latent = sample(self._denoiser.given(z), noise, self._sigmas).to(z)
+        self._latent = sample(self._denoiser.given(z), noise, self.sigmas).to(z)
         return self._latent
 
     def decode(self, latents: Tensor) -> Tensor:
