@@ -20,7 +20,7 @@ class Turn(NamedTuple):
     cos: Tensor  # (q d/2)
     sin: Tensor  # (q d/2)
     mask: Tensor  # (q slots), 0 where seen and -inf elsewhere
-    slots: list[int]  # of the ring, one a query: where its key and value go
+    pair: int  # slot of the ring where the pair goes
 
 
 def read_frame(
@@ -45,21 +45,21 @@ def _turn(transformer: Transformer, tokens: Tensor, ring: KeyValueRing, context:
     queries, config = tokens.shape[1], transformer.config
     positions = ring.position + torch.tensor([0, 1, 1][:queries])
     cos, sin = turns(positions, config.width // config.heads, context, tokens)
-    x, v = ring.pair_slot, ring.pair_slot + 1
+    v = ring.pair_slot + 1
     mask = torch.zeros(queries, ring.filled)
     mask[:2, 0] = mask[0, v] = mask[2:, v] = -torch.inf
-    return Turn(cos, sin, mask.to(tokens), [x, v, 0][:queries])
+    return Turn(cos, sin, mask.to(tokens), ring.pair_slot)
 
 
 def _attend(
     attention: CausalAttention, x: Tensor, turn: Turn, ring: KeyValueRing, layer: int
 ) -> Tensor:  # (b q d) -> (b q d)
     q, k, v = rearrange(attention.qkv(x), "b q (qkv h d) -> qkv b h q d", qkv=3, h=attention.heads)
-    q = rotate(attention.q_norm(q), turn.cos, turn.sin)
-    k = rotate(attention.k_norm(k), turn.cos, turn.sin)
+    q, k = rotate(torch.stack([attention.q_norm(q), attention.k_norm(k)]), turn.cos, turn.sin)
     keys, values = ring.keys[layer], ring.values[layer]
-    for query, slot in enumerate(turn.slots):
-        keys[:, :, slot], values[:, :, slot] = k[:, :, query], v[:, :, query]
+    for past, new in ((keys, k), (values, v)):
+        past[:, :, turn.pair : turn.pair + 2] = new[:, :, :2]
+        past[:, :, : new.shape[2] - 2] = new[:, :, 2:]  # slot 0 is for the null token, if any
     seen = slice(0, ring.filled)
     y = F.scaled_dot_product_attention(q, keys[:, :, seen], values[:, :, seen], attn_mask=turn.mask)
     return attention.out(rearrange(y, "b h q d -> b q (h d)"))
