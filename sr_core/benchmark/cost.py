@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..model.soundreactor import SoundReactor
-from ..sampling.frame_pass import read_frame
+from ..sampling.frame_pass import read_frame, turn_of
 from ..sampling.pipeline import Pipeline
 from ..sampling.ring import KeyValueRing
 from ..sampling.session import Session
@@ -39,6 +39,7 @@ def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str,
     latents = torch.zeros(1, 1, model.latent_channels).to(vae.latent_mean)
     ring = _full_ring(model)
     tokens = torch.zeros(1, 3 if settings.guidance != 1 else 2, z.shape[1] // 2).to(z)
+    turn = turn_of(model.transformer, ring, session.context, tokens.shape[1])
     seen = pipeline.vision(frame)
     grid = torch.cat([seen, seen], dim=-1).to(model.start)
     evaluations = settings.steps if settings.method == "consistency" else 2 * settings.steps - 1
@@ -60,7 +61,7 @@ def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str,
             _size(model.transformer, model.audio_input, model.vision_input)
             + ring.keys.nbytes
             + ring.values.nbytes,
-            _flops(lambda: read_frame(model.transformer, tokens, ring, session.context)),
+            _flops(lambda: read_frame(model.transformer, tokens, ring, turn)),
         ),
         "head": Cost(once + evaluations * (_size(model.head) - once), _flops(draw)),
         "decode": Cost(_size(vae.decoder), _flops(lambda: vae.decode(latents))),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ..layers.attention import Context
 from ..layers.packed import packed
 from ..model.transformer import Transformer
-from ..sampling.frame_pass import read_frame
+from ..sampling.frame_pass import read_frame, turn_of
 from ..sampling.ring import KeyValueRing
 from .peer import Peer, transformers
 
@@ -27,7 +27,8 @@ def llama_peer(transformer: Transformer, device: torch.device) -> Peer:
     context = Context(config.rope_base, window=config.train_frames)
 
     def ours() -> Tensor:
-        return read_frame(quick, tokens, ring, context)[:, :2]
+        turn = turn_of(quick, ring, context, 3)
+        return read_frame(quick, tokens, ring, turn)[:, :2]
 
     return Peer(ours, Llama(transformer, tokens[:, :2]))
 

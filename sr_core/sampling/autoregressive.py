@@ -53,7 +53,7 @@ def sample_latents(
         z, past = _condition(model, token, state)
         generator = torch.Generator()
         generator.set_state(state.noise)
-        noise = draw(model, state.settings, state.batch, generator)
+        noise = draw(model, state.settings, state.batch, generator).to(z.device)
         latent = _solve(model, z, noise, state.settings)
         state = state._replace(transformer=past, latent=latent, noise=generator.get_state())
         latents.append(latent)
@@ -96,10 +96,10 @@ def _solve(model: SoundReactor, z: Tensor, noise: Tensor, settings: Settings) ->
 
 
 def draw(model: SoundReactor, settings: Settings, batch: int, generator: torch.Generator) -> Tensor:
-    """One frame's noise (evaluations b k), on the CPU and in float32 wherever the model is."""
+    """One frame's noise (evaluations b k), on the CPU wherever the model is."""
     count = settings.steps if settings.method == "consistency" else 1
     noise = torch.randn(count, batch, model.latent_channels, generator=generator)
-    return noise.to(model.start.device, torch.promote_types(model.start.dtype, torch.float32))
+    return noise.to(torch.promote_types(model.start.dtype, torch.float32))
 
 
 def context_of(model: SoundReactor, settings: Settings) -> Context:

@@ -20,46 +20,51 @@ class Turn(NamedTuple):
     cos: Tensor  # (q d/2)
     sin: Tensor  # (q d/2)
     mask: Tensor  # (q slots), 0 where seen and -inf elsewhere
-    pair: int  # slot of the ring where the pair goes
+    slots: Tensor  # (q) of the ring, where each query's key and value go
 
 
-def read_frame(
-    transformer: Transformer, tokens: Tensor, ring: KeyValueRing, context: Context
-) -> Tensor:
-    """Outputs at a frame's tokens (b q d) -> (b q d); the ring then holds the pair.
+def turn_of(
+    transformer: Transformer,
+    ring: KeyValueRing,
+    context: Context,
+    queries: int,
+    whole: bool = False,
+) -> Turn:
+    """The next frame's turn, made on the CPU; `whole` always reaches over all slots of the ring."""
+    config, like = transformer.config, ring.keys.new_empty(0, device="cpu")
+    positions = ring.position + torch.tensor([0, 1, 1][:queries])
+    cos, sin = turns(positions, config.width // config.heads, context, like)
+    x, filled = ring.pair_slot, ring.filled
+    mask = torch.zeros(queries, ring.keys.shape[3] if whole else filled)
+    # Slot 0 has the null token, slot x + 1 the frame's.
+    mask[:, filled:] = mask[:2, 0] = mask[0, x + 1] = mask[2:, x + 1] = -torch.inf
+    return Turn(cos, sin, mask.to(like.dtype), torch.tensor([x, x + 1, 0][:queries]))
+
+
+def read_frame(transformer: Transformer, tokens: Tensor, ring: KeyValueRing, turn: Turn) -> Tensor:
+    """Outputs at a frame's tokens (b q d) -> (b q d); the ring's slots then hold the pair.
 
     The tokens are the pair (x, v) and, with a third, the null token in v's place. x sees neither
     of the others; v and null see x and not one another; nothing later sees null. All three are
-    known when a frame arrives, and reading the weights is what a step costs on a CPU.
+    known when a frame arrives, and one pass reads the weights once; nor would it be quicker after
+    the picture to have read x before, as v's pass is as deep as that of all three.
     """
-    turn = _turn(transformer, tokens, ring, context)
-    x = tokens
-    for layer, block in enumerate(transformer.blocks):
-        x = x + _attend(block.attention, block.norm1(x), turn, ring, layer)
+    x, turn = tokens, Turn(*(part.to(tokens.device) for part in turn))
+    for block, keys, values in zip(transformer.blocks, ring.keys, ring.values, strict=True):
+        x = x + _attend(block.attention, block.norm1(x), turn, keys, values)
         x = x + block.mlp(block.norm2(x))
-    ring.position += 2
     return transformer.norm(x)
 
 
-def _turn(transformer: Transformer, tokens: Tensor, ring: KeyValueRing, context: Context) -> Turn:
-    queries, config = tokens.shape[1], transformer.config
-    positions = ring.position + torch.tensor([0, 1, 1][:queries])
-    cos, sin = turns(positions, config.width // config.heads, context, tokens)
-    v = ring.pair_slot + 1
-    mask = torch.zeros(queries, ring.filled)
-    mask[:2, 0] = mask[0, v] = mask[2:, v] = -torch.inf
-    return Turn(cos, sin, mask.to(tokens), ring.pair_slot)
-
-
 def _attend(
-    attention: CausalAttention, x: Tensor, turn: Turn, ring: KeyValueRing, layer: int
-) -> Tensor:  # (b q d) -> (b q d)
+    attention: CausalAttention, x: Tensor, turn: Turn, keys: Tensor, values: Tensor
+) -> Tensor:  # (b q d), 2 x (b h slots d) -> (b q d)
     q, k, v = rearrange(attention.qkv(x), "b q (qkv h d) -> qkv b h q d", qkv=3, h=attention.heads)
     q, k = rotate(torch.stack([attention.q_norm(q), attention.k_norm(k)]), turn.cos, turn.sin)
-    keys, values = ring.keys[layer], ring.values[layer]
-    for past, new in ((keys, k), (values, v)):
-        past[:, :, turn.pair : turn.pair + 2] = new[:, :, :2]
-        past[:, :, : new.shape[2] - 2] = new[:, :, 2:]  # slot 0 is for the null token, if any
-    seen = slice(0, ring.filled)
-    y = F.scaled_dot_product_attention(q, keys[:, :, seen], values[:, :, seen], attn_mask=turn.mask)
+    keys.index_copy_(2, turn.slots, k)
+    values.index_copy_(2, turn.slots, v)
+    seen = turn.mask.shape[1]
+    y = F.scaled_dot_product_attention(
+        q, keys[:, :, :seen], values[:, :, :seen], attn_mask=turn.mask
+    )
     return attention.out(rearrange(y, "b h q d -> b q (h d)"))

@@ -10,7 +10,7 @@ from sr_core.benchmark.official_vae import official_vae_peer
 from sr_core.benchmark.peer import NotAtHand, transformers
 from sr_core.layers.attention import Context
 from sr_core.model.transformer import Transformer, TransformerConfig
-from sr_core.sampling.frame_pass import read_frame
+from sr_core.sampling.frame_pass import read_frame, turn_of
 from sr_core.sampling.ring import KeyValueRing
 from sr_core.vision.dinov2 import DINOv2Config
 from sr_core.vision.encoder import VisionConfig
@@ -41,7 +41,8 @@ def test_our_two_tokens_and_two_steps_of_llama_give_the_same_outputs(has_transfo
     transformer = Transformer(config).eval()
     tokens = torch.randn(1, 3, 32)
     ring = KeyValueRing(config, 1, 4, tokens)
-    ours = read_frame(transformer, tokens, ring, Context(window=4))[:, :2]
+    turn = turn_of(transformer, ring, Context(window=4), 3)
+    ours = read_frame(transformer, tokens, ring, turn)[:, :2]
     llama = Llama(transformer, tokens[:, :2], past=0)
     torch.testing.assert_close(llama(), ours, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(llama(), ours, rtol=1e-4, atol=1e-5)  # a call is a frame, not a past

@@ -189,11 +189,11 @@ def test_twenty_minutes_equal_the_plain_path():
     plain = pipeline.start(Settings(steps=1), 3)
     session, worst = Session(pipeline, plain), 0.0
     generator = torch.Generator().manual_seed(5)
-    video = torch.rand(1, 64, 3, 28, 56, generator=generator).double()
-    for n in range(36_000):
-        frame = video[:, n * n % 61 : n * n % 61 + 1]
-        expected, plain = pipeline.step(frame, plain)
-        worst = max(worst, (session.step(frame) - expected).abs().max().item())
+    video = torch.rand(1, 48, 3, 28, 56, generator=generator).double()
+    for n in range(36_000 // 24):
+        piece = video[:, n % 24 : n % 24 + 24]
+        expected, plain = pipeline.step(piece, plain)
+        worst = max(worst, (session.step(piece) - expected).abs().max().item())
     assert worst < 1e-9
     assert_same(session.state(), plain)
 
