@@ -11,6 +11,7 @@ from .hardware import Hardware
 from .run import PARTS, Times
 
 OUTSIDE = ("dinov2", "transformer", "vae")  # peers that together do a whole frame's work
+QUIET = 0.9  # of the time; a process that had less shared its core
 WIDTH = 40  # characters of the longest bar
 
 
@@ -84,7 +85,17 @@ class Report(NamedTuple):
             f"the device gives  {self.hardware.bytes_per_second / 1e9:.1f} GB/s, "
             f"{self.hardware.flops_per_second / 1e9:.0f} GFLOP/s, measured",
             f"hence at best     {figures['limit_ms']:.1f} ms a frame",
+            *self._busy(),
             "",
+        ]
+
+    def _busy(self) -> list[str]:
+        share = self.times.share
+        if self.setup.device != "cpu" or share > QUIET:
+            return []
+        return [
+            f"A busy machine: this process had a core for {100 * share:.0f} % of the time, and its",
+            "times are longer than it needs. Ratios, of turns taken in between, say more.",
         ]
 
     def _parts(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ class Times(NamedTuple):
     parts: dict[str, list[float]]
     against: dict[str, tuple[list[float], list[float]]]  # ours, theirs
     peak_mib: float | None  # before any peer was made
+    share: float  # of the wall's time that this process had one core or more, 0..1
 
     @property
     def token(self) -> list[float]:
@@ -62,13 +64,15 @@ def measure(
     parts: dict[str, list[float]] = {part: [] for part in PARTS}
     against = {name: ([], []) for name in peers}
     every = max(1, frames // PAIRS)
+    began, worked = time.perf_counter(), time.process_time()
     for n in tqdm(range(frames), unit="frame", dynamic_ncols=True, disable=None):
         for part, spent in zip(PARTS, _frame(session, frame, device), strict=True):
             parts[part].append(1000 * spent)
         for name, peer in peers.items() if n % every == 0 else ():
             for side, spent in enumerate(_turn(peer, device, n // every)):
                 against[name][side].append(1000 * spent)
-    return Times(parts, against, peak)
+    share = (time.process_time() - worked) / (time.perf_counter() - began)
+    return Times(parts, against, peak, min(1.0, share))
 
 
 def plain_peer(pipeline: Pipeline, settings: Settings) -> Peer:

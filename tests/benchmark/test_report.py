@@ -13,11 +13,11 @@ KEYS = (
 ).split()
 
 
-def report(steps=4, **against):
+def report(steps=4, share=1.0, **against):
     parts = {"vision": [1, 3], "transformer": [2, 2], "head": [1, 1], "decode": [4, 6]}
     return Report(
         Setup("paper", "cpu", "float32", 2, steps, 2),
-        Times(parts, against, 100.4),
+        Times(parts, against, 100.4, share),
         Hardware("Chip", bytes_per_second=1e9, flops_per_second=1e10),
         {
             "vision": Cost(10**6, 10**8),
@@ -78,3 +78,8 @@ def test_a_page_keeps_other_sections_and_renews_its_own(tmp_path):
     assert text.startswith(HEADER) and "one H100, 1 step | not measured" in text
     assert "`first`" not in text and text.index("`second`") < text.index("`third`")
     assert text.count("\n## ") == 2 and text.count("```text") == 2
+
+
+def test_a_busy_machine_is_said_to_have_been_one():
+    assert "had a core for 25 % of the time" in report(share=0.25).text()
+    assert "busy" not in report(share=0.97).text()

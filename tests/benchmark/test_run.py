@@ -20,6 +20,7 @@ def test_every_measured_frame_has_its_parts_and_peers_take_turns(small_pipeline)
     assert all(len(spent) == 4 and min(spent) > 0 for spent in times.parts.values())
     assert [len(side) for side in times.against["other"]] == [4, 4]
     assert calls[4:8] == ["theirs", "ours", "ours", "theirs"]  # after a warm-up of two turns
+    assert 0 < times.share <= 1
     assert times.waveform[0] == pytest.approx(sum(times.parts[part][0] for part in PARTS))
     assert times.token[0] == pytest.approx(times.waveform[0] - times.parts["decode"][0])
 
