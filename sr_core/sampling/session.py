@@ -35,11 +35,11 @@ class Session:
 
     def __init__(self, pipeline: Pipeline, state: StreamState):
         sampler = state.sampler
-        self.settings, self.batch = sampler.settings, sampler.batch
+        self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
         with torch.inference_mode():
             self.vision, self.model, self.vae = prepared(pipeline)
             self._ring = self._enter(sampler)
-        self.difference, model = pipeline.difference, self.model
+        model = self.model
         self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
         self._noise = torch.Generator()
         self._noise.set_state(sampler.noise)
@@ -69,6 +69,7 @@ class Session:
         tokens = self.see(frames).split(1, dim=1)
         return self.decode(torch.stack([self.draw(self.read(token)) for token in tokens], dim=1))
 
+    @torch.inference_mode()
     def see(self, frames: Tensor) -> Tensor:
         """What each frame shows: (b t 3 h w) -> tokens (b t d)."""
         check_batch(len(frames), self.batch)
@@ -77,6 +78,7 @@ class Session:
         tokens, self._grid = run(frames, self._grid)
         return tokens
 
+    @torch.inference_mode()
     def read(self, token: Tensor) -> Tensor:
         """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
         check_room(self.model, self.settings, self._ring.position // PAIR)
@@ -86,19 +88,21 @@ class Session:
         self._ring.position += PAIR
         return z
 
+    @torch.inference_mode()
     def draw(self, z: Tensor) -> Tensor:
         """One latent from its condition: (b 2d) -> (b k)."""
         noise = draw(self.model, self.settings, self.batch, self._noise)
         self._latent = self._run_draw(z, noise)
         return self._latent
 
+    @torch.inference_mode()
     def decode(self, latents: Tensor) -> Tensor:
         """The sound of latents that were drawn: (b t k) -> (b c hop*t)."""
         waveform, self._decoder = self._run_decode(latents, self._decoder)
         return waveform
 
     def _see(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
-        grid, last = self.difference(self.vision(frames), last)
+        grid, last = self.pipeline.difference(self.vision(frames), last)
         return self.model.look(grid.to(self.model.start)), last
 
     def _read(self, token: Tensor, latent: Tensor | None, turn: Turn) -> Tensor:

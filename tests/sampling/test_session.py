@@ -207,3 +207,11 @@ def test_a_ring_holds_the_newest_pairs_in_order():
         ring.position += 2
     (layer,) = ring.leave(first_kept=6)
     assert layer.keys[0, 0, :, 0].tolist() == [6, 7, 8, 9] and layer.position == 10
+
+
+def test_a_frame_can_be_taken_part_by_part(tiny_pipeline, frames):
+    start = tiny_pipeline.start(Settings(), 7)
+    whole, apart = Session(tiny_pipeline, start), Session(tiny_pipeline, start)
+    for frame in frames[:1, :7].split(1, dim=1):
+        latent = apart.draw(apart.read(apart.see(frame)))
+        assert torch.equal(apart.decode(latent[:, None]), whole.step(frame))
