@@ -101,21 +101,29 @@ class PackedConvTranspose(Stateful, nn.Module):
 
     def __init__(self, layer: CausalConvTranspose1d):
         super().__init__()
-        self.stride, self.outputs, self.bias = layer.stride[0], layer.out_channels, layer.bias
-        self.product = PackedLinear(layer.weight.permute(2, 1, 0).flatten(0, 1), None)
+        self.layer = layer
+
+    @functools.cached_property
+    def product(self) -> PackedLinear:
+        return PackedLinear(self.layer.weight.permute(2, 1, 0).flatten(0, 1), None)
 
     def forward(  # (b c s) -> (b c' s*stride)
         self, x: Tensor, state: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
+        layer = self.layer
+        if x.shape[-1] == 1:  # plain weights are read as fast as it gets
+            return layer(x, state)
         y = self.product(x.transpose(1, 2))
-        y = y.unflatten(2, (2, self.stride, self.outputs))  # (b s now-or-next stride c')
+        y = y.unflatten(2, (2, layer.stride[0], layer.out_channels))  # (b s now-or-next stride c')
         ready, later = y[:, :, 0], y[:, :, 1]
         ready[:, 1:] += later[:, :-1]  # y is our own, fresh from the product
         if state is not None:
             ready[:, 0] += state.transpose(1, 2)
         ready = ready.flatten(1, 2).transpose(1, 2)
-        if self.bias is not None:
-            ready = ready + self.bias[:, None]
+        if layer.out_channels < WIDE:  # for those after it, which are not packed
+            ready = ready.contiguous()
+        if layer.bias is not None:
+            ready = ready + layer.bias[:, None]
         return ready, later[:, -1].transpose(1, 2).contiguous()
 
 
