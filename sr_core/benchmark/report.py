@@ -65,9 +65,8 @@ class Report(NamedTuple):
 
     def title(self) -> str:
         own = self.setup
-        return f"{own.config}, {self.hardware.name}, {own.dtype}, {own.threads} threads, " + (
-            f"{own.steps} step{'s' * (own.steps > 1)}"
-        )
+        threads, steps = _counted(own.threads, "thread"), _counted(own.steps, "step")
+        return f"{own.config}, {self.hardware.name}, {own.dtype}, {threads}, {steps}"
 
     def _heading(self) -> list[str]:
         figures, memory = self.figures(), self.times.peak_mib
@@ -134,6 +133,10 @@ def spread(times: list[float]) -> dict[str, float]:
     middle = {"mean": statistics.mean(times), "std": statistics.pstdev(times)}
     named = middle | dict(zip(("p50", "p95", "p99"), at, strict=True))
     return {name: _round(value) for name, value in named.items()}
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _round(value: float) -> float:
