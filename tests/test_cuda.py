@@ -8,6 +8,7 @@ import torch
 from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.cli import main
 from sr_core.sampling.pipeline import Pipeline, PipelineConfig
+from sr_core.sampling.session import Session
 from sr_core.sampling.settings import Settings
 
 pytestmark = [
@@ -94,3 +95,29 @@ def test_the_command_line_chooses_the_device(tmp_path, capsys):
     target = tmp_path / "out.mp4"
     assert main(["generate", "sr_core/assets/sample.mp4", "-o", str(target)]) == 0
     assert target.stat().st_size > 0
+
+
+@pytest.mark.parametrize("choice", [Settings(), Settings(guidance=1.0), Settings(method="heun")])
+def test_a_session_with_graphs_equals_the_plain_path(tiny_pipeline, frames, choice, recwarn):
+    pipeline = tiny_pipeline.cuda()  # float64
+    start = pipeline.start(choice, 3)
+    expected, session = [], Session(pipeline, start)
+    for frame in frames.split(1, dim=1):
+        waveform, start = pipeline.step(frame, start)
+        expected.append(waveform)
+    heard = torch.cat([session.step(frame) for frame in frames.split(1, dim=1)], dim=-1)
+    assert (heard - torch.cat(expected, dim=-1)).abs().max() < 1e-9
+    assert not [str(w.message) for w in recwarn if "CUDA graph" in str(w.message)]
+
+
+def test_a_session_in_half_precision_stays_near_the_plain_path_on_the_device(tiny_pipeline, frames):
+    pipeline = tiny_pipeline.float().cuda()
+    pipeline.model.bfloat16()
+    start = pipeline.start(Settings(steps=1), 3)
+    session, state, heard, expected = Session(pipeline, start), start, [], []
+    for frame in frames.split(1, dim=1):
+        heard.append(session.step(frame))
+        waveform, state = pipeline.step(frame, state)
+        expected.append(waveform)
+    heard, expected = torch.cat(heard, dim=-1), torch.cat(expected, dim=-1)
+    assert (heard - expected).std() < 0.1 * expected.std()

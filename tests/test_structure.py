@@ -15,6 +15,7 @@ FLOORS = [
     {"checkpoint"},
     {"convert", "parts"},
     {"training", "evaluation"},
+    {"benchmark"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -79,6 +79,10 @@ def device_of(options: argparse.Namespace) -> str:
     """The best there is; on a cluster only what was asked for, as its machines may differ."""
     if options.device or options.ray:
         return options.device or "cpu"
+    return best_device()
+
+
+def best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -88,17 +92,24 @@ def _load(options: argparse.Namespace) -> Pipeline:
     device = device_of(options)
     half = "bfloat16" if device.startswith("cuda") else "float32"
     pipeline = load_pipeline(options.model, device=device, dtype=DTYPES[options.dtype or half])
-    # Threads that wait for each other at every tiny tensor gain a small model nothing, and on a
-    # busy machine they cost it far more than they could.
-    small = sum(p.numel() for p in pipeline.parameters()) < SMALL
-    if options.threads or (small and device == "cpu"):
-        torch.set_num_threads(options.threads or 1)
+    use_threads(options.threads, pipeline)
     if pipeline.origin.get("stage") == "untrained":
         warnings.warn(
             f"{options.model.name} is untrained: its weights are random and so is its sound",
             stacklevel=2,
         )
     return pipeline
+
+
+def use_threads(asked: int | None, pipeline: Pipeline) -> None:
+    """As many as asked for; else one for a small model on the CPU.
+
+    Threads that wait for each other at every tiny tensor gain a small model nothing, and on a busy
+    machine they cost it far more than they could.
+    """
+    small = sum(p.numel() for p in pipeline.parameters()) < SMALL
+    if asked or (small and pipeline.vae.latent_mean.device.type == "cpu"):
+        torch.set_num_threads(asked or 1)
 
 
 def _read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole latents

@@ -50,20 +50,25 @@ class Reach(NamedTuple):
 
 
 def reach(x: Tensor, head_width: int, position: int, context: Context) -> Reach:
-    """Angles and mask for new tokens x (b t d) after `position` tokens of past.
-
-    Angles are computed in float64 on the CPU: positions grow without end (30 Hz for ten hours is
-    2e6 tokens) and some devices have no float64.
-    """
+    """Angles and mask for new tokens x (b t d) after `position` tokens of past."""
     length = x.shape[1]
     end = position + length
-    frequencies = context.base ** -(torch.arange(0, head_width, 2).double() / head_width)
-    angles = torch.arange(position, end).double()[:, None] / context.scale * frequencies
-    cos, sin = (part.to(x.device, x.dtype) for part in (angles.cos(), angles.sin()))
+    cos, sin = turns(torch.arange(position, end), head_width, context, x)
     start = context.first_seen(position)
     causal = position == 0 and length > 1 and context.first_seen(end - 1) == 0
     mask = None if length == 1 or causal else _mask(start, position, end, context).to(x.device)
     return Reach(cos, sin, mask, causal, context.first_seen(end))
+
+
+def turns(positions: Tensor, head_width: int, context: Context, like: Tensor):
+    """cos and sin of the rotary angles, with dtype and device of `like`: (t) -> 2 x (t d/2).
+
+    Angles are computed in float64 on the CPU: positions grow without end (30 Hz for ten hours is
+    2e6 tokens) and some devices have no float64.
+    """
+    frequencies = context.base ** -(torch.arange(0, head_width, 2).double() / head_width)
+    angles = positions.double()[:, None] / context.scale * frequencies
+    return tuple(part.to(like.device, like.dtype) for part in (angles.cos(), angles.sin()))
 
 
 def _mask(start: int, position: int, end: int, context: Context) -> Tensor:

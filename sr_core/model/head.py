@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -39,7 +40,15 @@ class Head(nn.Module):
         self._initialise()
 
     def forward(self, x: Tensor, sigma: Tensor, z: Tensor) -> Tensor:
-        """(... k), (...), (... d) -> (... k): the denoised latent D(x; sigma, z), EDM eq. 7.
+        """(... k), (...), (... d) -> (... k): the denoised latent D(x; sigma, z), EDM eq. 7."""
+        return self.precondition(
+            x, sigma, lambda y, c_noise: self.network(y.to(z.dtype), c_noise, z)
+        )
+
+    def precondition(
+        self, x: Tensor, sigma: Tensor, network: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """D(x; sigma) around `network(scaled x, c_noise)`: (... k), (...) -> (... k).
 
         Scaling is in float32 at least: consistency tuning looks at differences that half
         precision cannot hold.
@@ -48,18 +57,26 @@ class Head(nn.Module):
         x, sigma = x.to(precise), sigma.to(precise)[..., None]
         data = self.config.sigma_data
         total = (sigma.square() + data**2).sqrt()
-        y = self.network((x / total).to(z.dtype), sigma[..., 0].log() / 4, z)
+        y = network(x / total, sigma[..., 0].log() / 4)
         return data**2 / total.square() * x + sigma * data / total * y.to(precise)
 
     def network(self, x: Tensor, c_noise: Tensor, z: Tensor) -> Tensor:
         """The raw network of the preconditioned input: (... k), (...), (... d) -> (... k)."""
+        return self.modulated(x, self.modulations(c_noise, z))
+
+    def modulations(self, c_noise: Tensor, z: Tensor) -> list[Tensor]:  # (...), (... d)
+        """What the condition asks of each block (... 3d) and, last, of the output (... 2d)."""
         # Features of the noise level in full precision: they are what tells close levels apart.
-        features = fourier_features(c_noise, 256).to(x.dtype)
+        features = fourier_features(c_noise, 256).to(z.dtype)
         y = F.silu(self.noise(features) + self.condition(z))
+        return [part.modulation(y) for part in (*self.blocks, self)]
+
+    def modulated(self, x: Tensor, modulations: list[Tensor]) -> Tensor:
+        """The network's other half: a noisy latent through the modulated blocks."""
         x = self.input(x)
-        for block in self.blocks:
-            x = block(x, y)
-        shift, scale = self.modulation(y).chunk(2, dim=-1)
+        for block, own in zip(self.blocks, modulations[:-1], strict=True):
+            x = block(x, own)
+        shift, scale = modulations[-1].chunk(2, dim=-1)
         return self.output(modulate(self.norm(x), shift, scale))
 
     def log_variance(self, sigma: Tensor) -> Tensor:
@@ -80,7 +97,7 @@ class Head(nn.Module):
 
 
 class Block(nn.Module):
-    """Residual MLP whose normalisation and gate follow the condition y."""
+    """Residual MLP whose normalisation and gate follow the condition."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -91,6 +108,6 @@ class Block(nn.Module):
         )
         self.modulation = nn.Linear(width, 3 * width)
 
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # (... d), (... d) -> (... d)
-        shift, scale, gate = self.modulation(y).chunk(3, dim=-1)
+    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:  # (... d), (... 3d) -> (... d)
+        shift, scale, gate = modulation.chunk(3, dim=-1)
         return x + gate * self.mlp(modulate(self.norm(x), shift, scale))

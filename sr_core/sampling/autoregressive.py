@@ -10,7 +10,7 @@ from torch import Tensor
 from ..layers.attention import Context
 from ..model.soundreactor import SoundReactor
 from ..model.transformer import TransformerState
-from .samplers import consistency_sigmas, heun_sigmas, sample_consistency, sample_heun
+from .samplers import SAMPLERS, SIGMAS
 from .settings import Settings
 
 
@@ -37,8 +37,8 @@ def start_sampler(
         return SamplerState(settings, batch, None, None, noise)
     prompt = _checked_prompt(model, prompt, batch)[:, -_memory(model, settings) :]
     vision = model.unseen(batch, prompt.shape[1])
-    _, past = model.read(vision, prompt, _context(model, settings))
-    if _keeps_null_history(settings):
+    _, past = model.read(vision, prompt, context_of(model, settings))
+    if keeps_null_history(settings):
         past = _rows(past, _twice)
     return SamplerState(settings, batch, past, prompt[:, -1], noise)
 
@@ -47,16 +47,15 @@ def sample_latents(
     model: SoundReactor, grid: Tensor, state: SamplerState
 ) -> tuple[Tensor, SamplerState]:
     """Latents of the frames whose grids come next: (b t n d) -> (b t k)."""
-    if len(grid) != state.batch:
-        raise ValueError(
-            f"got a batch of {len(grid)} videos; expected the {state.batch} the stream began with"
-        )
+    check_batch(len(grid), state.batch)
     latents = []
     for token in model.look(grid.to(model.start)).split(1, dim=1):
         z, past = _condition(model, token, state)
-        noise, generator = _draw(model, state)
+        generator = torch.Generator()
+        generator.set_state(state.noise)
+        noise = draw(model, state.settings, state.batch, generator).to(z.device)
         latent = _solve(model, z, noise, state.settings)
-        state = state._replace(transformer=past, latent=latent, noise=generator)
+        state = state._replace(transformer=past, latent=latent, noise=generator.get_state())
         latents.append(latent)
     return torch.stack(latents, dim=1), state
 
@@ -66,9 +65,9 @@ def _condition(
 ) -> tuple[Tensor, TransformerState]:
     """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
     settings, batch = state.settings, state.batch
-    context = _context(model, settings)
-    guided, matched = settings.guidance != 1, _keeps_null_history(settings)
-    _check_room(model, state)
+    context = context_of(model, settings)
+    guided, matched = settings.guidance != 1, keeps_null_history(settings)
+    check_room(model, settings, state.transformer[0].position // 2 if state.transformer else 0)
     audio = model.embed_audio(state.latent, batch)
     if matched:
         audio = torch.cat([audio, audio])
@@ -92,23 +91,18 @@ def _solve(model: SoundReactor, z: Tensor, noise: Tensor, settings: Settings) ->
     def denoise(x: Tensor, sigma: float) -> Tensor:
         return model.head(x, x.new_full(x.shape[:-1], sigma), z)
 
-    sigma_data = model.config.head.sigma_data
-    if settings.method == "heun":
-        return sample_heun(denoise, noise, heun_sigmas(settings.steps, sigma_data)).to(z)
-    return sample_consistency(denoise, noise, consistency_sigmas(settings.steps, sigma_data)).to(z)
+    sigmas = SIGMAS[settings.method](settings.steps, model.config.head.sigma_data)
+    return SAMPLERS[settings.method](denoise, noise, sigmas).to(z)
 
 
-def _draw(model: SoundReactor, state: SamplerState) -> tuple[Tensor, Tensor]:
-    """One frame's noise (evaluations b k), on the CPU and in float32 wherever the model is."""
-    generator = torch.Generator()
-    generator.set_state(state.noise)
-    count = state.settings.steps if state.settings.method == "consistency" else 1
-    noise = torch.randn(count, state.batch, model.latent_channels, generator=generator)
-    precise = torch.promote_types(model.start.dtype, torch.float32)
-    return noise.to(model.start.device, precise), generator.get_state()
+def draw(model: SoundReactor, settings: Settings, batch: int, generator: torch.Generator) -> Tensor:
+    """One frame's noise (evaluations b k), on the CPU wherever the model is."""
+    count = settings.steps if settings.method == "consistency" else 1
+    noise = torch.randn(count, batch, model.latent_channels, generator=generator)
+    return noise.to(torch.promote_types(model.start.dtype, torch.float32))
 
 
-def _context(model: SoundReactor, settings: Settings) -> Context:
+def context_of(model: SoundReactor, settings: Settings) -> Context:
     config = model.config.transformer
     stretch = max(1.0, (settings.length or 0) / config.train_frames)
     head_width = config.width // config.heads
@@ -121,19 +115,29 @@ def _context(model: SoundReactor, settings: Settings) -> Context:
     return Context(config.rope_base)
 
 
-def _check_room(model: SoundReactor, state: SamplerState) -> None:
-    settings = state.settings
+def frame_limit(model: SoundReactor, settings: Settings) -> int | None:
+    """Frames (a prompt's included) that a stream may have; None has no limit."""
     if settings.context == "window":
-        return
-    limit = model.config.transformer.train_frames
-    if settings.context != "trained":
-        limit = max(limit, settings.length)
-    seen = state.transformer[0].position // 2 if state.transformer else 0
-    if seen >= limit:
+        return None
+    trained = model.config.transformer.train_frames
+    return trained if settings.context == "trained" else max(trained, settings.length)
+
+
+def check_room(model: SoundReactor, settings: Settings, seen: int) -> None:
+    """Raises ValueError where `seen` frames are all that the context has room for."""
+    limit = frame_limit(model, settings)
+    if limit is not None and seen >= limit:
         raise ValueError(
             f"got more than {limit} frames (prompt included) with context {settings.context!r}; "
             "expected at most that many; use context 'window', which has no limit, or a larger "
             "length"
+        )
+
+
+def check_batch(got: int, expected: int) -> None:
+    if got != expected:
+        raise ValueError(
+            f"got a batch of {got} videos; expected the {expected} the stream began with"
         )
 
 
@@ -151,7 +155,7 @@ def _checked_prompt(model: SoundReactor, prompt: Tensor, batch: int) -> Tensor:
     return prompt.to(model.start)
 
 
-def _keeps_null_history(settings: Settings) -> bool:
+def keeps_null_history(settings: Settings) -> bool:
     return settings.guidance != 1 and settings.null_history == "matched"
 
 

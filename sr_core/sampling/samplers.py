@@ -58,3 +58,7 @@ def sample_heun(denoise: Denoise, noise: Tensor, sigmas: list[float]) -> Tensor:
         corrected = (euler - denoise(euler, following)) / following
         x = x + (following - sigma) * (slope + corrected) / 2
     return x
+
+
+SIGMAS = {"consistency": consistency_sigmas, "heun": heun_sigmas}  # by `Settings.method`
+SAMPLERS = {"consistency": sample_consistency, "heun": sample_heun}

@@ -2,29 +2,138 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from .autoregressive import (
+    SamplerState,
+    check_batch,
+    check_room,
+    context_of,
+    draw,
+    frame_limit,
+    keeps_null_history,
+)
+from .denoiser import Denoiser
+from .frame_pass import Turn, read_frame, turn_of
+from .graphed import Graphed
 from .pipeline import Pipeline, StreamState
+from .prepared import prepared
+from .ring import PAIR, KeyValueRing
+from .samplers import SAMPLERS, SIGMAS
 
 
 class Session:
     """One stream of one pipeline, fast because it may keep what it needs between frames.
 
     The state that it is given is never written to, and one that it gives back never changes again,
-    so either can be continued by others.
+    so either can be continued by others. After an exception it stands between two frames: go on
+    from the last state that it gave, in a new session.
     """
 
     def __init__(self, pipeline: Pipeline, state: StreamState):
-        self.pipeline = pipeline
-        self._state = state
+        sampler = state.sampler
+        self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
+        with torch.inference_mode():
+            self.vision, self.model, self.vae = prepared(pipeline)
+            self._ring = self._enter(sampler)
+        model = self.model
+        self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
+        self._noise = torch.Generator()
+        self._noise.set_state(sampler.noise)
+        self.sigmas = SIGMAS[self.settings.method](
+            self.settings.steps, model.config.head.sigma_data
+        )
+        self._denoiser = Denoiser(model.head, self.sigmas, model.start)
+        self._on_cuda = model.start.is_cuda
+        steps = (self._see, self._read, self._draw, self._decode)
+        if self._on_cuda:
+            steps = tuple(Graphed(step, model.start.device) for step in steps)
+        self._run_see, self._run_read, self._run_draw, self._run_decode = steps
+
+    def _enter(self, sampler: SamplerState) -> KeyValueRing:
+        self.context = context_of(self.model, self.settings)
+        self._matched = keeps_null_history(self.settings)
+        rows = 2 * self.batch if self._matched else self.batch
+        pairs = self.context.window or frame_limit(self.model, self.settings)
+        ring = KeyValueRing(self.model.config.transformer, rows, pairs, self.model.start)
+        if sampler.transformer:
+            ring.enter(sampler.transformer)
+        return ring
 
     @torch.inference_mode()
     def step(self, frames: Tensor) -> Tensor:
         """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
-        waveform, self._state = self.pipeline.step(frames, self._state)
+        tokens = self.see(frames).split(1, dim=1)
+        return self.decode(torch.stack([self.draw(self.read(token)) for token in tokens], dim=1))
+
+    @torch.inference_mode()
+    def see(self, frames: Tensor) -> Tensor:
+        """What each frame shows: (b t 3 h w) -> tokens (b t d)."""
+        check_batch(len(frames), self.batch)
+        # Numbers that are no bytes are looked at on the host: a graph cannot.
+        run = self._run_see if frames.dtype == torch.uint8 else self._see
+        tokens, self._grid = run(frames, self._grid)
+        return tokens
+
+    @torch.inference_mode()
+    def read(self, token: Tensor) -> Tensor:
+        """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
+        check_room(self.model, self.settings, self._ring.position // PAIR)
+        queries = 3 if self.settings.guidance != 1 and not self._matched else 2
+        turn = turn_of(self.model.transformer, self._ring, self.context, queries, self._on_cuda)
+        z = self._run_read(token, self._latent, turn)
+        self._ring.position += PAIR
+        return z
+
+    @torch.inference_mode()
+    def draw(self, z: Tensor) -> Tensor:
+        """One latent from its condition: (b 2d) -> (b k)."""
+        noise = draw(self.model, self.settings, self.batch, self._noise)
+        self._latent = self._run_draw(z, noise)
+        return self._latent
+
+    @torch.inference_mode()
+    def decode(self, latents: Tensor) -> Tensor:
+        """The sound of latents that were drawn: (b t k) -> (b c hop*t)."""
+        waveform, self._decoder = self._run_decode(latents, self._decoder)
         return waveform
 
+    def _see(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
+        grid, last = self.pipeline.difference(self.vision(frames), last)
+        return self.model.look(grid.to(self.model.start)), last
+
+    def _read(self, token: Tensor, latent: Tensor | None, turn: Turn) -> Tensor:
+        model, batch, strength = self.model, self.batch, self.settings.guidance
+        audio = model.embed_audio(latent, batch)
+        if strength == 1:
+            tokens = torch.cat([audio, model.vision_input(token)], dim=1)
+            return read_frame(model.transformer, tokens, self._ring, turn).flatten(1)
+        both = model.vision_input(torch.cat([token, model.unseen(batch, 1)]))
+        if self._matched:
+            tokens = torch.cat([torch.cat([audio, audio]), both], dim=1)
+        else:
+            tokens = torch.cat([audio, *both.chunk(2)], dim=1)
+        y = read_frame(model.transformer, tokens, self._ring, turn)
+        heard, real = y[:batch, 0], y[:batch, 1]
+        null = y[batch:, 1] if self._matched else y[:, 2]
+        return torch.cat([heard, null + strength * (real - null)], dim=-1)
+
+    def _draw(self, z: Tensor, noise: Tensor) -> Tensor:
+        sample = SAMPLERS[self.settings.method]
+        return sample(self._denoiser.given(z), noise.to(z.device), self.sigmas).to(z)
+
+    def _decode(self, latents: Tensor, state: Any) -> tuple[Tensor, Any]:
+        return self.vae.decode(latents.to(self.vae.latent_mean), state)
+
+    @torch.inference_mode()
     def state(self) -> StreamState:
         """The stream as it stands: a value that other sessions, and `Pipeline.step`, go on from."""
-        return self._state
+        position, past = self._ring.position, None
+        if position:
+            past = self._ring.leave(self.context.first_seen(position))
+        noise = self._noise.get_state()
+        sampler = SamplerState(self.settings, self.batch, past, self._latent, noise)
+        return StreamState(self._grid, sampler, self._decoder)

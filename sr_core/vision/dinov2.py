@@ -5,6 +5,7 @@ Parameters have the names of facebookresearch/dinov2, so official weights fit wi
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class DINOv2(nn.Module):
         self.patch_embed = PatchEmbed(width, config.patch)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
+        self._interpolated: dict[tuple[int, int], Tensor] = {}  # filled by `at`, in copies alone
         self._initialise()
         self.requires_grad_(False)
 
@@ -64,7 +66,7 @@ class DINOv2(nn.Module):
         check_frames(frames)
         grid = self._grid(*frames.shape[-2:])
         x = self.patch_embed(rearrange(frames, "b t c h w -> (b t) c h w"))
-        x = x + self._positions(grid)
+        x = x + (self._interpolated[grid] if grid in self._interpolated else self._positions(grid))
         # Registers come after the class token and have no position.
         extra = torch.cat([self.cls_token + self.pos_embed[:, :1], self.register_tokens], dim=1)
         x = torch.cat([extra.expand(len(x), -1, -1), x], dim=1)
@@ -72,6 +74,12 @@ class DINOv2(nn.Module):
             x = block(x)
         x = self.norm(x[:, extra.shape[1] :])
         return rearrange(x, "(b t) n d -> b t n d", b=frames.shape[0])
+
+    def at(self, grid: tuple[int, int]) -> DINOv2:
+        """A copy with the same parameters whose positions for one grid are interpolated already."""
+        clone = copy.copy(self)
+        clone._interpolated = {grid: self._positions(grid)}
+        return clone
 
     def _grid(self, height: int, width: int) -> tuple[int, int]:
         patch = self.config.patch
@@ -83,8 +91,8 @@ class DINOv2(nn.Module):
         return height // patch, width // patch
 
     def _positions(self, grid: tuple[int, int]) -> Tensor:  # -> (1 n d)
-        # Computed anew each time: it is a small part of one frame's cost, and a cache would be
-        # state that copies and moves of the module do not know of. At least float32, as official.
+        # Computed anew each time: a cache would be state that copies and moves of the module do not
+        # know of, so only `at` makes one. At least float32, as official.
         side = self.config.position_grid
         stored = rearrange(self.pos_embed[:, 1:], "b (h w) d -> b d h w", h=side)
         exact = stored.to(torch.promote_types(stored.dtype, torch.float32))

@@ -111,3 +111,14 @@ def test_files_that_are_not_converted_are_refused(backbone, tmp_path):
     for name in ("plain", "text"):
         with pytest.raises(ValueError, match="convert dinov2"):
             load_dinov2(tmp_path / f"{name}.safetensors")
+
+
+def test_a_copy_for_one_grid_gives_the_same_tokens_and_leaves_the_original_alone():
+    torch.manual_seed(0)
+    backbone = DINOv2(DINOv2Config(width=16, depth=1, heads=2, registers=2, position_grid=3))
+    frames = torch.rand(1, 2, 3, 28, 42)
+    quick = backbone.at((2, 3))
+    assert torch.equal(quick(frames), backbone(frames))
+    assert quick.pos_embed is backbone.pos_embed and not backbone._interpolated
+    other = torch.rand(1, 1, 3, 42, 42)
+    assert torch.equal(quick(other), backbone(other))

@@ -1,0 +1,86 @@
+"""What a frame has to read and to multiply, hence how fast it could be at best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from ..model.soundreactor import SoundReactor
+from ..sampling.frame_pass import read_frame, turn_of
+from ..sampling.pipeline import Pipeline
+from ..sampling.ring import KeyValueRing
+from ..sampling.session import Session
+from ..sampling.settings import Settings
+from ..training.cost import UNCOUNTED
+from .hardware import Hardware
+
+
+class Cost(NamedTuple):
+    """Of one part, for one frame."""
+
+    bytes: int  # of weights and of the past's keys and values, each as often as it must be read
+    flops: int  # of matrix products, convolutions and attention
+
+    def limit_ms(self, hardware: Hardware) -> float:
+        """No implementation can be faster: either the reads or the products fill this time."""
+        read = self.bytes / hardware.bytes_per_second
+        return 1000 * max(read, self.flops / hardware.flops_per_second)
+
+
+def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str, Cost]:
+    """The four parts' costs, once the window is full; frame (1 1 3 h w)."""
+    model, vae = pipeline.model, pipeline.vae
+    session = Session(pipeline, pipeline.start(settings, 0))
+    z = torch.zeros(1, 2 * model.config.transformer.width).to(model.start)
+    latents = torch.zeros(1, 1, model.latent_channels).to(vae.latent_mean)
+    ring = _full_ring(model)
+    tokens = torch.zeros(1, 3 if settings.guidance != 1 else 2, z.shape[1] // 2).to(z)
+    turn = turn_of(model.transformer, ring, session.context, tokens.shape[1])
+    seen = pipeline.vision(frame)
+    grid = torch.cat([seen, seen], dim=-1).to(model.start)
+    evaluations = settings.steps if settings.method == "consistency" else 2 * settings.steps - 1
+
+    def look() -> None:
+        pipeline.vision(frame)
+        model.look(grid)
+
+    def draw() -> None:
+        conditions = model.head.modulations(torch.zeros(len(session.sigmas), 1).to(z), z)
+        for _ in range(evaluations):
+            model.head.modulated(latents[:, 0].to(z), [part[0] for part in conditions])
+
+    modulations = [model.head.modulation, *(block.modulation for block in model.head.blocks)]
+    once = _size(*modulations, model.head.condition, model.head.noise)
+    return {
+        "vision": Cost(_size(pipeline.vision, model.aggregator), _flops(look)),
+        "transformer": Cost(
+            _size(model.transformer, model.audio_input, model.vision_input)
+            + ring.keys.nbytes
+            + ring.values.nbytes,
+            _flops(lambda: read_frame(model.transformer, tokens, ring, turn)),
+        ),
+        "head": Cost(once + evaluations * (_size(model.head) - once), _flops(draw)),
+        "decode": Cost(_size(vae.decoder), _flops(lambda: vae.decode(latents))),
+    }
+
+
+def _full_ring(model: SoundReactor) -> KeyValueRing:
+    config = model.config.transformer
+    ring = KeyValueRing(config, 1, config.train_frames, model.start)
+    ring.position = 2 * config.train_frames
+    return ring
+
+
+def _flops(work: Callable[[], object]) -> int:
+    """Of the plain path's layers: the counter does not know those that read packed weights."""
+    with FlopCounterMode(display=False, custom_mapping=UNCOUNTED) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+def _size(*modules: nn.Module) -> int:
+    return sum(p.nbytes for module in modules for p in module.parameters())

@@ -1,0 +1,59 @@
+"""Our DINOv2 beside that of `transformers`, with the same weights on the same pixels."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..convert import convert_dinov2
+from ..layers.packed import packed
+from ..vision.dinov2 import DINOv2Config, load_dinov2
+from ..vision.encoder import VisionConfig
+from .peer import NotAtHand, Peer, transformers
+
+
+def dinov2_peer(config: VisionConfig, device: torch.device) -> Peer:
+    """One normalised frame -> its patch tokens, with scaled dot product attention in both.
+
+    Raises NotAtHand where the model has no such backbone, or `transformers` is missing.
+    """
+    backbone = config.backbone
+    if not isinstance(backbone, DINOv2Config):
+        raise NotAtHand("this model has no DINOv2")
+    theirs = _theirs(backbone).to(device)
+    ours = packed(_ours(theirs).to(device).at(config.grid))
+    pixels = torch.randn(1, 1, 3, config.height, config.width, device=device)
+    skipped = 1 + backbone.registers
+
+    def their_tokens() -> Tensor:  # -> (b n d)
+        return theirs(rearrange(pixels, "b t c h w -> (b t) c h w")).last_hidden_state[:, skipped:]
+
+    return Peer(lambda: ours(pixels)[:, 0], their_tokens)
+
+
+def _theirs(config: DINOv2Config) -> nn.Module:
+    module = transformers()
+    described = module.Dinov2WithRegistersConfig(
+        hidden_size=config.width,
+        num_hidden_layers=config.depth,
+        num_attention_heads=config.heads,
+        num_register_tokens=config.registers,
+        mlp_ratio=config.mlp_ratio,
+        image_size=config.position_grid * config.patch,
+        patch_size=config.patch,
+        attn_implementation="sdpa",
+    )
+    return module.Dinov2WithRegistersModel(described).eval().requires_grad_(False)
+
+
+def _ours(theirs: nn.Module) -> nn.Module:
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "model.safetensors"
+        save_file({name: x.contiguous() for name, x in theirs.state_dict().items()}, source)
+        theirs.config.save_pretrained(folder)  # its number of heads shows in no shape
+        return load_dinov2(convert_dinov2(source, Path(folder) / "ours.safetensors"))

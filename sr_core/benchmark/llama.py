@@ -1,0 +1,99 @@
+"""Our transformer's step beside a Llama of the same shape and weights with a static cache."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..layers.attention import Context
+from ..layers.packed import packed
+from ..model.transformer import Transformer
+from ..sampling.frame_pass import read_frame, turn_of
+from ..sampling.ring import KeyValueRing
+from .peer import Peer, transformers
+
+
+def llama_peer(transformer: Transformer, device: torch.device) -> Peer:
+    """A frame's audio and vision token, after a full window.
+
+    Theirs steps the two one after the other. Ours reads them and the null token of guidance, which
+    theirs would need a third step for. Raises NotAtHand where `transformers` is missing.
+    """
+    config = transformer.config
+    tokens = torch.randn(1, 3, config.width, device=device, dtype=transformer.norm.weight.dtype)
+    ring = KeyValueRing(config, 1, config.train_frames, tokens)
+    ring.position = 2 * config.train_frames
+    quick = packed(transformer)
+    context = Context(config.rope_base, window=config.train_frames)
+
+    def ours() -> Tensor:
+        turn = turn_of(quick, ring, context, 3)
+        return read_frame(quick, tokens, ring, turn)[:, :2]
+
+    return Peer(ours, Llama(transformer, tokens[:, :2]))
+
+
+class Llama:
+    """Steps the same two tokens at the end of a window, at each call."""
+
+    def __init__(self, transformer: Transformer, tokens: Tensor, past: int | None = None):
+        """`past`: tokens in the cache, by default as many as the window holds before these."""
+        module, config = transformers(), transformer.config
+        described = module.LlamaConfig(
+            vocab_size=1,  # tokens come as vectors
+            bos_token_id=None,
+            eos_token_id=None,
+            hidden_size=config.width,
+            intermediate_size=config.hidden,
+            num_hidden_layers=config.depth,
+            num_attention_heads=config.heads,
+            num_key_value_heads=config.heads,
+            max_position_embeddings=2 * config.train_frames,
+            rms_norm_eps=1e-6,
+            rope_theta=config.rope_base,
+            attn_implementation="sdpa",
+        )
+        self.model = module.LlamaModel(described).to(tokens).eval().requires_grad_(False)
+        _copy(transformer, self.model)
+        self.cache = module.StaticCache(config=described, max_cache_len=2 * config.train_frames)
+        self.tokens = tokens
+        self.past = 2 * config.train_frames - 2 if past is None else past
+        if self.past:
+            self._step(torch.randn_like(tokens[:, :1]).expand(-1, self.past, -1), 0)
+
+    def __call__(self) -> Tensor:  # -> (b 2 d)
+        self._rewind()
+        steps = [self._step(self.tokens[:, n : n + 1], self.past + n) for n in range(2)]
+        return torch.cat(steps, dim=1)
+
+    def _step(self, tokens: Tensor, start: int) -> Tensor:  # (b t d) -> (b t d)
+        places = torch.arange(start, start + tokens.shape[1], device=tokens.device)
+        return self.model(
+            inputs_embeds=tokens,
+            position_ids=places[None],
+            past_key_values=self.cache,
+            use_cache=True,
+        ).last_hidden_state
+
+    def _rewind(self) -> None:
+        """Newer releases count the tokens in the cache themselves."""
+        for layer in getattr(self.cache, "layers", []):
+            length = getattr(layer, "cumulative_length", None)
+            if torch.is_tensor(length):
+                length.fill_(self.past)
+            elif length is not None:
+                layer.cumulative_length = self.past
+
+
+def _copy(source: Transformer, target: nn.Module) -> None:
+    for ours, theirs in zip(source.blocks, target.layers, strict=True):
+        theirs.input_layernorm.weight.copy_(ours.norm1.weight)
+        theirs.post_attention_layernorm.weight.copy_(ours.norm2.weight)
+        attention, mlp = theirs.self_attn, theirs.mlp
+        for part, weight in zip("qkv", ours.attention.qkv.weight.chunk(3), strict=True):
+            getattr(attention, f"{part}_proj").weight.copy_(weight)
+        attention.o_proj.weight.copy_(ours.attention.out.weight)
+        for part, weight in zip(("gate", "up"), ours.mlp.gate_up.weight.chunk(2), strict=True):
+            getattr(mlp, f"{part}_proj").weight.copy_(weight)
+        mlp.down_proj.weight.copy_(ours.mlp.down.weight)
+    target.norm.weight.copy_(source.norm.weight)

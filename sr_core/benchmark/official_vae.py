@@ -1,0 +1,98 @@
+"""Our causal decoder beside the official streaming one, which a checkout elsewhere holds."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from importlib.util import find_spec
+from pathlib import Path
+from unittest.mock import MagicMock
+
+import torch
+from torch import nn
+from torch.nn.utils import remove_weight_norm
+
+from ..audio.oobleck import OobleckConfig
+from ..audio.vae import AudioVAE
+from .peer import NotAtHand, Peer
+
+MODULE = "modules_causal.stable_audio_tools.models.autoencoders"
+# What that file imports beside the decoder and the decoder never calls.
+UNUSED = (
+    "torchaudio",
+    "torchaudio.transforms",
+    "alias_free_torch",
+    "dac",
+    "dac.nn",
+    "dac.nn.layers",
+    "dac.nn.quantize",
+    "einops_exts",
+    "packaging",
+)
+
+
+def official_vae_peer(vae: AudioVAE, checkout: Path | None, device: torch.device) -> Peer:
+    """One latent -> its samples, streaming, with random weights of the same shapes in both.
+
+    Raises NotAtHand without a checkout, or where it does not load.
+    """
+    if not isinstance(vae.config, OobleckConfig) or not vae.config.causal:
+        raise NotAtHand("this model has another VAE than the official causal one")
+    if checkout is None:
+        raise NotAtHand("no checkout of the official VAE's code; name it with --official-vae")
+    theirs = _streaming_decoder(checkout, vae.config).to(device, vae.latent_mean.dtype)
+    theirs.streaming(1).__enter__()  # for as long as it lives
+    latents = torch.randn(1, 1, vae.config.latent_channels, device=device)
+    _, state = vae.decode(latents)
+
+    def ours() -> torch.Tensor:
+        nonlocal state
+        waveform, state = vae.decode(latents, state)
+        return waveform
+
+    return Peer(ours, lambda: theirs(latents.transpose(1, 2)))
+
+
+def _streaming_decoder(checkout: Path, config: OobleckConfig) -> nn.Module:
+    try:
+        with _importable(checkout), redirect_stdout(sys.stderr):
+            decoder = importlib.import_module(MODULE).StreamingOobleckDecoder(
+                out_channels=config.audio_channels,
+                channels=config.channels,
+                latent_dim=config.latent_channels,
+                c_mults=list(config.multipliers),
+                strides=list(config.strides),
+                use_snake=True,
+                final_tanh=False,
+                causal=True,
+            )
+    except Exception as error:  # of code that is not ours: whatever it is, we have no peer
+        raise NotAtHand(f"{checkout} holds no streaming decoder that loads ({error})") from error
+    for module in decoder.modules():
+        if hasattr(module, "weight_g"):
+            remove_weight_norm(module)
+    return decoder.eval().requires_grad_(False)
+
+
+@contextmanager
+def _importable(checkout: Path) -> Iterator[None]:
+    """The checkout on the path, and stand-ins for packages of its that are not installed."""
+    before = dict(sys.modules)
+    sys.path.insert(0, str(checkout))
+    missing = [name for name in UNUSED if not _loads(name)]
+    sys.modules.update({name: MagicMock() for name in missing})
+    try:
+        yield
+    finally:
+        sys.path.remove(str(checkout))
+        for name in set(missing) - set(before):
+            sys.modules.pop(name, None)
+
+
+def _loads(name: str) -> bool:
+    try:
+        return find_spec(name) is not None and importlib.import_module(name) is not None
+    except (ImportError, OSError, RuntimeError, ValueError):
+        return False

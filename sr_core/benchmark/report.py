@@ -1,0 +1,143 @@
+"""What was measured, as one JSON object, as a table, and as a section of a page."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from .cost import Cost
+from .hardware import Hardware
+from .run import PARTS, Times
+
+OUTSIDE = ("dinov2", "transformer", "vae")  # peers that together do a whole frame's work
+QUIET = 0.9  # of the time; a process that had less shared its core
+WIDTH = 40  # characters of the longest bar
+
+
+class Setup(NamedTuple):
+    config: str
+    device: str
+    dtype: str
+    threads: int
+    steps: int
+    frames: int
+
+
+class Report(NamedTuple):
+    setup: Setup
+    times: Times
+    hardware: Hardware
+    costs: dict[str, Cost]
+    missing: Mapping[str, str]  # peer that was asked for -> why it was not measured
+    frame_rate: float
+
+    def figures(self) -> dict[str, Any]:
+        """The JSON object. A peer that was not measured has null for its time and the ratio."""
+        waveform = spread(self.times.waveform)
+        return {
+            **self.setup._asdict(),
+            "waveform_ms": waveform,
+            "token_ms": spread(self.times.token),
+            "parts_ms": {part: _round(statistics.mean(self.times.parts[part])) for part in PARTS},
+            "real_time_factor": _round(1000 / self.frame_rate / waveform["mean"]),
+            "rss_mib": self.times.peak_mib and round(self.times.peak_mib),
+            "limit_ms": _round(sum(cost.limit_ms(self.hardware) for cost in self.costs.values())),
+            "against": self.against(),
+        }
+
+    def against(self) -> dict[str, dict[str, float | None]]:
+        """Medians of each pair; ratio = theirs / ours, above 1 where we are faster."""
+        found: dict[str, dict[str, float | None]] = {}
+        for name, sides in self.times.against.items():
+            ours, theirs = (statistics.median(side) for side in sides)
+            found[name] = {
+                "ours_ms": _round(ours),
+                "theirs_ms": _round(theirs),
+                "ratio": _round(theirs / ours),
+            }
+        nothing = {"ours_ms": None, "theirs_ms": None, "ratio": None}
+        return found | {name: nothing for name in self.missing}
+
+    def text(self) -> str:
+        """For people: figures, a bar for each part, peers."""
+        return "\n".join([*self._heading(), *self._parts(), *self._peers()])
+
+    def title(self) -> str:
+        own = self.setup
+        threads, steps = _counted(own.threads, "thread"), _counted(own.steps, "step")
+        return f"{own.config}, {self.hardware.name}, {own.dtype}, {threads}, {steps}"
+
+    def _heading(self) -> list[str]:
+        figures, memory = self.figures(), self.times.peak_mib
+        lines = [f"{self.title()}; {self.setup.frames} frames of 480p, guidance 3", ""]
+        lines.append(f"{'ms a frame':16}{'mean':>8}{'std':>8}{'p50':>8}{'p95':>8}{'p99':>8}")
+        for name, key in (("waveform level", "waveform_ms"), ("token level", "token_ms")):
+            lines.append(f"{name:16}" + "".join(f"{x:8.1f}" for x in figures[key].values()))
+        total = Cost(*map(sum, zip(*self.costs.values(), strict=True)))
+        return [
+            *lines,
+            "",
+            f"real time factor  {figures['real_time_factor']:.2f} (seconds of sound a second)",
+            f"peak memory       {'not measured' if memory is None else f'{memory:.0f} MiB'}",
+            f"a frame needs     {total.bytes / 1e6:.0f} MB read, {total.flops / 1e9:.1f} GFLOP",
+            f"the device gives  {self.hardware.bytes_per_second / 1e9:.1f} GB/s, "
+            f"{self.hardware.flops_per_second / 1e9:.0f} GFLOP/s, measured",
+            f"hence at best     {figures['limit_ms']:.1f} ms a frame",
+            *self._busy(),
+            "",
+        ]
+
+    def _busy(self) -> list[str]:
+        share = self.times.share
+        if self.setup.device != "cpu" or share > QUIET:
+            return []
+        return [
+            f"A busy machine: this process had a core for {100 * share:.0f} % of the time, and its",
+            "times are longer than it needs. Ratios, of turns taken in between, say more.",
+        ]
+
+    def _parts(self) -> list[str]:
+        parts = self.figures()["parts_ms"]
+        longest = max(parts.values())
+        lines = [f"{'part':16}{'ms':>8}{'at best':>9}"]
+        for part, spent in parts.items():
+            bar = "#" * max(1, round(WIDTH * spent / longest))
+            best = self.costs[part].limit_ms(self.hardware)
+            lines.append(f"{part:16}{spent:8.1f}{best:9.1f}  {bar}")
+        return [*lines, ""]
+
+    def _peers(self) -> list[str]:
+        against = self.against()
+        if not against:
+            return []
+        lines = [f"{'against':16}{'ours':>8}{'theirs':>8}{'theirs/ours':>13}"]
+        for name, row in against.items():
+            if row["ratio"] is None:
+                lines.append(f"{name:16}not measured: {self.missing[name]}")
+            else:
+                lines.append(
+                    f"{name:16}{row['ours_ms']:8.1f}{row['theirs_ms']:8.1f}{row['ratio']:13.2f}"
+                )
+        theirs = [against.get(name, {}).get("theirs_ms") for name in OUTSIDE]
+        if None not in theirs:
+            ours, summed = self.figures()["waveform_ms"]["p50"], sum(theirs)
+            lines.append(f"{'outside, summed':16}{ours:8.1f}{summed:8.1f}{summed / ours:13.2f}")
+        return lines
+
+
+def spread(times: list[float]) -> dict[str, float]:
+    """Mean, standard deviation and percentiles."""
+    points = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else times
+    at = [points[min(percent, len(points)) - 1] for percent in (50, 95, 99)]
+    middle = {"mean": statistics.mean(times), "std": statistics.pstdev(times)}
+    named = middle | dict(zip(("p50", "p95", "p99"), at, strict=True))
+    return {name: _round(value) for name, value in named.items()}
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def _round(value: float) -> float:
+    return float(f"{value:.4g}")

@@ -1,0 +1,124 @@
+"""The paper's protocol: one video, 480p frames, a warm-up that does not count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..sampling.autoregressive import start_sampler
+from ..sampling.pipeline import Pipeline, StreamState
+from ..sampling.session import Session
+from ..sampling.settings import Settings
+from .hardware import peak_mib, seconds_now
+from .peer import Peer
+
+WARM_UP = 30  # frames
+PAIRS = 40  # measurements of each peer, spread over the run
+PARTS = ("vision", "transformer", "head", "decode")
+
+
+class Times(NamedTuple):
+    """Milliseconds, one entry a measurement."""
+
+    parts: dict[str, list[float]]
+    against: dict[str, tuple[list[float], list[float]]]  # ours, theirs
+    peak_mib: float | None  # before any peer was made
+    share: float  # of the wall's time that this process had one core or more, 0..1
+
+    @property
+    def token(self) -> list[float]:
+        """From the frame to its latent."""
+        return [sum(times) for times in zip(*(self.parts[part] for part in PARTS[:3]), strict=True)]
+
+    @property
+    def waveform(self) -> list[float]:
+        """From the frame to its samples."""
+        return [sum(times) for times in zip(*self.parts.values(), strict=True)]
+
+
+def synthetic_frame() -> Tensor:  # -> (1 1 3 h w)
+    return torch.randint(0, 256, (1, 1, 3, 480, 854), dtype=torch.uint8)
+
+
+@torch.inference_mode()
+def measure(
+    pipeline: Pipeline,
+    settings: Settings,
+    frames: int,
+    make_peers: Callable[[], Mapping[str, Peer]],
+) -> Times:
+    """Frame after frame of one stream, the peers' turns between them, all in one run."""
+    device, frame = pipeline.vae.latent_mean.device, synthetic_frame()
+    session = Session(pipeline, pipeline.start(settings, 0))
+    for _ in range(WARM_UP):
+        session.step(frame)
+    peak = peak_mib(device)
+    peers = make_peers()
+    for peer in peers.values():
+        _turn(peer, device, 0), _turn(peer, device, 1)
+    parts: dict[str, list[float]] = {part: [] for part in PARTS}
+    against = {name: ([], []) for name in peers}
+    every = max(1, frames // PAIRS)
+    began, worked = time.perf_counter(), time.process_time()
+    for n in tqdm(range(frames), unit="frame", dynamic_ncols=True, disable=None):
+        for part, spent in zip(PARTS, _frame(session, frame, device), strict=True):
+            parts[part].append(1000 * spent)
+        for name, peer in peers.items() if n % every == 0 else ():
+            for side, spent in enumerate(_turn(peer, device, n // every)):
+                against[name][side].append(1000 * spent)
+    share = (time.process_time() - worked) / (time.perf_counter() - began)
+    return Times(parts, against, peak, min(1.0, share))
+
+
+def plain_peer(pipeline: Pipeline, settings: Settings) -> Peer:
+    """A whole frame by the session, and by `Pipeline.step`, each on a stream of its own."""
+    frame = synthetic_frame()
+    session = Session(pipeline, _full(pipeline, settings))
+    state = _full(pipeline, settings)
+
+    def theirs() -> Tensor:
+        nonlocal state
+        waveform, state = pipeline.step(frame, state)
+        return waveform
+
+    return Peer(lambda: session.step(frame), theirs)
+
+
+def _full(pipeline: Pipeline, settings: Settings) -> StreamState:
+    """A stream whose window is full: the silence before it is its prompt."""
+    config = pipeline.config
+    frames = config.model.transformer.train_frames
+    latents = torch.zeros(1, frames, config.audio.latent_channels)
+    state = pipeline.start(settings, 0)
+    sampler = start_sampler(pipeline.model, settings, 0, 1, latents)
+    return state._replace(sampler=sampler)
+
+
+def _frame(session: Session, frame: Tensor, device: torch.device) -> list[float]:
+    """Seconds of each part of one frame."""
+    moments = [seconds_now(device)]
+    token = session.see(frame)
+    moments.append(seconds_now(device))
+    z = session.read(token)
+    moments.append(seconds_now(device))
+    latent = session.draw(z)
+    moments.append(seconds_now(device))
+    session.decode(latent[:, None])
+    moments.append(seconds_now(device))
+    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+
+
+def _turn(peer: Peer, device: torch.device, turn: int) -> list[float]:
+    """Seconds of ours and theirs; who goes first changes from turn to turn."""
+    spent = [0.0, 0.0]
+    sides = [0, 1] if turn % 2 else [1, 0]
+    for side in sides:
+        began = seconds_now(device)
+        peer[side]()
+        spent[side] = seconds_now(device) - began
+    return spent
