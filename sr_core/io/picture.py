@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Protocol
 
 import av
 import numpy as np
@@ -26,6 +27,14 @@ BT709, LIMITED_RANGE, FULL_RANGE = 1, 1, 2  # numbers of AVColorSpace and AVColo
 ANIMATIONS = ("gif", "apng", "webp")
 STREAM_TAGS = ("language", "title", "creation_time", "handler_name")
 LEAD_IN, OPUS_LEAD_IN = Fraction(1, 20), Fraction(1, 100)  # seconds of lead-in that are kept
+
+
+class Shaped(Protocol):
+    """What an encoder has to know of a picture."""
+
+    height: int
+    width: int
+    fps: Fraction
 
 
 def check_copy(frames: VideoFrames, stream: VideoStream, container: Container) -> None:
@@ -67,9 +76,13 @@ def _starts_hidden(timing: Timing) -> bool:
     return not next(p.key for p in timing.packets if not p.hidden and p.pts >= timing.first)
 
 
-def _copy_stream(stream: Stream, output: OutputContainer) -> Stream:
+def copy_stream(stream: Stream, output: OutputContainer) -> Stream:
+    """Add a stream that takes this one's packets as they are, with what is known of it."""
     copied = output.add_stream_from_template(stream, opaque=True)
     copied.metadata.update({k: v for k, v in stream.metadata.items() if k in STREAM_TAGS})
+    if output.format.name in ("mp4", "mov") and copied.codec_context is not None:
+        if copied.codec_context.name == "hevc":
+            copied.codec_context.codec_tag = "hvc1"  # Apple's players take no other
     return copied
 
 
@@ -78,9 +91,7 @@ class CopiedPicture:
 
     def __init__(self, frames: VideoFrames, stream: VideoStream, output: OutputContainer):
         self.timing = frames.timing
-        self.stream = _copy_stream(stream, output)
-        if frames.info.codec == "hevc" and output.format.name in ("mp4", "mov"):
-            self.stream.codec_context.codec_tag = "hvc1"  # Apple's players take no other
+        self.stream = copy_stream(stream, output)
         hides = output.format.name in ("mp4", "mov")
         packets = self.timing.packets
         last = max(n for n, packet in enumerate(packets) if not packet.hidden)
@@ -131,7 +142,7 @@ class CopiedStream:
     def __init__(
         self, stream: Stream, output: OutputContainer, info: VideoInfo, container: Container
     ):
-        self.stream = _copy_stream(stream, output)
+        self.stream = copy_stream(stream, output)
         self.start, self.end, self.last = info.start, info.duration, None
         # A codec's lead-in lies before 0: edit lists hide it, Matroska knows only that of Opus.
         opus = stream.codec_context is not None and "opus" in stream.codec_context.name
@@ -158,18 +169,9 @@ class EncodedPicture:
     def __init__(self, frames: Frames, container: Container, output: OutputContainer):
         self.frames = frames
         self.tick = 1 / frames.fps if frames.steady else frames.clock
-        name, options = _encoder(container)
-        if not frames.steady:
-            # MP4 ends where decoding does, which reordered frames of uneven length would shift.
-            options = options | {"bf": "0"}
-        self.stream = output.add_stream(name, rate=frames.fps, options=options)
-        self.stream.width = frames.width + frames.width % 2
-        self.stream.height = frames.height + frames.height % 2
-        self.stream.pix_fmt = "yuv420p"
-        context = self.stream.codec_context
-        context.time_base = self.tick
-        context.colorspace = context.color_primaries = context.color_trc = BT709
-        context.color_range = LIMITED_RANGE
+        # MP4 ends where decoding does, which reordered frames of uneven length would shift.
+        options = {} if frames.steady else {"bf": "0"}
+        self.stream = add_encoder(output, container, frames, self.tick, options)
 
     def packets(self) -> Iterator[Packet]:
         """Encode all frames, each packet with the length its frame is shown."""
@@ -198,9 +200,29 @@ class EncodedPicture:
             ticks = round(time / self.tick)
             if held is not None:
                 yield held, ticks - held.pts
-            held = _to_frame(picture(), ticks, self.tick)
+            held = to_frame(picture(), ticks, self.tick)
         if held is not None:
             yield held, max(1, end - held.pts)
+
+
+def add_encoder(
+    output: OutputContainer,
+    container: Container,
+    shape: Shaped,
+    tick: Fraction,
+    options: dict[str, str],
+) -> VideoStream:
+    """Add a stream that encodes frames of that shape, with the first encoder that is there."""
+    name, usual = _encoder(container)
+    stream = output.add_stream(name, rate=shape.fps, options=usual | options)
+    stream.width = shape.width + shape.width % 2
+    stream.height = shape.height + shape.height % 2
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.time_base = tick
+    context.colorspace = context.color_primaries = context.color_trc = BT709
+    context.color_range = LIMITED_RANGE
+    return stream
 
 
 def _encoder(container: Container) -> tuple[str, dict[str, str]]:
@@ -214,7 +236,8 @@ def _encoder(container: Container) -> tuple[str, dict[str, str]]:
     )
 
 
-def _to_frame(picture: Tensor, ticks: int, clock: Fraction) -> VideoFrame:  # (3 h w) uint8
+def to_frame(picture: Tensor, ticks: int, clock: Fraction) -> VideoFrame:  # (3 h w) uint8
+    """Make a frame to encode, its size rounded up to even numbers."""
     rgb = rearrange(picture, "c h w -> h w c").numpy()
     odd = rgb.shape[0] % 2, rgb.shape[1] % 2
     rgb = np.pad(rgb, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
