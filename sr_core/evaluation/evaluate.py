@@ -20,10 +20,9 @@ from ..sampling.settings import Settings
 from .clips import Clip, as_long_as, partners, read_clips
 from .distances import mel_distance_db
 from .embeddings import Embed, patch_statistics
-from .loudness import loop_stability
-from .mel import SAMPLE_RATE
+from .long_run import long_run
 from .scores import Heard, Scores, hear, score
-from .sounds import from_loops, from_model, from_nothing, through_codec
+from .sounds import from_model, from_nothing, through_codec
 from .summary import Figures, compare_clouds, summarise
 
 Observer = Callable[[Clip, dict[str, Tensor]], None]  # each sound (2 s) under its name
@@ -62,7 +61,9 @@ def evaluate(
     `loop_seconds` also how stable the sound of the first clip is when shown over and over.
     """
     clips, left_out = read_clips(paths, pipeline.config.frame_rate)
-    loops = _loops(pipeline, clips[0], settings, seed, loop_seconds)
+    loops = {}
+    if loop_seconds:
+        loops = long_run(pipeline, clips[0].frames, settings, seed, loop_seconds)
     done: list[Clip] = []
     hiss: list[float] = []
     columns: dict[str, Column] = defaultdict(Column)
@@ -188,21 +189,3 @@ def _joined(points: list[Tensor], at: list[int]) -> Tensor:  # each (n d) -> (n 
 def _of_clip(clip: Clip, place: int, columns: dict[str, Column]) -> dict[str, Any]:
     sounds = {name: summarise([column.scores[place]]) for name, column in columns.items()}
     return {"name": clip.name, "group": clip.group, "sounds": sounds}
-
-
-def _loops(
-    pipeline: Pipeline, clip: Clip, settings: Sequence[Settings], seed: int, seconds: float
-) -> dict[str, Any]:
-    if not seconds:
-        return {}
-    period = clip.frames.count * pipeline.config.audio.hop
-    if seconds * SAMPLE_RATE < 2.5 * period:
-        raise ValueError(
-            f"got {seconds:g} s of loops of {clip.frames.count} frames; expected three loops or "
-            "more; ask for longer, or give a shorter clip first"
-        )
-    return {
-        name_of(each): {"clip": clip.name, "seconds": seconds}
-        | loop_stability(from_loops(pipeline, clip.frames, each, seed, seconds), period)
-        for each in settings
-    }
