@@ -23,7 +23,8 @@ The first showing is left out: it has no past yet. "By chance" is the standard d
 showing to showing, divided by the root of the showings in a part: what the means of two parts may
 well differ by where nothing drifts.
 
-- level: mean power; DC: power of the mean, the worse channel; both relative to full scale
+- level: mean power; DC: power of the mean of the worse channel, its change: that of the
+  difference of means; all relative to full scale
 - spectrum: mean difference of 64 mel bands
 - timing: by how much onsets come later than in the first part (cross-correlation)
 """
@@ -32,13 +33,13 @@ HEAD = """\
 
 {loops} showings of {period:g} s.
 
-| minutes | level dB | DC dB | spectrum dB | onsets a second | timing ms |
-|---|---:|---:|---:|---:|---:|
+| minutes | level dB | DC dB | DC change dB | spectrum dB | onsets a second | timing ms |
+|---|---:|---:|---:|---:|---:|---:|
 """
 VERDICT = """\
-Largest change: level {level_change_db:+.2f} dB (by chance {level_chance:.2f}), spectrum
-{spectrum_change_db:.2f} dB, onset rate {onset_rate_change:+.1%} (by chance {onset_chance:.1%}),
-timing {lag_ms:+.1f} ms; DC at most {dc_db:.0f} dB.
+Largest change: level {level_change_db:+.2f} dB (by chance {level_chance:.2f}), DC
+{dc_change_db:.0f} dB, spectrum {spectrum_change_db:.2f} dB, onset rate {onset_rate_change:+.1%} (by
+chance {onset_chance:.1%}), timing {lag_ms:+.1f} ms.
 """
 
 
@@ -73,7 +74,8 @@ def in_words(loops: Mapping[str, Any]) -> list[str]:
         f"{name}, {found['seconds']:g} s of the first clip in {found['loops']} loops: level at "
         f"most {found['level_change_db']:+.2f} dB from the first part's, spectrum "
         f"{found['spectrum_change_db']:.2f} dB, onset rate {found['onset_rate_change']:+.1%}, "
-        f"timing {found['lag_ms']:+.1f} ms; DC at most {found['dc_db']:.0f} dB"
+        f"timing {found['lag_ms']:+.1f} ms; DC at most {found['dc_db']:.0f} dB, change "
+        f"{found['dc_change_db']:.0f} dB"
         for name, found in loops.items()
     ]
 
@@ -101,7 +103,8 @@ def _rows(found: Mapping[str, Any]) -> list[str]:
     ends = [*(part["from_s"] for part in parts[1:]), found["loops"] * found["period_s"]]
     return [
         f"| {part['from_s'] / 60:.1f} - {end / 60:.1f} | {part['level_db']:.2f} "
-        f"| {part['dc_db']:.0f} | {part['spectrum_change_db']:.2f} | {part['onsets_per_s']:.2f} "
+        f"| {part['dc_db']:.0f} | {part['dc_change_db']:.0f} | {part['spectrum_change_db']:.2f} "
+        f"| {part['onsets_per_s']:.2f} "
         f"| {part['lag_ms']:+.1f} |"
         for part, end in zip(parts, ends, strict=True)
     ]

@@ -61,6 +61,7 @@ def stability(sounds: Iterable[Tensor], period: int) -> dict[str, Any]:  # each 
         "onsets_spread_per_s": _spread([loop.onsets / seconds for loop in heard]),
         "level_change_db": _farthest(parts, "level_db"),
         "dc_db": max(part["dc_db"] for part in parts),
+        "dc_change_db": max(part["dc_change_db"] for part in parts),
         "spectrum_change_db": max(part["spectrum_change_db"] for part in parts),
         "onset_rate_change": _farthest(parts, "onsets_per_s") / max(_first(parts), 1 / seconds),
         "lag_ms": max((part["lag_ms"] for part in parts), key=abs),
@@ -68,12 +69,13 @@ def stability(sounds: Iterable[Tensor], period: int) -> dict[str, Any]:  # each 
 
 
 def _part(group: list[Loop], first: list[Loop], seconds: float) -> dict[str, float]:
-    offset = torch.stack([loop.offset for loop in group]).mean(dim=0).abs().max()
+    offset, before = _mean(group, "offset"), _mean(first, "offset")
     change = (_mean(group, "spectrum") - _mean(first, "spectrum")).abs().mean()
     lag = find_lag(_mean(group, "strength"), _mean(first, "strength"))
     return {
         "level_db": _db(sum(loop.power for loop in group) / len(group)),
-        "dc_db": _db(float(offset.square())),
+        "dc_db": _db(float(offset.abs().max()) ** 2),
+        "dc_change_db": _db(float((offset - before).abs().max()) ** 2),
         "spectrum_change_db": float(change),
         "onsets_per_s": sum(loop.onsets for loop in group) / len(group) / seconds,
         "lag_ms": 1000 * lag,

@@ -28,6 +28,7 @@ def test_a_sound_that_fades_is_seen_to():
 def test_direct_current_that_builds_up_is_seen():
     found = stability([LOOP + 0.01 * n for n in range(5)], SAMPLE_RATE)
     assert found["dc_db"] == pytest.approx(20 * math.log10(0.04), abs=0.5)
+    assert found["dc_change_db"] == pytest.approx(20 * math.log10(0.03), abs=0.01)
     assert stability([LOOP] * 5, SAMPLE_RATE)["dc_db"] < -60
 
 
