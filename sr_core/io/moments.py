@@ -50,8 +50,8 @@ class Pace:
         ahead = due - self.clock()
         if ahead > 0:
             self.sleep(ahead)
-        late = -ahead >= self.period
-        return Moment(number, None if late else picture, due, -ahead > LONGEST_DELAY)
+        late = number > 0 and -ahead >= self.period  # with nothing seen there is nothing to hold
+        return Moment(number, None if late else picture, due, late and -ahead > LONGEST_DELAY)
 
 
 def moments_of_source(arrivals: Arrivals, rate: Fraction, pace: Pace) -> Iterator[Moment]:

@@ -1,11 +1,16 @@
 """What `stream` makes of files: the same sound as `generate`, beside the same picture."""
 
+import io
+import re
 from fractions import Fraction
+from types import SimpleNamespace
 
 import av
+import numpy as np
 import pytest
 import torch
 
+from sr_core.cli import main
 from sr_core.io.audio import read_audio
 from sr_core.io.video import open_video
 from tests.test_cli import write_video
@@ -75,6 +80,89 @@ def test_a_picture_that_the_file_cannot_hold_is_encoded(run, tmp_path):
     assert abs(frames.duration - 1) < Fraction(1, 100)
     shown = torch.cat(list(frames.pieces()))
     assert shown[0, :, :16, 8:].float().mean() > 200 and shown[0, :, 32:].float().mean() < 20
+
+
+@pytest.fixture
+def piped(monkeypatch, tiny_model, capfdbinary):
+    """Run `stream` on raw frames; gives exit code, stdout's bytes and stderr."""
+
+    def piped(frames, *words):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(frames)))
+        words = ["stream", "-", "--size", "64x48", "--model", tiny_model, *words]
+        code = main([str(word) for word in words])
+        out, err = capfdbinary.readouterr()
+        return code, out, err.decode()
+
+    return piped
+
+
+def blocks(number):  # grey noise in blocks, which a codec keeps
+    grey = np.random.default_rng(number).integers(0, 256, (6, 8, 1), np.uint8)
+    return np.broadcast_to(grey.repeat(8, 0).repeat(8, 1), (48, 64, 3))
+
+
+def noise(frames):
+    return b"".join(blocks(n).tobytes() for n in range(frames))
+
+
+def test_what_comes_out_of_a_pipe_is_what_is_in_a_file(piped, tmp_path):
+    code, _, err = piped(noise(20), "--rate", 25, "-o", tmp_path / "a.wav")
+    assert code == 0, err
+    code, out, err = piped(noise(20), "--rate", 25, "--format", "wav")
+    assert code == 0, err
+    (tmp_path / "b.wav").write_bytes(out)
+    code, out, err = piped(noise(20), "--rate", 25, "--format", "f32le", "-o", "-")
+    plain = torch.from_numpy(np.frombuffer(out, "<f4").reshape(-1, 2).T.copy())
+    a, b = (read_audio(tmp_path / f"{name}.wav")[0] for name in "ab")
+    assert a.shape == (2, 38_400) and torch.equal(a, b) and plain.shape == (2, 38_400)
+    assert (plain.clamp(-1, 1) - a).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("form", ["matroska", "mp4"])
+def test_raw_frames_become_a_picture_beside_the_sound(piped, tmp_path, form):
+    code, out, err = piped(noise(25), "--rate", 25, "--format", form)
+    assert code == 0, err
+    path = tmp_path / f"out.{form}"
+    path.write_bytes(out)
+    frames = open_video(path)
+    assert frames.info.frames == 25 and abs(frames.duration - 1) < 0.05
+    assert abs(read_audio(path)[0].shape[1] - 48_000) < 1100
+    shown = torch.cat(list(frames.pieces())).permute(0, 2, 3, 1).float()
+    for k in (0, 12, 29):
+        wanted = torch.from_numpy(blocks(k * 25 // 30).copy()).float()
+        assert (shown[k] - wanted).abs().mean() < 10
+
+
+def test_a_part_of_a_frame_is_complained_of_and_no_frame_is_an_error(piped, tmp_path):
+    code, out, err = piped(noise(3)[:-5], "--rate", 30)
+    assert code == 0 and len(out) == 2 * 1600 * 4 and "got 9211 bytes after frame 2" in err
+    code, _, err = piped(b"", "--rate", 30)
+    assert code == 2 and "got no frame" in err
+
+
+def test_in_real_time_a_file_takes_as_long_as_it_is(run, tmp_path):
+    clip = write_video(tmp_path / "clip.mp4", frames=45, rate=30)
+    code, _, err = run("stream", clip, "-o", tmp_path / "out.wav", "--realtime")
+    assert code == 0, err
+    elapsed, frames = re.search(r"of sound in ([\d.]+) s.* (\d+) frames, \d+ late", err).groups()
+    assert float(elapsed) >= 1.4 and int(frames) == 45
+    assert read_audio(tmp_path / "out.wav")[0].shape[1] == 72_000
+
+
+def test_a_camera_is_real_time_and_its_picture_is_encoded(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("sr_core.commands.streamer.is_live", lambda source: True)
+    clip = write_video(tmp_path / "clip.gif", frames=20, rate=10, codec="gif")
+    code, _, err = run("stream", clip, "-o", tmp_path / "out.mp4")
+    assert code == 0 and " late," in err, err
+    assert open_video(tmp_path / "out.mp4").info.codec == "h264"
+
+
+def test_a_test_picture_is_a_device_too(run, tmp_path):
+    source = "lavfi:testsrc=size=64x48:rate=30:duration=1"
+    code, _, err = run("stream", source, "-o", tmp_path / "out.mp4")
+    assert code == 0, err
+    frames = open_video(tmp_path / "out.mp4")
+    assert frames.info.codec == "h264" and frames.info.frames == frames.count == 30
 
 
 def test_what_cannot_be_meant_is_refused_and_nothing_is_overwritten(run, tmp_path):
