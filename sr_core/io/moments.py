@@ -77,9 +77,8 @@ def moments_of_source(arrivals: Arrivals, rate: Fraction, pace: Pace) -> Iterato
 def moments_of_clock(arrivals: Arrivals, rate: Fraction, pace: Pace) -> Iterator[Moment]:
     """Every k / rate sees the frame that came last; time is the clock's from the first one on."""
     number, current = 0, None
-    while True:
-        current = _latest(arrivals, pace, number, current)
-        if current is None or arrivals.ended:
+    while (current := _latest(arrivals, pace, number, current)) is not None:
+        if number and arrivals.ended:
             return
         yield pace.moment(number, current.picture)
         number += 1
