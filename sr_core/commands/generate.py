@@ -83,6 +83,9 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default=default.method)
     parser.add_argument("--context", choices=CONTEXTS, default=default.context)
     parser.add_argument("--null-history", choices=HISTORIES, default=default.null_history)
+    parser.add_argument(
+        "--cuts", action="store_true", help="a scene cut is no motion: forget what was before it"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -71,6 +71,7 @@ def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings
         method=options.method,
         context=options.context,
         null_history=options.null_history,
+        cuts=options.cuts,
         length=length,
     )
 
