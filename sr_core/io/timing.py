@@ -36,7 +36,7 @@ def fine_clock(rate: Fraction) -> Fraction:
     return 1 / Fraction(rate.numerator * max(1, -(-FINE_TICKS // rate.numerator)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # an hour has 108000 of them
 class Shown:
     """One packet of the picture as the container describes it, times in ticks."""
 

@@ -70,7 +70,7 @@ def test_a_cut_is_seen_and_motion_flashes_and_fades_are_not():
         cut = grids(torch.cat([one, other], dim=1))
         assert is_cut(cut[:, 1:], cut[:, :-1]).tolist() == [[n == 5 for n in range(11)]]
         flash = one.clone()
-        flash[:, 3] = 0.5 + 0.5 * flash[:, 3]
+        flash[:, 3] = 0.25 + 0.75 * flash[:, 3]
         fade = one * torch.linspace(1, 0.3, 6).reshape(1, 6, 1, 1, 1)
         for calm in (one, flash, fade, one[:, :1].expand(1, 6, 3, 98, 98)):
             grid = grids(calm)
