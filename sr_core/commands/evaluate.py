@@ -68,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     parser.add_argument("--export", type=Path, metavar="DIR", help="WAV folders for the toolkit")
     parser.add_argument("--report", type=Path, metavar="DIR", help="report.md and spectrograms")
+    _add_loop(parser)
+
+
+def _add_loop(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loop",
         type=float,

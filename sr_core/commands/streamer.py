@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
@@ -20,8 +20,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..audio.signal import Meter, to_stereo
+from ..io.address import is_live
 from ..io.arrivals import Arrivals
-from ..io.live import LivePicture, LiveVideo, Read, is_live
+from ..io.live import LivePicture, LiveVideo, Read
 from ..io.moments import Moment, Pace, moments_of_clock, moments_of_source
 from ..io.pcm import FORMATS, Pipe, Speaker
 from ..io.raw import RawPicture
@@ -145,8 +146,10 @@ class _Run:
             print("the reader of the sound has gone", file=sys.stderr)
         finally:
             arrivals.close()
-            for ear in self.ears:
-                ear.close(self._end(arrivals))
+            with ExitStack() as closing:  # one that cannot be closed keeps no other from it
+                for ear in self.ears:
+                    closing.enter_context(suppress(BrokenPipeError))
+                    closing.callback(ear.close, self._end(arrivals))
         for complaint in self.player.meter.complaints():
             warnings.warn(complaint, stacklevel=2)
         print(self.tally.report(time.monotonic() - began), file=sys.stderr)

@@ -55,15 +55,14 @@ def evaluate(
     loop_seconds: float = 0,
 ) -> dict[str, Any]:
     """Figures of the reference, its codec copy, another clip's sound, the model without a picture
-    and the model with each of `settings`, for all clips and for dense and quiet ones apart.
+    and the model with each of `settings`, for all clips and for dense and quiet ones apart; with
+    `loop_seconds` also of the first clip's long run.
 
-    The nulled model has `seed` + the clip's number: one seed would make one sound for all. With
-    `loop_seconds` also how stable the sound of the first clip is when shown over and over.
+    The nulled model has `seed` + the clip's number: one seed would make one sound for all.
     """
     clips, left_out = read_clips(paths, pipeline.config.frame_rate)
-    loops = {}
-    if loop_seconds:
-        loops = long_run(pipeline, clips[0].frames, settings, seed, loop_seconds)
+    seconds = loop_seconds
+    loops = long_run(pipeline, clips[0].frames, settings, seed, seconds) if seconds else {}
     done: list[Clip] = []
     hiss: list[float] = []
     columns: dict[str, Column] = defaultdict(Column)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
@@ -20,14 +18,14 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from torch import Tensor
 
+from .address import open_live
 from .complete import promised_end
 from .frames import Picture
 from .picture import ANIMATIONS
-from .source import MediaError, open_source, picture_stream
+from .source import MediaError, picture_stream
 from .timing import DEFAULT_RATE, MILLISECOND, Timing, is_decoding_clock, standard_rate
 from .video import orient, to_rgb
 
-DEVICES = ("v4l2", "x11grab", "avfoundation", "dshow", "gdigrab", "lavfi")
 MOST_UNSEEN = 1000  # packets before the first frame: who joins a broadcast waits for a key frame
 LONGEST_LAST = 1  # seconds that a header may give the last frame
 
@@ -225,39 +223,3 @@ def _decoded(packet: Packet) -> list[VideoFrame]:
         return packet.decode()
     except av.error.FFmpegError:
         return []  # a damaged packet leaves the frame before it in place
-
-
-def is_device(source: str) -> bool:
-    """Say whether the words before the first colon name a kind of device."""
-    return source.split(":", 1)[0] in DEVICES and not os.path.exists(source)
-
-
-def is_live(source: str) -> bool:
-    """Say whether the picture comes at its own pace, whether it is read or not."""
-    if is_device(source):
-        return not source.startswith("lavfi:")
-    scheme, found, _ = source.partition("://")
-    return bool(found) and scheme not in ("http", "https", "file")
-
-
-@contextmanager
-def open_live(source: str, options: dict[str, str]) -> Iterator[InputContainer]:
-    """Open a path, an address or DEVICE:NAME; raises MediaError with what to do about it."""
-    kind, _, name = source.partition(":")
-    if not is_device(source) and "://" not in source:
-        with open_source(source) as container:
-            yield container
-        return
-    try:
-        if is_device(source):
-            container = av.open(name, format=kind, options=options)
-        else:
-            container = av.open(source, metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise MediaError(
-            f"'{source}' cannot be opened ({reason}); check the address or the device, and that "
-            "nobody else uses it; kinds of devices depend on the system and on PyAV's build"
-        ) from error
-    with container:
-        yield container

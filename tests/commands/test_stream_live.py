@@ -116,9 +116,10 @@ def test_raw_frames_in_give_samples_out_one_for_one(start):
     assert all(np.abs(piece).max() > 1e-3 for piece in heard)
 
 
-def test_a_reader_that_goes_away_ends_the_stream(start, tmp_path):
+@pytest.mark.parametrize("form", ["s16le", "matroska"])
+def test_a_reader_that_goes_away_ends_the_stream(start, tmp_path, form):
     clip = write_video(tmp_path / "clip.mp4", frames=30, rate=30)
-    process = start(clip, "--loop")
+    process = start(clip, "--loop", "--format", form)
     process.stdout.read(10_000)
     process.stdout.close()
     assert process.wait(timeout=60) == 0
