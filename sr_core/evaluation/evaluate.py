@@ -61,11 +61,10 @@ def evaluate(
     The nulled model has `seed` + the clip's number: one seed would make one sound for all.
     """
     clips, left_out = read_clips(paths, pipeline.config.frame_rate)
-    seconds = loop_seconds
-    loops = long_run(pipeline, clips[0].frames, settings, seed, seconds) if seconds else {}
-    done: list[Clip] = []
-    hiss: list[float] = []
-    columns: dict[str, Column] = defaultdict(Column)
+    loops = {}
+    if loop_seconds:
+        loops = long_run(pipeline, clips[0].frames, settings, seed, loop_seconds)
+    done, hiss, columns = [], [], defaultdict(Column)
     for clip, partner in zip(_shown(clips), partners(clips), strict=True):
         try:
             sounds, seconds = _sounds(pipeline, clip, partner, settings, seed, len(done))
