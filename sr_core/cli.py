@@ -9,7 +9,7 @@ import warnings
 
 from tqdm import tqdm
 
-from .commands import benchmark, convert, evaluate, generate, inspect, prepare, train
+from .commands import benchmark, convert, evaluate, generate, inspect, prepare, stream, train
 
 DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
 
@@ -43,7 +43,7 @@ def describe(error: Exception) -> str:
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m sr_core", description=DESCRIPTION)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for command in (generate, convert, inspect, prepare, train, evaluate, benchmark):
+    for command in (generate, stream, convert, inspect, prepare, train, evaluate, benchmark):
         name = command.__name__.rsplit(".", 1)[-1]
         verb = verbs.add_parser(
             name,

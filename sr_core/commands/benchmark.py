@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _measured(options: argparse.Namespace) -> Report:
-    device = torch.device(options.device or best_device())
+    device = torch.device(best_device(options.device))
     dtype = DTYPES[options.dtype or ("bfloat16" if device.type == "cuda" else "float32")]
     settings, pipeline = Settings(steps=options.steps), _pipeline(options, device, dtype)
     use_threads(options.threads, pipeline)

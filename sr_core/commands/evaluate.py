@@ -15,8 +15,12 @@ from ..checkpoint import bundled_checkpoint, load_pipeline
 from ..evaluation.embeddings import LOADERS
 from ..evaluation.evaluate import Observer, evaluate
 from ..evaluation.export import Export
+from ..evaluation.long_run import in_words, long_run, write_page
 from ..evaluation.report import Report
 from ..evaluation.table import as_text
+from ..io.source import videos_in
+from ..io.video import open_video
+from ..sampling.pipeline import Pipeline
 from ..sampling.settings import METHODS, Settings
 
 HELP = "measure how well generated sound fits clips whose own sound is known"
@@ -25,6 +29,7 @@ examples:
   python -m sr_core evaluate --model my-model.safetensors clips/ --seed 1
   python -m sr_core evaluate --model my-model.safetensors clips/ --steps 1 4 --json > out.json
   python -m sr_core evaluate clips/ --report report/ --export toolkit/ --loop 120
+  python -m sr_core evaluate clip.mp4 --loop 1200 --only-loop --steps 1 --report report/
 
 Each figure stands beside those of the clips' own sound (reference), that sound through the
 codec (the ceiling), another clip's sound (shuffled: chance), the model without a picture
@@ -63,12 +68,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     parser.add_argument("--export", type=Path, metavar="DIR", help="WAV folders for the toolkit")
     parser.add_argument("--report", type=Path, metavar="DIR", help="report.md and spectrograms")
+    _add_loop(parser)
+
+
+def _add_loop(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loop",
         type=float,
         default=0,
         metavar="SECONDS",
         help="also show the first clip over and over for so long: is its sound stable?",
+    )
+    parser.add_argument(
+        "--only-loop", action="store_true", help="that alone; the clip needs no sound of its own"
     )
 
 
@@ -81,6 +93,8 @@ def run(options: argparse.Namespace) -> int:
     pipeline = load_pipeline(options.model, device=options.device, dtype=torch.float32)
     if pipeline.origin.get("stage") == "untrained":
         warnings.warn(f"{options.model.name} is untrained: its weights are random", stacklevel=2)
+    if options.only_loop:
+        return _run_loop(options, pipeline, settings)
     report = Report(options.report) if options.report else None
     observers: list[Observer] = [report] if report else []
     if options.export:
@@ -91,8 +105,23 @@ def run(options: argparse.Namespace) -> int:
     result = _described(options) | found
     if report:
         print(report.write(result), file=sys.stderr)
+        if result["loops"]:
+            clip = videos_in(options.clips[0])[0]
+            print(write_page(result, clip, options.report), file=sys.stderr)
     print(json.dumps(result, allow_nan=False) if options.json else as_text(result), flush=True)
     return 2 if result["left_out"] else 0
+
+
+def _run_loop(options: argparse.Namespace, pipeline: Pipeline, settings: list[Settings]) -> int:
+    clip = videos_in(options.clips[0])[0]
+    frames = open_video(clip, pipeline.config.frame_rate)
+    loops = long_run(pipeline, frames, settings, options.seed, options.loop)
+    result = _described(options) | {"loops": loops}
+    if options.report:
+        print(write_page(result, clip, options.report), file=sys.stderr)
+    text = json.dumps(result, allow_nan=False) if options.json else "\n".join(in_words(loops))
+    print(text, flush=True)
+    return 0
 
 
 def _described(options: argparse.Namespace) -> dict[str, Any]:

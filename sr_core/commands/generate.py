@@ -38,14 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="the file to write (.mp4 .mov .mkv .webm), or a folder for several videos",
     )
-    parser.add_argument(
-        "--model", type=Path, default=bundled_checkpoint(), help="checkpoint (default: bundled)"
-    )
-    _add_choices(parser)
-    parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
-    parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
-    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
-    parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
+    add_model(parser)
     parser.add_argument(
         "--old-sound",
         choices=("drop", "keep", "mix"),
@@ -58,6 +51,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--skip-existing", action="store_true", help="leave out videos whose output is there"
     )
     add_spread(parser)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """What `Generator` and `settings_of` read: the model, where it runs, how it draws."""
+    parser.add_argument(
+        "--model", type=Path, default=bundled_checkpoint(), help="checkpoint (default: bundled)"
+    )
+    _add_choices(parser)
+    parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
+    parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
+    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
+    parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +83,9 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default=default.method)
     parser.add_argument("--context", choices=CONTEXTS, default=default.context)
     parser.add_argument("--null-history", choices=HISTORIES, default=default.null_history)
+    parser.add_argument(
+        "--cuts", action="store_true", help="a scene cut is no motion: forget what was before it"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -33,8 +33,8 @@ class Generator:
 
     def __init__(self, options: argparse.Namespace):
         self.options = options
-        self.pipeline = _load(options)
-        self.prompt = _read_prompt(options.prompt, self.pipeline) if options.prompt else None
+        self.pipeline = load(options, device_of(options))
+        self.prompt = read_prompt(options.prompt, self.pipeline) if options.prompt else None
 
     def __call__(self, job: tuple[Path, Path]) -> None:
         source, target = job
@@ -64,32 +64,34 @@ class Generator:
             warnings.warn(f"{target}: {complaint}", stacklevel=2)
 
 
-def settings_of(options: argparse.Namespace, length: int = 1) -> Settings:
+def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings:
     return Settings(
         steps=options.steps,
         guidance=options.guidance,
         method=options.method,
         context=options.context,
         null_history=options.null_history,
+        cuts=options.cuts,
         length=length,
     )
 
 
 def device_of(options: argparse.Namespace) -> str:
     """The best there is; on a cluster only what was asked for, as its machines may differ."""
-    if options.device or options.ray:
-        return options.device or "cpu"
-    return best_device()
+    return best_device(options.device or ("cpu" if options.ray else None))
 
 
-def best_device() -> str:
+def best_device(wish: str | None) -> str:
+    """What was asked for, or the best there is."""
+    if wish:
+        return wish
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _load(options: argparse.Namespace) -> Pipeline:
-    device = device_of(options)
+def load(options: argparse.Namespace, device: str) -> Pipeline:
+    """Load the model that the options name, and give it as many threads as it can use."""
     half = "bfloat16" if device.startswith("cuda") else "float32"
     pipeline = load_pipeline(options.model, device=device, dtype=DTYPES[options.dtype or half])
     use_threads(options.threads, pipeline)
@@ -112,7 +114,8 @@ def use_threads(asked: int | None, pipeline: Pipeline) -> None:
         torch.set_num_threads(asked or 1)
 
 
-def _read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole latents
+def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole latents
+    """The end of a sound file, to continue from."""
     audio = pipeline.config.audio
     waveform, rate = read_audio(path)
     waveform = to_stereo(resample(waveform, rate, audio.sample_rate)[None])

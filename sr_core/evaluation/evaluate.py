@@ -20,10 +20,9 @@ from ..sampling.settings import Settings
 from .clips import Clip, as_long_as, partners, read_clips
 from .distances import mel_distance_db
 from .embeddings import Embed, patch_statistics
-from .loudness import loop_stability
-from .mel import SAMPLE_RATE
+from .long_run import long_run
 from .scores import Heard, Scores, hear, score
-from .sounds import from_loops, from_model, from_nothing, through_codec
+from .sounds import from_model, from_nothing, through_codec
 from .summary import Figures, compare_clouds, summarise
 
 Observer = Callable[[Clip, dict[str, Tensor]], None]  # each sound (2 s) under its name
@@ -56,16 +55,16 @@ def evaluate(
     loop_seconds: float = 0,
 ) -> dict[str, Any]:
     """Figures of the reference, its codec copy, another clip's sound, the model without a picture
-    and the model with each of `settings`, for all clips and for dense and quiet ones apart.
+    and the model with each of `settings`, for all clips and for dense and quiet ones apart; with
+    `loop_seconds` also of the first clip's long run.
 
-    The nulled model has `seed` + the clip's number: one seed would make one sound for all. With
-    `loop_seconds` also how stable the sound of the first clip is when shown over and over.
+    The nulled model has `seed` + the clip's number: one seed would make one sound for all.
     """
     clips, left_out = read_clips(paths, pipeline.config.frame_rate)
-    loops = _loops(pipeline, clips[0], settings, seed, loop_seconds)
-    done: list[Clip] = []
-    hiss: list[float] = []
-    columns: dict[str, Column] = defaultdict(Column)
+    loops = {}
+    if loop_seconds:
+        loops = long_run(pipeline, clips[0].frames, settings, seed, loop_seconds)
+    done, hiss, columns = [], [], defaultdict(Column)
     for clip, partner in zip(_shown(clips), partners(clips), strict=True):
         try:
             sounds, seconds = _sounds(pipeline, clip, partner, settings, seed, len(done))
@@ -188,21 +187,3 @@ def _joined(points: list[Tensor], at: list[int]) -> Tensor:  # each (n d) -> (n 
 def _of_clip(clip: Clip, place: int, columns: dict[str, Column]) -> dict[str, Any]:
     sounds = {name: summarise([column.scores[place]]) for name, column in columns.items()}
     return {"name": clip.name, "group": clip.group, "sounds": sounds}
-
-
-def _loops(
-    pipeline: Pipeline, clip: Clip, settings: Sequence[Settings], seed: int, seconds: float
-) -> dict[str, Any]:
-    if not seconds:
-        return {}
-    period = clip.frames.count * pipeline.config.audio.hop
-    if seconds * SAMPLE_RATE < 2.5 * period:
-        raise ValueError(
-            f"got {seconds:g} s of loops of {clip.frames.count} frames; expected three loops or "
-            "more; ask for longer, or give a shorter clip first"
-        )
-    return {
-        name_of(each): {"clip": clip.name, "seconds": seconds}
-        | loop_stability(from_loops(pipeline, clip.frames, each, seed, seconds), period)
-        for each in settings
-    }

@@ -1,13 +1,11 @@
-"""How loud a sound is, over all and from frame to frame, and whether it stays so."""
+"""How loud a sound is, over all and from frame to frame."""
 
 from __future__ import annotations
 
-import torch
-from einops import rearrange, reduce
+from einops import reduce
 from torch import Tensor
 
-from .mel import SAMPLE_RATE, log_mel
-from .onsets import find_onsets, onset_strength
+from .mel import SAMPLE_RATE
 
 FRAME = SAMPLE_RATE // 30  # samples
 SILENCE_DB = -80.0  # what is below is not told apart
@@ -37,31 +35,3 @@ def envelope_correlation(envelope: Tensor, reference: Tensor) -> float | None:  
     if float(y.norm()) < 1e-6:
         return None
     return float(x @ y / (x.norm() * y.norm()).clamp_min(1e-12))
-
-
-def loop_stability(waveform: Tensor, period: int) -> dict[str, float]:  # (c s), samples
-    """The last whole loop of a sound against its second one (the first has no past yet).
-
-    Raises ValueError where there are fewer than three loops.
-    """
-    loops = waveform.shape[-1] // period
-    if loops < 3:
-        raise ValueError(
-            f"got {waveform.shape[-1]} samples, {loops} loops of {period}; expected three or more; "
-            "generate a longer sound"
-        )
-    pieces = rearrange(waveform[:, : loops * period], "c (n s) -> n c s", n=loops)
-    levels = torch.tensor([level_db(piece) for piece in (pieces[1], pieces[-1])])
-    rates = [
-        len(find_onsets(onset_strength(log_mel(piece)))) * SAMPLE_RATE / period
-        for piece in (pieces[1], pieces[-1])
-    ]
-    return {
-        "loops": loops,
-        "second_level_db": float(levels[0]),
-        "last_level_db": float(levels[1]),
-        "level_change_db": float(levels[1] - levels[0]),
-        "second_onsets_per_s": rates[0],
-        "last_onsets_per_s": rates[1],
-        "onset_rate_change": (rates[1] - rates[0]) / max(rates[0], SAMPLE_RATE / period),
-    }

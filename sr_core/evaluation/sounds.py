@@ -30,19 +30,19 @@ def from_model(pipeline: Pipeline, frames: Frames, settings: Settings, seed: int
 
 
 def from_loops(
-    pipeline: Pipeline, frames: Frames, settings: Settings, seed: int, seconds: float
-) -> Tensor:
-    """The sound of a clip that is shown over and over for `seconds`: (2 s)."""
+    pipeline: Pipeline, frames: Frames, settings: Settings, seed: int, count: int
+) -> Iterator[Tensor]:
+    """The sound of a clip that is shown `count` times without a break: yields (2 s) a showing."""
 
     def pieces() -> Iterator[Tensor]:
-        while True:
+        for _ in range(count):
             for piece in frames.pieces(PIECE):
                 yield piece[None]
 
-    passes = max(1, round(seconds * SAMPLE_RATE / (frames.count * _hop(pipeline))))
-    needed = passes * -(-frames.count // PIECE)
-    stream = pipeline.stream(islice(pieces(), needed), settings, seed)
-    return _joined(stream, passes * frames.count * _hop(pipeline))
+    waveforms = pipeline.stream(pieces(), settings, seed)
+    for _ in range(count):
+        showing = list(islice(waveforms, -(-frames.count // PIECE)))
+        yield _joined(showing, frames.count * pipeline.config.audio.hop)
 
 
 @torch.inference_mode()
@@ -87,7 +87,3 @@ def _joined(pieces, samples: int) -> Tensor:  # each (1 c s) -> (2 samples)
     if not waveform.isfinite().all():
         raise ValueError("got a sound that is not finite; expected numbers; check the checkpoint")
     return to_stereo(waveform)[0, :, :samples]
-
-
-def _hop(pipeline: Pipeline) -> int:
-    return pipeline.config.audio.hop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .long_run import in_words
 from .summary import LINES
 
 
@@ -56,12 +57,7 @@ def _remarks(result: Mapping[str, Any]) -> list[str]:
         f"sounds, {figures['lone_sounds_in_view']} of them in view; "
         "chance is the column 'shuffled', the ceiling 'codec'"
     ]
-    remarks += [
-        f"{name}, {loop['seconds']:g} s of {loop['clip']} in {loop['loops']} loops: level of the "
-        f"last {loop['level_change_db']:+.1f} dB against the second's, onsets "
-        f"{loop['second_onsets_per_s']:.2f} -> {loop['last_onsets_per_s']:.2f} a second"
-        for name, loop in result["loops"].items()
-    ]
+    remarks += in_words(result["loops"])
     if result["left_out"]:
         remarks.append(f"left out: {', '.join(result['left_out'])}")
     return remarks

@@ -91,9 +91,14 @@ def whole_file(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Turn what FFmpeg or the system says while writing into one MediaError about the target."""
+    """Turn what FFmpeg or the system says while writing into one MediaError about the target.
+
+    A pipe whose reader has gone is left to who knows what that means.
+    """
     try:
         yield
+    except BrokenPipeError:
+        raise
     except (av.error.FFmpegError, OSError) as error:
         reason = error.strerror or str(error)
         raise MediaError(

@@ -6,23 +6,19 @@ import warnings
 from collections.abc import Iterator
 from fractions import Fraction
 
-import av
-import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from einops import rearrange
-from torch import Tensor
 
 from .container import CONTAINERS, Container
+from .encoder import add_encoder, to_frame
 from .frames import Frames
 from .source import MediaError, name_of
 from .timing import Shown, Timing
 from .video import VideoFrames, VideoInfo
 
-BT709, LIMITED_RANGE, FULL_RANGE = 1, 1, 2  # numbers of AVColorSpace and AVColorRange
 ANIMATIONS = ("gif", "apng", "webp")
 STREAM_TAGS = ("language", "title", "creation_time", "handler_name")
 LEAD_IN, OPUS_LEAD_IN = Fraction(1, 20), Fraction(1, 100)  # seconds of lead-in that are kept
@@ -67,9 +63,13 @@ def _starts_hidden(timing: Timing) -> bool:
     return not next(p.key for p in timing.packets if not p.hidden and p.pts >= timing.first)
 
 
-def _copy_stream(stream: Stream, output: OutputContainer) -> Stream:
+def copy_stream(stream: Stream, output: OutputContainer) -> Stream:
+    """Add a stream that takes this one's packets as they are, with what is known of it."""
     copied = output.add_stream_from_template(stream, opaque=True)
     copied.metadata.update({k: v for k, v in stream.metadata.items() if k in STREAM_TAGS})
+    if output.format.name in ("mp4", "mov") and copied.codec_context is not None:
+        if copied.codec_context.name == "hevc":
+            copied.codec_context.codec_tag = "hvc1"  # Apple's players take no other
     return copied
 
 
@@ -78,9 +78,7 @@ class CopiedPicture:
 
     def __init__(self, frames: VideoFrames, stream: VideoStream, output: OutputContainer):
         self.timing = frames.timing
-        self.stream = _copy_stream(stream, output)
-        if frames.info.codec == "hevc" and output.format.name in ("mp4", "mov"):
-            self.stream.codec_context.codec_tag = "hvc1"  # Apple's players take no other
+        self.stream = copy_stream(stream, output)
         hides = output.format.name in ("mp4", "mov")
         packets = self.timing.packets
         last = max(n for n, packet in enumerate(packets) if not packet.hidden)
@@ -131,7 +129,7 @@ class CopiedStream:
     def __init__(
         self, stream: Stream, output: OutputContainer, info: VideoInfo, container: Container
     ):
-        self.stream = _copy_stream(stream, output)
+        self.stream = copy_stream(stream, output)
         self.start, self.end, self.last = info.start, info.duration, None
         # A codec's lead-in lies before 0: edit lists hide it, Matroska knows only that of Opus.
         opus = stream.codec_context is not None and "opus" in stream.codec_context.name
@@ -158,18 +156,9 @@ class EncodedPicture:
     def __init__(self, frames: Frames, container: Container, output: OutputContainer):
         self.frames = frames
         self.tick = 1 / frames.fps if frames.steady else frames.clock
-        name, options = _encoder(container)
-        if not frames.steady:
-            # MP4 ends where decoding does, which reordered frames of uneven length would shift.
-            options = options | {"bf": "0"}
-        self.stream = output.add_stream(name, rate=frames.fps, options=options)
-        self.stream.width = frames.width + frames.width % 2
-        self.stream.height = frames.height + frames.height % 2
-        self.stream.pix_fmt = "yuv420p"
-        context = self.stream.codec_context
-        context.time_base = self.tick
-        context.colorspace = context.color_primaries = context.color_trc = BT709
-        context.color_range = LIMITED_RANGE
+        # MP4 ends where decoding does, which reordered frames of uneven length would shift.
+        options = {} if frames.steady else {"bf": "0"}
+        self.stream = add_encoder(output, container, frames, self.tick, options)
 
     def packets(self) -> Iterator[Packet]:
         """Encode all frames, each packet with the length its frame is shown."""
@@ -198,33 +187,6 @@ class EncodedPicture:
             ticks = round(time / self.tick)
             if held is not None:
                 yield held, ticks - held.pts
-            held = _to_frame(picture(), ticks, self.tick)
+            held = to_frame(picture(), ticks, self.tick)
         if held is not None:
             yield held, max(1, end - held.pts)
-
-
-def _encoder(container: Container) -> tuple[str, dict[str, str]]:
-    for name, options in container.pictures:
-        if name in av.codecs_available:
-            return name, options
-    names = ", ".join(name for name, _ in container.pictures)
-    raise MediaError(
-        f"this PyAV has no encoder for {container.format} (looked for {names}); install 'av' from "
-        "PyPI, or write to another container"
-    )
-
-
-def _to_frame(picture: Tensor, ticks: int, clock: Fraction) -> VideoFrame:  # (3 h w) uint8
-    rgb = rearrange(picture, "c h w -> h w c").numpy()
-    odd = rgb.shape[0] % 2, rgb.shape[1] % 2
-    rgb = np.pad(rgb, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
-    frame = VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
-    frame = frame.reformat(
-        format="yuv420p",
-        dst_colorspace=BT709,
-        src_color_range=FULL_RANGE,
-        dst_color_range=LIMITED_RANGE,
-    )
-    frame.colorspace, frame.color_range = BT709, LIMITED_RANGE
-    frame.pts, frame.time_base = ticks, clock
-    return frame

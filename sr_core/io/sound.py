@@ -73,17 +73,48 @@ def _as_array(piece: Tensor) -> np.ndarray:  # (c s) or (1 c s) -> (c s)
     return piece.detach().to("cpu", torch.float32).numpy()
 
 
-class SoundTrack:
-    """One encoded sound stream of exactly `samples` samples, written as far as it is asked for."""
+class SoundEncoder:
+    """One encoded stereo stream at 48 kHz, as long as what it is given."""
 
-    def __init__(self, output: OutputContainer, container: Container, pieces, samples: int):
-        self.pieces, self.samples, self.written, self.peak = iter(pieces), samples, 0, 0.0
+    def __init__(self, output: OutputContainer, container: Container):
+        self.written, self.peak = 0, 0.0
         self.stream = output.add_stream(container.sound, rate=SAMPLE_RATE)
         context = self.stream.codec_context
         context.format, context.layout = container.sample_format, "stereo"
         context.time_base = Fraction(1, SAMPLE_RATE)
         if container.bit_rate:
             context.bit_rate = container.bit_rate
+
+    def encode(self, piece: np.ndarray) -> list[Packet]:  # (2 s)
+        """Encode a piece, clipped at full scale."""
+        return self.stream.encode(self._frame(piece)) if piece.shape[1] else []
+
+    def finish(self) -> list[Packet]:
+        """Encode what is left, and warn if any of it had to be clipped."""
+        if self.peak > 1:
+            warnings.warn(
+                f"the sound peaks at {20 * math.log10(self.peak):+.1f} dBFS and was clipped at 0; "
+                "lower its gain",
+                stacklevel=2,
+            )
+        return self.stream.encode(None)
+
+    def _frame(self, piece: np.ndarray) -> AudioFrame:  # (2 s)
+        self.peak = max(self.peak, float(np.abs(piece).max()))
+        clipped = np.ascontiguousarray(piece.clip(-1, 1))
+        frame = AudioFrame.from_ndarray(clipped, format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, self.written
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        self.written += piece.shape[1]
+        return frame
+
+
+class SoundTrack(SoundEncoder):
+    """A sound stream of exactly `samples` samples, pulled from pieces as far as it is asked for."""
+
+    def __init__(self, output: OutputContainer, container: Container, pieces, samples: int):
+        super().__init__(output, container)
+        self.pieces, self.samples = iter(pieces), samples
 
     def packets(self, until: Fraction) -> Iterator[Packet]:
         """Encode the sound up to `until` seconds, or to its end."""
@@ -96,26 +127,9 @@ class SoundTrack:
                     f"expected {self.samples} ({self.samples / SAMPLE_RATE:.3f} s), as long as "
                     "the picture; generate sound for all of its frames"
                 )
-            piece = piece[:, : self.samples - self.written]
-            if piece.shape[1]:
-                yield from self.stream.encode(self._frame(piece))
+            yield from self.encode(piece[:, : self.samples - self.written])
 
     def last_packets(self) -> Iterator[Packet]:
         """Encode the rest, and warn if it had to be clipped."""
         yield from self.packets(Fraction(self.samples, SAMPLE_RATE))
-        yield from self.stream.encode(None)
-        if self.peak > 1:
-            warnings.warn(
-                f"the sound peaks at {20 * math.log10(self.peak):+.1f} dBFS and was clipped at 0; "
-                "lower its gain",
-                stacklevel=2,
-            )
-
-    def _frame(self, piece: np.ndarray) -> AudioFrame:  # (2 s)
-        self.peak = max(self.peak, float(np.abs(piece).max()))
-        clipped = np.ascontiguousarray(piece.clip(-1, 1))
-        frame = AudioFrame.from_ndarray(clipped, format="fltp", layout="stereo")
-        frame.sample_rate, frame.pts = SAMPLE_RATE, self.written
-        frame.time_base = Fraction(1, SAMPLE_RATE)
-        self.written += piece.shape[1]
-        return frame
+        yield from self.finish()

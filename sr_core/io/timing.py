@@ -36,7 +36,7 @@ def fine_clock(rate: Fraction) -> Fraction:
     return 1 / Fraction(rate.numerator * max(1, -(-FINE_TICKS // rate.numerator)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # an hour has 108000 of them
 class Shown:
     """One packet of the picture as the container describes it, times in ticks."""
 
@@ -104,7 +104,7 @@ def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timi
     if not packets:
         raise MediaError(f"{name_of(source)} has a video stream without frames; re-encode it")
     tick = stream.time_base
-    counted = any(p.pts is None for p in packets) or _is_decoding_clock(container, stream)
+    counted = any(p.pts is None for p in packets) or is_decoding_clock(container, stream)
     promised = promised_end(container, stream)
     if not cut and is_whole(container, stream, source, len(packets)) and promised and not counted:
         packets = _with_last_length(packets, round(promised / tick))
@@ -162,7 +162,8 @@ def _with_last_length(packets: list[Shown], end: int) -> list[Shown]:
     return packets
 
 
-def _is_decoding_clock(container: InputContainer, stream: VideoStream) -> bool:
+def is_decoding_clock(container: InputContainer, stream: VideoStream) -> bool:
+    """Say whether times here are those of decoding, not of showing."""
     # AVI has one clock, of decoding; with reordered frames FFmpeg's pts there are guesses.
     return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
 

@@ -96,7 +96,8 @@ class Pipeline(nn.Module):
     @torch.inference_mode()
     def step(self, frames: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
         """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
-        grid, vision = self.difference(self.vision(frames), state.vision)
+        cuts = state.sampler.settings.cuts
+        grid, vision = self.difference(self.vision(frames), state.vision, cuts)
         waveform, state = self._hear(grid, state)
         return waveform, state._replace(vision=vision)
 
@@ -112,10 +113,10 @@ class Pipeline(nn.Module):
 
         `tell` is as in `watched`.
         """
-        state = None
-        for grid in self.watched(self._see(pieces), tell):
+        state, settings = None, settings or Settings()
+        for grid in self.watched(self._see(pieces, settings.cuts), tell):
             if state is None:
-                state = self.start(settings or Settings(), seed, len(grid), prompt)
+                state = self.start(settings, seed, len(grid), prompt)
             waveform, state = self._hear(grid, state)
             yield waveform
 
@@ -132,10 +133,10 @@ class Pipeline(nn.Module):
             yield grid
 
     @torch.inference_mode()
-    def _see(self, pieces: Iterable[Tensor]) -> Iterator[Tensor]:
+    def _see(self, pieces: Iterable[Tensor], cuts: bool) -> Iterator[Tensor]:
         state = None
         for frames in pieces:
-            grid, state = self.difference(self.vision(frames), state)
+            grid, state = self.difference(self.vision(frames), state, cuts)
             yield grid
 
     @torch.inference_mode()

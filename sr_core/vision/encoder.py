@@ -81,9 +81,11 @@ class VisionEncoder(nn.Module):
             raise ValueError(f"got frames of shape {tuple(frames.shape)}; expected some pixels")
         # Bytes travel to the device as bytes; resizing needs more precision than bfloat16 has.
         precision = torch.promote_types(self.pca_mean.dtype, torch.float32)
-        pixels = rearrange(frames, "b t c h w -> (b t) c h w")
-        pixels = pixels.to(self.pca_mean.device).to(precision)
-        pixels = resize(pixels, self.config.height, self.config.width)
+        pixels = rearrange(frames, "b t c h w -> (b t) c h w").to(self.pca_mean.device)
+        # One by one: large frames as floats, several at once, are tens of megabytes that come and
+        # go, and leave holes in the process's memory which never come back.
+        size = self.config.height, self.config.width
+        pixels = torch.cat([resize(one.to(precision), *size) for one in pixels.split(1)])
         if frames.dtype == torch.uint8:
             pixels = pixels / 255
         return rearrange(pixels, "(b t) c h w -> b t c h w", b=frames.shape[0])

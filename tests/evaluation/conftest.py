@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -41,6 +43,24 @@ def write_clip(tmp_path) -> Callable[..., Path]:
         if events is not None:
             log = {"events": events, **more}
             path.with_suffix(".json").write_text(json.dumps(log), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_silent(tmp_path) -> Callable[[str, int], Path]:
+    """Write a clip without any sound track."""
+
+    def write(name: str, frames: int) -> Path:
+        path = tmp_path / f"{name}.mkv"
+        with av.open(str(path), "w") as output:
+            stream = output.add_stream("libx264", rate=30)
+            stream.width, stream.height, stream.pix_fmt = 56, 28, "yuv420p"
+            for n in range(frames):
+                picture = np.full((28, 56, 3), 8 * n % 256, np.uint8)
+                output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            output.mux(stream.encode(None))
         return path
 
     return write

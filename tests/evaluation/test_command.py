@@ -93,3 +93,15 @@ def test_louder_bands_are_drawn_brighter_and_low_ones_below():
     picture = draw({"low": low}).convert("L")
     top, bottom = picture.getpixel((60, LABEL + 5)), picture.getpixel((60, LABEL + 64 * TALL - 9))
     assert top < 10 and bottom > 200
+
+
+def test_a_loop_alone_needs_no_sound_and_has_a_page(run, write_silent, tmp_path):
+    clip = write_silent("a", 15)
+    report = tmp_path / "report"
+    words = ["--loop", 2, "--only-loop", "--steps", 1, 2]
+    code, out, err = run(clip, *words, "--report", report)
+    assert code == 0 and out.count("\n") == 2 and "steps 2, 2 s of the first clip in 4 loops" in out
+    page = (report / "long-run.md").read_text(encoding="utf-8")
+    assert "long-run.md" in err and page.count("\n| 0.0 - 0.0 |") == 6 and "## steps 2" in page
+    code, out, _ = run(clip, *words, "--json")
+    assert code == 0 and len(json.loads(out)["loops"]["steps 1"]["parts"]) == 3

@@ -46,7 +46,10 @@ def test_the_codec_in_pieces_is_the_codec_at_once(tiny_pipeline):
 
 def test_a_clip_shown_over_and_over_begins_as_once(tiny_pipeline):
     settings, frames = Settings(steps=1), frames_of(10)
-    looped = from_loops(tiny_pipeline, frames, settings, 3, 1.0)
-    assert looped.shape == (2, 3 * 10 * 1600)
+    showings = list(from_loops(tiny_pipeline, frames, settings, 3, 3))
+    assert [tuple(x.shape) for x in showings] == [(2, 16_000)] * 3
+    looped = torch.cat(showings, dim=1)
+    longer = frames_from_images(frames.images.repeat(3, 1, 1, 1), 30)
+    assert torch.allclose(from_model(tiny_pipeline, longer, settings, 3), looped, atol=1e-6)
     once = from_model(tiny_pipeline, frames, settings, 3)
     assert torch.allclose(looped[:, : once.shape[1]], once, atol=1e-6)

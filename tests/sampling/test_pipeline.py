@@ -220,3 +220,18 @@ def test_half_precision_stays_close(tiny_pipeline, frames):
     tiny_pipeline.model.bfloat16()
     half = tiny_pipeline.generate(frames.float(), Settings(steps=1), 7)
     assert half.dtype == torch.float32 and half.isfinite().all()
+
+
+def test_a_cut_changes_the_sound_from_there_on_in_steps_and_in_a_stream(tiny_pipeline):
+    generator = torch.Generator().manual_seed(2)
+    one, other = (torch.rand(1, 1, 3, 28, 56, generator=generator).double() for _ in range(2))
+    frames = torch.cat([one] * 4 + [other] * 4, dim=1)
+    plain, heeded = Settings(steps=1), Settings(steps=1, cuts=True)
+    without, whole = (tiny_pipeline.generate(frames, s, 3) for s in (plain, heeded))
+    assert torch.equal(without[..., :6400], whole[..., :6400])
+    assert not torch.allclose(without[..., 6400:8000], whole[..., 6400:8000])
+    state, pieces = tiny_pipeline.start(heeded, 3), []
+    for frame in frames.split(1, dim=1):
+        waveform, state = tiny_pipeline.step(frame, state)
+        pieces.append(waveform)
+    assert torch.allclose(torch.cat(pieces, dim=-1), whole, atol=1e-9)

@@ -1,0 +1,211 @@
+"""One picture, one model, one sound: from frame to frame until somebody ends it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ..audio.signal import Meter, to_stereo
+from ..io.address import is_live
+from ..io.arrivals import Arrivals
+from ..io.live import LivePicture, LiveVideo, Read
+from ..io.moments import Moment, Pace, moments_of_clock, moments_of_source
+from ..io.pcm import FORMATS, Pipe, Speaker
+from ..io.raw import RawPicture
+from ..io.recording import GROWING, Recording, growing_container
+from ..io.tally import Tally
+from ..sampling.pipeline import Pipeline
+from ..sampling.session import Session
+from ..sampling.settings import Settings
+from .generator import best_device, load, read_prompt
+
+MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
+
+
+class Ear(Protocol):
+    """Where sound goes."""
+
+    def hear(self, piece: np.ndarray) -> None: ...  # (2 s)
+
+    def close(self, end: Fraction | None = None) -> None: ...
+
+
+def stream(options: argparse.Namespace, settings: Settings) -> Path | None:
+    """Do what the options of `stream` say; the file that was written, if one was."""
+    if options.output not in (None, "-"):
+        growing_container(options.output)
+    pipeline = load(options, best_device(options.device))
+    prompt = read_prompt(options.prompt, pipeline) if options.prompt else None
+    picture = _picture(options)
+    player = Player(pipeline, settings, options.seed, prompt, 10 ** (options.gain_db / 20))
+    run = _Run(options, picture, player)
+    run.go()
+    return None if options.output in (None, "-") else Path(options.output)
+
+
+def _picture(options: argparse.Namespace) -> LivePicture:
+    if options.input != "-":
+        return LiveVideo(options.input, options.size, options.rate, options.loop)
+    clock = time.monotonic if options.realtime else None
+    return RawPicture(sys.stdin.buffer, options.size, options.rate, clock)
+
+
+def _ears(options: argparse.Namespace, picture: LivePicture) -> list[Ear]:
+    """All that listen; the file is begun here, when it is known that there is a picture."""
+    ears: list[Ear] = [Speaker()] if options.play else []
+    if options.output not in (None, "-"):
+        container = growing_container(options.output)
+        Path(options.output).parent.mkdir(parents=True, exist_ok=True)
+        path = str(Path(options.output).absolute())
+        return [*ears, Recording(path, container, picture, options.seconds)]
+    if options.output is None and options.play:
+        return ears
+    if options.format in FORMATS:
+        return [*ears, Pipe(sys.stdout.buffer, options.format)]
+    container = GROWING[MUXED[options.format]]
+    return [*ears, Recording("pipe:1", container, picture, options.seconds)]
+
+
+class Player:
+    """A session that is fed moment after moment, and remembers what it saw last."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        settings: Settings,
+        seed: int,
+        prompt: Tensor | None,
+        gain: float,
+    ):
+        self.pipeline, self.gain, self.meter = pipeline, gain, Meter()
+        self.session = Session(pipeline, pipeline.start(settings, seed, prompt=prompt))
+        self.seen: Tensor | None = None  # (1 1 3 h w) uint8
+        self._judge = pipeline.watched(self._grids(), warnings.warn)
+
+    def warm_up(self, picture: LivePicture) -> None:
+        """Let all that is slow once be slow before the clock runs."""
+        settings = self.session.state().sampler.settings
+        frame = torch.zeros(1, 1, 3, picture.height, picture.width, dtype=torch.uint8)
+        Session(self.pipeline, self.pipeline.start(settings, 0)).step(frame)
+
+    def sound(self, moment: Moment) -> np.ndarray:  # -> (2 s)
+        """The sound of one moment."""
+        if moment.silent:
+            return np.zeros((2, self.pipeline.config.audio.hop), np.float32)
+        if moment.picture is not None:
+            self.seen = moment.picture()[None, None]
+        familiar = self.pipeline.familiar
+        if familiar and moment.number < familiar.frames:
+            next(self._judge)
+        waveform = to_stereo(self.session.step(self.seen))[0].float().cpu()
+        self.meter.add(waveform)
+        return waveform.numpy() * np.float32(self.gain)
+
+    def _grids(self) -> Iterator[Tensor]:
+        state = None
+        while True:
+            grid, state = self.pipeline.difference(self.pipeline.vision(self.seen), state)
+            yield grid
+
+
+class _Run:
+    """The stream itself: reads, moments, sounds, and the end."""
+
+    def __init__(self, options: argparse.Namespace, picture: LivePicture, player: Player):
+        self.options, self.picture, self.player = options, picture, player
+        self.rate = player.pipeline.config.frame_rate
+        live = options.input != "-" and is_live(options.input)
+        real = options.realtime or options.play or live
+        self.by_clock = live or (real and options.input == "-")
+        self.pace, self.tally = Pace(self.rate, real), Tally(float(1 / self.rate), real)
+        if real:
+            player.warm_up(picture)
+        self.ears = _ears(options, picture)
+
+    def go(self) -> None:
+        arrivals = Arrivals(self.picture, self._see)
+        began = time.monotonic()
+        try:
+            with ending_by_signal(arrivals.stop):
+                self._listen(arrivals)
+        except BrokenPipeError:
+            print("the reader of the sound has gone", file=sys.stderr)
+        finally:
+            arrivals.close()
+            with ExitStack() as closing:  # one that cannot be closed keeps no other from it
+                for ear in self.ears:
+                    closing.enter_context(suppress(BrokenPipeError))
+                    closing.callback(ear.close, self._end(arrivals))
+        for complaint in self.player.meter.complaints():
+            warnings.warn(complaint, stacklevel=2)
+        print(self.tally.report(time.monotonic() - began), file=sys.stderr)
+
+    def _listen(self, arrivals: Arrivals) -> None:
+        choose = moments_of_clock if self.by_clock else moments_of_source
+        look = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=None)
+        with tqdm(**look) as bar:  # on a terminal only
+            for moment in choose(arrivals, self.rate, self.pace):
+                if self._is_over(moment) or (arrivals.ended and not arrivals.finished):
+                    return
+                sound = self.player.sound(moment)
+                for ear in self.ears:
+                    ear.hear(sound)
+                latency = self.pace.clock() - moment.due
+                self.tally.add(latency, moment.picture is None, moment.silent)
+                bar.update()
+
+    def _see(self, read: Read) -> None:
+        for ear in self.ears:
+            if isinstance(ear, Recording):
+                ear.see(read)
+
+    def _is_over(self, moment: Moment) -> bool:
+        seconds = self.options.seconds
+        return seconds is not None and moment.number / self.rate >= seconds
+
+    def _end(self, arrivals: Arrivals) -> Fraction:
+        """Seconds of picture that were heard."""
+        heard = self.tally.frames / self.rate
+        ends = [heard, self.options.seconds or heard]
+        if arrivals.finished and not self.by_clock:
+            ends.append(self.picture.end)
+        return min(ends)
+
+
+@contextmanager
+def ending_by_signal(end: Callable[[], None]) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM call `end` once; the second time they do what they always did."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGINT, signal.SIGTERM)
+    usual = {number: signal.getsignal(number) for number in signals}
+
+    def restore() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    def handle(number, frame) -> None:
+        restore()
+        end()
+
+    for number in signals:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        restore()

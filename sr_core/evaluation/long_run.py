@@ -1,0 +1,122 @@
+"""A clip shown over and over: how long its sound stays what it was, and the page that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..io.frames import Frames
+from ..sampling.pipeline import Pipeline
+from ..sampling.settings import Settings
+from .mel import SAMPLE_RATE
+from .sounds import from_loops
+from .stability import stability
+
+PAGE = """\
+# {model} for {minutes:g} minutes
+
+    python -m sr_core evaluate {clip} --loop {seconds:g} --only-loop --steps {steps} --report DIR
+
+shows the clip over and over in one stream and compares every part of the sound with the first one.
+The first showing is left out: it has no past yet. "By chance" is the standard deviation from
+showing to showing, divided by the root of the showings in a part: what the means of two parts may
+well differ by where nothing drifts.
+
+- level: mean power; DC: power of the mean of the worse channel, its change: that of the
+  difference of means; all relative to full scale
+- spectrum: mean difference of 64 mel bands
+- timing: by how much onsets come later than in the first part (cross-correlation)
+"""
+HEAD = """\
+## {name}, guidance {guidance:g}, seed {seed}
+
+{loops} showings of {period:g} s.
+
+| minutes | level dB | DC dB | DC change dB | spectrum dB | onsets a second | timing ms |
+|---|---:|---:|---:|---:|---:|---:|
+"""
+VERDICT = """\
+Largest change: level {level_change_db:+.2f} dB (by chance {level_chance:.2f}), DC
+{dc_change_db:.0f} dB, spectrum {spectrum_change_db:.2f} dB, onset rate {onset_rate_change:+.1%} (by
+chance {onset_chance:.1%}), timing {lag_ms:+.1f} ms.
+"""
+
+
+def long_run(
+    pipeline: Pipeline,
+    frames: Frames,
+    settings: Sequence[Settings],
+    seed: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """How stable the sound is with each of the settings, as `stability` says, by "steps N".
+
+    Raises ValueError where `seconds` are not enough for three showings.
+    """
+    period = frames.count * pipeline.config.audio.hop
+    count = round(seconds * SAMPLE_RATE / period)
+    if count < 3:
+        raise ValueError(
+            f"got {seconds:g} s of loops of {frames.count} frames; expected three loops or more; "
+            "ask for longer, or give a shorter clip first"
+        )
+    return {
+        f"steps {each.steps}": {"seconds": seconds}
+        | stability(from_loops(pipeline, frames, each, seed, count), period)
+        for each in settings
+    }
+
+
+def in_words(loops: Mapping[str, Any]) -> list[str]:
+    """One sentence for each of the settings."""
+    return [
+        f"{name}, {found['seconds']:g} s of the first clip in {found['loops']} loops: level at "
+        f"most {found['level_change_db']:+.2f} dB from the first part's, spectrum "
+        f"{found['spectrum_change_db']:.2f} dB, onset rate {found['onset_rate_change']:+.1%}, "
+        f"timing {found['lag_ms']:+.1f} ms; DC at most {found['dc_db']:.0f} dB, change "
+        f"{found['dc_change_db']:.0f} dB"
+        for name, found in loops.items()
+    ]
+
+
+def write_page(result: Mapping[str, Any], clip: Path, folder: Path) -> Path:
+    """Write FOLDER/long-run.md from what `evaluate` has found."""
+    steps = " ".join(name.split()[1] for name in result["loops"])
+    seconds = next(iter(result["loops"].values()))["seconds"]
+    page = [
+        PAGE.format(
+            model=result["model"], minutes=seconds / 60, clip=clip, seconds=seconds, steps=steps
+        )
+    ]
+    for name, found in result["loops"].items():
+        head = HEAD.format(name=name, period=found["period_s"], **{**result, **found})
+        page.append(head + "\n".join(_rows(found)) + "\n\n" + _verdict(found))
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / "long-run.md"
+    target.write_text("\n".join(page), encoding="utf-8")
+    return target
+
+
+def _rows(found: Mapping[str, Any]) -> list[str]:
+    parts = found["parts"]
+    ends = [*(part["from_s"] for part in parts[1:]), found["loops"] * found["period_s"]]
+    return [
+        f"| {part['from_s'] / 60:.1f} - {end / 60:.1f} | {part['level_db']:.2f} "
+        f"| {part['dc_db']:.0f} | {part['dc_change_db']:.0f} | {part['spectrum_change_db']:.2f} "
+        f"| {part['onsets_per_s']:.2f} "
+        f"| {part['lag_ms']:+.1f} |"
+        for part, end in zip(parts, ends, strict=True)
+    ]
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    """The largest changes beside what two parts differ by where nothing drifts."""
+    showings = (found["loops"] - 1) / len(found["parts"])
+    chance = showings**-0.5
+    rate = max(found["parts"][0]["onsets_per_s"], 1 / found["period_s"])
+    return VERDICT.format(
+        level_chance=found["level_spread_db"] * chance,
+        onset_chance=found["onsets_spread_per_s"] * chance / rate,
+        **found,
+    )

@@ -1,0 +1,191 @@
+"""A file that grows with a stream: what is written can be played, whenever the writing stops."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.packet import Packet
+
+from .container import H264, MKV, MOV, MP4, Container, writing
+from .encoder import add_encoder, to_frame
+from .frames import SAMPLE_RATE
+from .live import LivePicture, Read, Seen
+from .picture import copy_stream
+from .sound import SoundEncoder
+from .source import MediaError
+
+# Encoded as it comes: one frame in, one out; a key frame every two seconds or so.
+LIVE_H264 = (
+    ("libx264", {"preset": "veryfast", "tune": "zerolatency", "crf": "20", "g": "60"}),
+    *H264[1:],
+)
+FLUSHED = {"flush_packets": "1", "max_interleave_delta": "1000000"}  # microseconds
+# Fragments of a second at most, each complete in itself; edit lists wait for the first packets.
+FRAGMENTS = FLUSHED | {
+    "movflags": "empty_moov+delay_moov+default_base_moof",
+    "frag_duration": "1000000",
+    "movie_timescale": "48000",
+}
+CLUSTERS = FLUSHED | {"cluster_time_limit": "1000"}  # milliseconds
+_MKV = replace(MKV, options=CLUSTERS, pictures=LIVE_H264)
+GROWING = {
+    ".mka": replace(_MKV, pictures=()),
+    ".mkv": _MKV,
+    ".mp4": replace(MP4, options=FRAGMENTS, pictures=LIVE_H264),
+    ".mov": replace(MOV, options=FRAGMENTS, pictures=LIVE_H264),
+    ".wav": Container("wav", "pcm_s24le", "s32", None, FLUSHED | {"rf64": "auto"}, ()),
+    ".flac": Container("flac", "flac", "s32", None, FLUSHED, ()),
+}
+
+
+def growing_container(target: str | os.PathLike[str]) -> Container:
+    """Choose by the target's suffix; MediaError names those there are."""
+    suffix = Path(target).suffix.lower()
+    if suffix not in GROWING:
+        raise MediaError(
+            f"got target '{os.fspath(target)}'; expected a name ending in {', '.join(GROWING)}; "
+            "change the suffix"
+        )
+    return GROWING[suffix]
+
+
+class Recording:
+    """A picture, where the container has one, and the sound made for it, written as they come.
+
+    `url` is a path, or FFmpeg's "pipe:1"; no frame is shown from `limit` seconds on. Raises
+    MediaError for what cannot be written.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        container: Container,
+        picture: LivePicture,
+        limit: Fraction | None = None,
+    ):
+        self.url = Path(url)
+        self._copies = _is_copied(picture, container)
+        options = dict(container.options)
+        tick = picture.template.time_base if self._copies else picture.clock
+        if container.clocked:
+            options["video_track_timescale"] = str(tick.denominator)
+        with writing(self.url):
+            self._output = av.open(url, "w", format=container.format, options=options)
+        self._picture = None
+        if container.pictures and self._copies:
+            self._picture = _Copied(picture, self._output, limit)
+        elif container.pictures:
+            self._picture = _Encoded(picture, container, self._output, limit)
+        self._sound = SoundEncoder(self._output, container)
+        self._piece = np.zeros((2, 0), np.float32)
+
+    def see(self, read: Read) -> None:
+        """Write what the picture has brought."""
+        if self._picture is not None:
+            self._write(self._picture.packets(read))
+
+    def hear(self, piece: np.ndarray) -> None:  # (2 s)
+        """Write the piece before this one, as the last one may have to be cut."""
+        self._write(self._sound.encode(self._piece))
+        self._piece = piece
+
+    def close(self, end: Fraction | None = None) -> None:
+        """Finish the file, its sound cut at `end` seconds if that is known."""
+        with writing(self.url):
+            try:
+                self._write(self._last_packets(end))
+            finally:
+                self._output.close()
+
+    def _last_packets(self, end: Fraction | None) -> Iterable[Packet]:
+        rest = self._piece.shape[1]
+        if end is not None:
+            rest = max(0, round(end * SAMPLE_RATE) - self._sound.written)
+        yield from self._sound.encode(self._piece[:, :rest])
+        yield from self._sound.finish()
+        if self._picture is not None:
+            yield from self._picture.last_packets()
+
+    def _write(self, packets: Iterable[Packet]) -> None:
+        for packet in packets:
+            with writing(self.url):
+                self._output.mux(packet)
+
+
+def _is_copied(picture: LivePicture, container: Container) -> bool:
+    return picture.template is not None and container.holds(picture.template)
+
+
+class _Copied:
+    """Compressed packets, untouched."""
+
+    def __init__(self, picture: LivePicture, output: OutputContainer, limit: Fraction | None):
+        self.stream, self.limit = copy_stream(picture.template, output), limit
+        self._last: int | None = None
+        self._over = False
+
+    def packets(self, read: Read) -> Iterable[Packet]:
+        for packet in read.packets:
+            # Those decoded after the first one beyond the limit may need it: all are left out.
+            self._over = self._over or _is_beyond(packet, self.limit)
+            if self._over:
+                return
+            packet.stream = self.stream
+            packet.dts = self._in_order(packet)
+            packet.pts = packet.dts if packet.pts is None else max(packet.pts, packet.dts)
+            yield packet
+
+    def _in_order(self, packet: Packet) -> int:
+        """Give the packet's dts, later than the one before: a muxer takes no other."""
+        dts = packet.pts if packet.dts is None else packet.dts
+        if dts is None or (self._last is not None and dts <= self._last):
+            dts = 0 if self._last is None else self._last + 1
+        self._last = dts
+        return dts
+
+    def last_packets(self) -> Iterable[Packet]:
+        return []
+
+
+def _is_beyond(packet: Packet, limit: Fraction | None) -> bool:
+    return None not in (limit, packet.pts) and packet.pts * packet.time_base >= limit
+
+
+class _Encoded:
+    """Frames that were not compressed, or not in a way that the container holds."""
+
+    def __init__(
+        self,
+        picture: LivePicture,
+        container: Container,
+        output: OutputContainer,
+        limit: Fraction | None,
+    ):
+        self.limit, self.tick = limit, picture.clock
+        self.length = math.ceil(1 / picture.fps / picture.clock)
+        self.stream = add_encoder(output, container, picture, self.tick, {"bf": "0"})
+        self._last = -1
+
+    def packets(self, read: Read) -> Iterable[Packet]:
+        for seen in read.frames:
+            if self.limit is None or seen.time < self.limit:
+                yield from self._encoded(seen)
+
+    def _encoded(self, seen: Seen) -> Iterable[Packet]:
+        ticks = round(seen.time / self.tick)
+        if ticks > self._last:
+            self._last = ticks
+            for packet in self.stream.encode(to_frame(seen.picture(), ticks, self.tick)):
+                packet.duration = self.length
+                yield packet
+
+    def last_packets(self) -> Iterable[Packet]:
+        return self.stream.encode(None)

@@ -1,0 +1,192 @@
+"""What `stream` makes of files: the same sound as `generate`, beside the same picture."""
+
+import io
+import re
+from fractions import Fraction
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from sr_core.cli import main
+from sr_core.io.audio import read_audio
+from sr_core.io.video import open_video
+from tests.test_cli import write_video
+
+
+def packets_of(path, kind="video"):
+    with av.open(str(path)) as container:
+        stream = container.streams.get({kind: 0})[0]
+        found = [p for p in container.demux(stream) if p.size]
+        return [bytes(p) for p in found], [p.pts * p.time_base for p in found]
+
+
+@pytest.mark.parametrize(("name", "rate"), [("a.mp4", 30), ("b.mkv", 24), ("c.mkv", 60)])
+def test_a_file_gets_the_sound_that_generate_gives_it(run, tmp_path, name, rate):
+    clip = write_video(tmp_path / name, frames=rate, rate=rate)
+    assert run("generate", clip, "-o", tmp_path / "whole.mkv", "--seed", 3)[0] == 0
+    code, out, err = run("stream", clip, "-o", tmp_path / "live.mkv", "--seed", 3)
+    assert code == 0, err
+    assert out == f"{tmp_path / 'live.mkv'}\n" and "30 frames" in err and "1.0 s of sound" in err
+    whole, live = (read_audio(tmp_path / f"{x}.mkv")[0] for x in ("whole", "live"))
+    assert whole.shape == live.shape == (2, 48_000)
+    assert (whole - live).abs().max() < 1e-4 and whole.abs().max() > 0.01
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_the_picture_is_copied_beside_the_sound(run, tmp_path, suffix):
+    clip = write_video(tmp_path / "clip.mp4", frames=40, rate=30)
+    target = tmp_path / f"out{suffix}"
+    code, _, err = run("stream", clip, "-o", target)
+    assert code == 0, err
+    (data, times), (own, shown) = packets_of(target), packets_of(clip)
+    assert data == own
+    assert all(abs(a - b) < Fraction(1, 1000) for a, b in zip(times, shown, strict=True))
+    assert abs(open_video(target).duration - Fraction(4, 3)) < Fraction(1, 1000)
+    assert abs(read_audio(target)[0].shape[1] - 64_000) <= (1100 if suffix == ".mp4" else 0)
+
+
+@pytest.mark.parametrize("suffix", [".mka", ".wav", ".flac"])
+def test_sound_files_hold_the_sound_alone(run, tmp_path, suffix):
+    clip = write_video(tmp_path / "clip.mp4", frames=25, rate=30)
+    code, _, err = run("stream", clip, "-o", tmp_path / f"out{suffix}")
+    assert code == 0, err
+    waveform, rate = read_audio(tmp_path / f"out{suffix}")
+    assert waveform.shape == (2, 40_000) and rate == 48_000 and waveform.abs().max() > 0.01
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert not container.streams.video
+
+
+def test_a_looped_file_goes_on_until_its_time_is_over(run, tmp_path):
+    clip = write_video(tmp_path / "clip.mkv", frames=10, rate=24)
+    target = tmp_path / "out.mkv"
+    code, _, err = run("stream", clip, "-o", target, "--loop", "--seconds", "1.3")
+    assert code == 0, err
+    assert read_audio(target)[0].shape[1] == 62_400
+    data, times = packets_of(target)
+    assert data == (packets_of(clip)[0] * 4)[:32]
+    expected = [Fraction(n, 24) for n in range(32)]
+    assert all(abs(a - b) < Fraction(1, 900) for a, b in zip(times, expected, strict=True))
+
+
+def test_a_picture_that_the_file_cannot_hold_is_encoded(run, tmp_path):
+    clip = write_video(tmp_path / "clip.gif", frames=10, rate=10, codec="gif")
+    code, _, err = run("stream", clip, "-o", tmp_path / "out.mp4")
+    assert code == 0, err
+    frames = open_video(tmp_path / "out.mp4")
+    assert frames.info.codec == "h264" and frames.info.frames == 10
+    assert abs(frames.duration - 1) < Fraction(1, 100)
+    shown = torch.cat(list(frames.pieces()))
+    assert shown[0, :, :16, 8:].float().mean() > 200 and shown[0, :, 32:].float().mean() < 20
+
+
+@pytest.fixture
+def piped(monkeypatch, tiny_model, capfdbinary):
+    """Run `stream` on raw frames; gives exit code, stdout's bytes and stderr."""
+
+    def piped(frames, *words):
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(frames)))
+        words = ["stream", "-", "--size", "64x48", "--model", tiny_model, *words]
+        code = main([str(word) for word in words])
+        out, err = capfdbinary.readouterr()
+        return code, out, err.decode()
+
+    return piped
+
+
+def blocks(number):  # grey noise in blocks, which a codec keeps
+    grey = np.random.default_rng(number).integers(0, 256, (6, 8, 1), np.uint8)
+    return np.broadcast_to(grey.repeat(8, 0).repeat(8, 1), (48, 64, 3))
+
+
+def noise(frames):
+    return b"".join(blocks(n).tobytes() for n in range(frames))
+
+
+def test_what_comes_out_of_a_pipe_is_what_is_in_a_file(piped, tmp_path):
+    code, _, err = piped(noise(20), "--rate", 25, "-o", tmp_path / "a.wav")
+    assert code == 0, err
+    code, out, err = piped(noise(20), "--rate", 25, "--format", "wav")
+    assert code == 0, err
+    (tmp_path / "b.wav").write_bytes(out)
+    code, out, err = piped(noise(20), "--rate", 25, "--format", "f32le", "-o", "-")
+    plain = torch.from_numpy(np.frombuffer(out, "<f4").reshape(-1, 2).T.copy())
+    a, b = (read_audio(tmp_path / f"{name}.wav")[0] for name in "ab")
+    assert a.shape == (2, 38_400) and torch.equal(a, b) and plain.shape == (2, 38_400)
+    assert (plain.clamp(-1, 1) - a).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("form", ["matroska", "mp4"])
+def test_raw_frames_become_a_picture_beside_the_sound(piped, tmp_path, form):
+    code, out, err = piped(noise(25), "--rate", 25, "--format", form)
+    assert code == 0, err
+    path = tmp_path / f"out.{form}"
+    path.write_bytes(out)
+    frames = open_video(path)
+    assert frames.info.frames == 25 and abs(frames.duration - 1) < 0.05
+    assert abs(read_audio(path)[0].shape[1] - 48_000) < 1100
+    shown = torch.cat(list(frames.pieces())).permute(0, 2, 3, 1).float()
+    for k in (0, 12, 29):
+        wanted = torch.from_numpy(blocks(k * 25 // 30).copy()).float()
+        assert (shown[k] - wanted).abs().mean() < 10
+
+
+def test_a_part_of_a_frame_is_complained_of_and_no_frame_is_an_error(piped, tmp_path):
+    code, out, err = piped(noise(3)[:-5], "--rate", 30)
+    assert code == 0 and len(out) == 2 * 1600 * 4 and "got 9211 bytes after frame 2" in err
+    code, _, err = piped(b"", "--rate", 30)
+    assert code == 2 and "got no frame" in err
+
+
+def test_in_real_time_a_file_takes_as_long_as_it_is(run, tmp_path):
+    clip = write_video(tmp_path / "clip.mp4", frames=45, rate=30)
+    code, _, err = run("stream", clip, "-o", tmp_path / "out.wav", "--realtime")
+    assert code == 0, err
+    elapsed, frames = re.search(r"of sound in ([\d.]+) s.* (\d+) frames, \d+ late", err).groups()
+    assert float(elapsed) >= 1.4 and int(frames) == 45
+    assert read_audio(tmp_path / "out.wav")[0].shape[1] == 72_000
+
+
+def test_a_camera_is_real_time_and_its_picture_is_encoded(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("sr_core.commands.streamer.is_live", lambda source: True)
+    clip = write_video(tmp_path / "clip.gif", frames=20, rate=10, codec="gif")
+    code, _, err = run("stream", clip, "-o", tmp_path / "out.mp4")
+    assert code == 0 and " late," in err, err
+    assert open_video(tmp_path / "out.mp4").info.codec == "h264"
+
+
+def test_a_test_picture_is_a_device_too(run, tmp_path):
+    source = "lavfi:testsrc=size=64x48:rate=30:duration=1"
+    code, _, err = run("stream", source, "-o", tmp_path / "out.mp4")
+    assert code == 0, err
+    frames = open_video(tmp_path / "out.mp4")
+    assert frames.info.codec == "h264" and frames.info.frames == frames.count == 30
+
+
+def test_what_cannot_be_meant_is_refused_and_nothing_is_overwritten(run, tmp_path):
+    clip = write_video(tmp_path / "clip.mp4")
+    before = clip.read_bytes()
+    for words, complaint in [
+        ((clip, "-o", clip), "expected another file"),
+        ((clip, "-o", tmp_path / "out.avi"), "expected a name ending in .mka"),
+        ((clip, "-o", tmp_path), "a folder"),
+        ((tmp_path / "none.mp4", "-o", tmp_path / "o.mkv"), "does not exist"),
+        (("-", "-o", tmp_path / "o.mkv"), "--size and --rate"),
+        ((clip, "-o", tmp_path / "o.mkv", "--context", "ntk"), "without a length"),
+        ((clip, "-o", tmp_path / "o.mkv", "--seconds", 0), "more than 0"),
+        (("lavfi:testsrc", "-o", tmp_path / "o.mkv", "--loop"), "can be reread"),
+        (("v4l2:/dev/none", "-o", tmp_path / "o.mkv"), "cannot be opened"),
+    ]:
+        code, _, err = run("stream", *words)
+        assert code == 2 and complaint in err, err
+    assert clip.read_bytes() == before and not (tmp_path / "o.mkv").exists()
+
+
+def test_a_bad_input_leaves_the_old_output_alone(run, tmp_path):
+    (tmp_path / "bad.mp4").write_text("not a video")
+    (tmp_path / "out.mkv").write_text("old")
+    code, _, err = run("stream", tmp_path / "bad.mp4", "-o", tmp_path / "out.mkv")
+    assert code == 2 and "cannot be opened" in err
+    assert (tmp_path / "out.mkv").read_text() == "old"
