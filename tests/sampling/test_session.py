@@ -20,6 +20,7 @@ CHOICES = [
     Settings(steps=4, guidance=3.0),
     Settings(steps=4, guidance=2.0, null_history="matched"),
     Settings(steps=3, method="heun", guidance=3.0),
+    Settings(steps=1, cuts=True),  # independent frames: every one is a cut
     Settings(context="ntk", length=FRAMES),
     Settings(context="interpolate", length=FRAMES, null_history="matched"),
 ]
