@@ -34,7 +34,11 @@ class Player:
         self.recording = Recording(path, rate, samples)
         self.meter, self.hidden = Meter(), hidden
         self.started, self.told = time.monotonic(), 0.0
-        _latest[host.client_id(), hidden.unique_id] = self.recording
+        _latest[host.client_id(), self.node_id] = self.recording
+
+    @property
+    def node_id(self) -> str:
+        return self.hidden.unique_id
 
     def __enter__(self) -> Player:
         self._tell("running")
@@ -78,7 +82,7 @@ class Player:
     def _report(self, status: str) -> dict[str, Any]:
         recording = self.recording
         return {
-            "node": self.hidden.unique_id,
+            "node": self.node_id,
             "graph": host.graph_id(self.hidden),
             "status": status,
             "file": dict(self.saved),

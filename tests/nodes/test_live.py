@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -169,3 +170,17 @@ def test_frames_of_another_rate_are_refused(live, pack, source):
     frames = pack.module("frames").frames_from_images(source.frames.images, FPS, 24)
     with pytest.raises(ValueError, match="24"):
         live(frames=frames)
+
+
+def test_a_picture_unlike_the_trainings_is_told_once_and_changes_nothing(live, pack, parts):
+    from sr_core.sampling.familiar import Familiar
+
+    before = live()[0]["waveform"]
+    pipeline = parts.model.loaded.pipeline
+    pipeline.config = replace(pipeline.config, judged_frames=6)
+    pipeline.familiar = Familiar(pipeline.config.vision.channels, 6)
+    assert len(live()[0]["waveform"]) == 1 and not pack.host.texts[1:]
+    pipeline.familiar.limit.fill_(0)
+    assert torch.equal(live()[0]["waveform"], before)
+    (told,) = pack.host.texts[1:]  # after that of the untrained checkpoint
+    assert "may not fit" in told
