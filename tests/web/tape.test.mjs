@@ -61,14 +61,24 @@ test("it begins when there is enough, and not before it is told to", () => {
   assert.deepEqual(block(), [1, 2, 3, 4]);
 });
 
-test("after a gap it waits until there is enough again", () => {
+test("after a gap it waits for twice as much, so that slow sound has few gaps", () => {
   const { made, block } = tape();
   made.receive({ playing: true, samples: count(1, 10) });
   assert.deepEqual([block(), block(), block()].flat(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0]);
-  made.receive({ samples: count(11, 6) });
+  made.receive({ samples: count(11, 16) });
   assert.deepEqual(block(), [0, 0, 0, 0]);
-  made.receive({ samples: count(17, 4) });
+  made.receive({ samples: count(27, 4) });
   assert.deepEqual(block(), [11, 12, 13, 14]);
+});
+
+test("it never waits for more than half of what it can hold", () => {
+  const { made, block } = tape();
+  made.receive({ playing: true });
+  for (let gap = 0; gap < 9; gap++) {
+    made.receive({ samples: count(1, 50) });
+    assert.notEqual(block()[0], 0);
+    while (block()[3]);
+  }
 });
 
 test("the end is played however little it is", () => {

@@ -66,8 +66,8 @@ function story(state) {
   if (state.trouble) return `The sound cannot be read: ${state.trouble}. Run again to make it anew.`;
   const speed = `${state.factor.toFixed(2)} x real time`;
   const ahead = Math.max(0, state.made - state.heard).toFixed(1);
-  const queue = `${ahead} s ahead, ${Math.max(0, state.held).toFixed(1)} s of it here`;
-  if (state.status === "running") return `${speed} - ${queue}`;
+  const queue = `${ahead} s made ahead, ${Math.max(0, state.held).toFixed(1)} s of it loaded`;
+  if (state.status === "running") return `${speed}, ${queue}`;
   if (state.status === "done") return `Done at ${speed}. ${state.playing ? queue : ""}`;
   return state.made ? `Stopped: ${time(state.made)} of sound are kept until it runs again.` : "Stopped.";
 }

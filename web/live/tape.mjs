@@ -9,7 +9,7 @@ export class Tape {
   // `report` gets { epoch, heard, queued, peaks } now and then while it plays.
   constructor({ rate, seconds, enough }, report) {
     this.ring = new Ring(Math.round(seconds * rate));
-    this.enough = Math.round(enough * rate); // frames to have before it starts, or goes on
+    this.least = Math.round(enough * rate);
     this.interval = Math.round(REPORT * rate);
     this.report = report;
     this.playing = false;
@@ -29,6 +29,7 @@ export class Tape {
     this.heard = 0; // frames since then
     this.whole = false;
     this.waiting = true;
+    this.enough = this.least; // frames to have before it starts, or goes on
     this.peaks = [0, 0];
     this.since = 0; // frames since the last report
     this.ring.clear();
@@ -43,9 +44,15 @@ export class Tape {
     } else {
       const count = this.ring.read(left, right);
       this.heard += count;
-      this.waiting = count < left.length;
+      if (count < left.length) this.wait();
     }
     if (this.playing) this.tell(left, right);
+  }
+
+  // After a gap: where sound is made too slowly a few long gaps are better than many short ones.
+  wait() {
+    this.waiting = true;
+    this.enough = Math.min(2 * this.enough, this.ring.capacity >> 1);
   }
 
   tell(left, right) {
