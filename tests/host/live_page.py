@@ -1,6 +1,8 @@
 """Drive the live node in the real front end, and print what the page saw: run by test_live.py.
 
-    python live_page.py COMFY_HOST.PY FOLDER [classic|vue]     screenshots and files go to FOLDER
+    python live_page.py COMFY_HOST.PY FOLDER [classic|vue] [FRONT_END]
+
+Screenshots and files go to FOLDER; FRONT_END is another than the host's own (its static folder).
 """
 
 from __future__ import annotations
@@ -118,12 +120,13 @@ def two_nodes(page, workflow: dict, folder: Path, renderer: str) -> dict:
     return {"log": stage.log()}
 
 
-def main(tool: str, folder: str, renderer: str = "classic") -> None:
+def main(tool: str, folder: str, renderer: str = "classic", front_end: str = "") -> None:
     comfy = load_tool(tool)
     workflow = json.loads((ROOT / "workflows" / "live.json").read_text(encoding="utf-8"))
     out = Path(folder)
     settings = {"Comfy.VueNodes.Enabled": True} if renderer == "vue" else {}
-    with comfy.Host([ROOT], settings=settings, args=["--disable-api-nodes"]) as host:
+    args = ["--disable-api-nodes", *(["--front-end-root", front_end] if front_end else [])]
+    with comfy.Host([ROOT], settings=settings, args=args) as host:
         with comfy.Browser(host, (1500, 1000)) as page, comfy.Browser(host, (900, 700)) as other:
             other.load(workflow)
             report = plays(page, workflow, out, renderer)
