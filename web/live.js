@@ -24,6 +24,11 @@ function findNode(id) {
   return node?.comfyClass === NODE ? node : null;
 }
 
+function take(report) {
+  latest.set(`${report.graph} ${report.node}`, report);
+  deliver(report);
+}
+
 function deliver(report) {
   const graph = rootGraph();
   // Another workflow may have a node of this number.
@@ -35,10 +40,7 @@ app.registerExtension({
   name: "SoundReactor.Live",
 
   setup() {
-    api.addEventListener(EVENT, ({ detail }) => {
-      latest.set(`${detail.graph} ${detail.node}`, detail);
-      deliver(detail);
-    });
+    api.addEventListener(EVENT, ({ detail }) => take(detail));
   },
 
   nodeCreated(node) {
@@ -55,7 +57,7 @@ app.registerExtension({
     node.onExecuted = function (output) {
       onExecuted?.apply(this, arguments);
       const [report] = output?.soundreactor_live ?? [];
-      if (report) panel.player.update(report);
+      if (report) take(report); // the front end asks any node of that number
     };
     node.onRemoved = function () {
       onRemoved?.apply(this, arguments);

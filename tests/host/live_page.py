@@ -61,7 +61,9 @@ class Stage:
         deadline = time.monotonic() + seconds
         while not self.page.eval(condition):
             if time.monotonic() > deadline:
-                raise SystemExit(f"never came: {condition}; last: {self.page.eval('log.slice(-3)')}")
+                raise SystemExit(
+                    f"never came: {condition}; last: {self.page.eval('log.slice(-3)')}"
+                )
             self.page.pause(0.1)
 
     def shot(self, name: str) -> None:
@@ -99,6 +101,20 @@ def plays(page, workflow: dict, folder: Path, renderer: str) -> dict:
     return {"heard": heard, "stopped": stopped, "prompt": page.prompt()}
 
 
+def other_workflow(page, workflow: dict, folder: Path, renderer: str) -> dict:
+    """While a run is under way another workflow is opened, with a live node of the same number."""
+    stage = Stage(page, workflow, folder, renderer)
+    stage.run(steps=1, seed=8, method="consistency")
+    stage.until("players[4].state().status === 'running'")
+    page.load({**workflow, "id": "11111111-2222-4333-8444-555555555555"})
+    stage.until("log.some((e) => e.event === 'execution_success')")
+    page.pause(1)
+    status = "app.graph.getNodeById(4).soundreactor.player.state().status"
+    found = {"there": page.eval(status)}
+    page.load(workflow)
+    return {**found, "back": page.eval(status)}
+
+
 def two_nodes(page, workflow: dict, folder: Path, renderer: str) -> dict:
     """A second live node that goes on from the first one's state."""
     graph = deepcopy(workflow)
@@ -133,6 +149,7 @@ def main(tool: str, folder: str, renderer: str = "classic", front_end: str = "")
             state = "app.graph.getNodeById(4).soundreactor.player.state().status"
             report["other tab"] = other.eval(state)
             report["two nodes"] = two_nodes(page, workflow, out, renderer)
+            report["other workflow"] = other_workflow(page, workflow, out, renderer)
             report["errors"] = page.errors() + other.errors()
     print(json.dumps(report))
 
