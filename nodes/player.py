@@ -16,6 +16,7 @@ from . import host
 
 EVENT = "soundreactor.live"
 INTERVAL = 0.1  # seconds between two events
+KEPT = 16  # recordings, so that tabs that were closed do not fill the disk
 
 # The last recording of every node that a browser tab has run, so that it can be played after the
 # host has forgotten the node's output, or when it was cut short and there is no output.
@@ -34,7 +35,7 @@ class Player:
         self.recording = Recording(path, rate, samples)
         self.meter, self.hidden = Meter(), hidden
         self.started, self.told = time.monotonic(), 0.0
-        _latest[host.client_id(), self.node_id] = self.recording
+        self._keep()
 
     @property
     def node_id(self) -> str:
@@ -74,6 +75,13 @@ class Player:
     def ui(self) -> dict[str, list[dict[str, Any]]]:
         """What the node shows when its output comes from the host's cache."""
         return {"soundreactor_live": [self._report("done")]}
+
+    def _keep(self) -> None:
+        key = (host.client_id(), self.node_id)
+        _latest.pop(key, None)
+        _latest[key] = self.recording
+        while len(_latest) > KEPT:
+            del _latest[next(iter(_latest))]
 
     def _tell(self, status: str) -> None:
         self.told = time.monotonic()

@@ -1,4 +1,4 @@
-"""The live node in a real ComfyUI: its page hears it while it runs, and shots join without a seam."""
+"""The live node in a real ComfyUI: heard while it runs, and shots that join without a seam."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import resource
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ import pytest
 import torch
 
 from sr_core.io.audio import read_audio
+from sr_core.io.frames import Frames
 
 FPS, SAMPLES = 25, 11 * 48000 // 25
 SETTINGS = {"seed": 3, "steps": 2, "guidance": 2.0, "method": "consistency"}
@@ -157,6 +160,50 @@ def test_a_file_goes_when_the_node_ran_again_and_nobody_holds_its_sound(live, pa
     del second
     gc.collect()
     assert kept.exists(), "it can be played until the node runs again"
+
+
+def test_tabs_that_were_closed_do_not_fill_the_disk(live, pack, monkeypatch):
+    player = pack.module("player")
+    monkeypatch.setattr(player, "KEPT", 2)
+    paths = []
+    for tab in "abca":
+        monkeypatch.setattr(pack.host.server, "client_id", tab)
+        live()
+        paths.append(player._latest[tab, "7"].path)
+    gc.collect()
+    assert [path.exists() for path in paths] == [False, False, True, True]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc to see its memory")
+def test_memory_stays_flat_while_the_sound_grows(live, pack, monkeypatch):
+    """A minute of sound is 23 MB; after the first quarter hardly any of it is held."""
+    add, resident = pack.module("player").Player.add, []
+
+    def watched(player, waveform):
+        add(player, waveform)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        resident.append(pages * resource.getpagesize())
+
+    monkeypatch.setattr(pack.module("player").Player, "add", watched)
+    monkeypatch.setattr(pack.module("player"), "INTERVAL", 3600)  # the stub keeps what it is told
+    made = live(frames=LongClip(60), steps=1, guidance=1.0)
+    assert made[0]["waveform"].shape[-1] == 60 * 48000 and len(resident) == 1800
+    assert max(resident[450:]) - resident[450] < 2e6
+
+
+class LongClip(Frames):
+    """The same picture again and again, at 30 a second."""
+
+    rate = fps = Fraction(30)
+    height, width, clock, steady = 8, 8, Fraction(1, 30), True
+
+    def __init__(self, seconds: int):
+        self.duration = Fraction(seconds)
+
+    def shown(self):
+        for n in range(int(self.duration * 30)):
+            yield Fraction(n, 30), lambda n=n: torch.full((3, 8, 8), n % 256, dtype=torch.uint8)
 
 
 def test_sound_that_is_not_finite_is_an_error(live, pack, monkeypatch):
