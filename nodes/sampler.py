@@ -14,7 +14,7 @@ from torch import Tensor
 from ..sr_core.sampling.autoregressive import SamplerState, sample_latents
 from ..sr_core.sampling.settings import CONTEXTS, METHODS, Settings
 from . import host, schema
-from .decoding import Decoding
+from .decoding import Decoding, moved
 from .grid import Grid
 from .state import OUT_TIP, TIP, State, begin
 
@@ -149,7 +149,7 @@ def _sample(
     audio = model.loaded.pipeline.config.audio
     count = start.frames(grid.frames.samples(), audio.hop)
     seconds = Fraction(start.surplus, audio.sample_rate)
-    vision, sampler = start.vision, start.sampler
+    vision, sampler = moved(start.vision, torch.device("cpu")), start.sampler  # as the pieces are
     latents = [torch.zeros(1, 0, audio.latent_channels, device=host.output_device())]
     pieces = grid.pieces(seconds, vision) if count else ()
     for piece in host.progress(host.watched(pieces, model, node_id), count):
@@ -169,7 +169,8 @@ def _prompt(latent: Mapping[str, Any] | None, model: host.Part) -> Tensor | None
     if latent is None:
         return None
     samples, hop = latent["samples"], model.loaded.pipeline.config.audio.hop
-    padding = samples.shape[-1] * hop - latent.get("sample_count", samples.shape[-1] * hop)
+    made = samples.shape[-1] * hop + latent.get("surplus", 0)
+    padding = made - latent.get("sample_count", made)
     if padding:
         raise ValueError(
             f"got a prompt that ends with {padding} samples of padding; expected sound to the end; "

@@ -185,3 +185,12 @@ def test_a_latent_that_goes_on_is_not_decoded_by_another_vae(
 def test_a_clip_is_split_inside_only(run, clip, images, seconds):
     with pytest.raises(ValueError, match="inside the clip"):
         run("SplitFrames", frames=clip(images), seconds=seconds)
+
+
+def test_what_is_too_long_for_a_prompt_is_counted_from_the_clips_begin(clip, images, sample):
+    """11 images at 25 a second are 21120 samples; 1280 of them were made with the clip before."""
+    _, state = sample(clip(images))
+    latent, _ = sample(clip(images), state)
+    assert latent["surplus"] == 1280 and latent["samples"].shape[-1] == 13
+    with pytest.raises(ValueError, match="960 samples of padding"):
+        sample(clip(images), prompt=latent)

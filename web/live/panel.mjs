@@ -26,7 +26,7 @@ export function createPanel() {
   panel.append(top, place, row("meters", ...meters), bottom);
 
   const player = (panel.player = new Player(show));
-  player.volume = volume.value = localStorage.getItem(VOLUME) ?? 1;
+  player.volume = volume.value = Number(localStorage.getItem(VOLUME) ?? 1);
   button.onclick = () => (player.playing && !player.state().silenced ? player.pause() : player.play());
   volume.oninput = () => localStorage.setItem(VOLUME, (player.volume = Number(volume.value)));
   place.oninput = () => player.seek(Math.round(place.value * player.rate));
@@ -39,7 +39,7 @@ export function createPanel() {
   function show(state) {
     const idle = state.status === "idle";
     set(panel, "dataset.status", state.status);
-    button.disabled = idle;
+    button.disabled = idle || (state.status !== "running" && !state.made);
     set(button, "textContent", label(state));
     set(button, "dataset.playing", String(Boolean(state.playing && !state.silenced)));
     set(clock, "textContent", idle ? "" : `${time(state.heard)} / ${time(state.total)}`);
@@ -63,7 +63,7 @@ function label({ status, playing, silenced, heard }) {
 
 function story(state) {
   if (state.status === "idle") return "Press Run: sound plays here while it is made.";
-  if (state.trouble) return `The sound cannot be read: ${state.trouble}. Run again to make it anew.`;
+  if (state.trouble) return `The sound cannot be played (${state.trouble}). Run again to make it anew.`;
   const speed = `${state.factor.toFixed(2)} x real time`;
   const ahead = Math.max(0, state.made - state.heard).toFixed(1);
   const queue = `${ahead} s made ahead, ${Math.max(0, state.held).toFixed(1)} s of it loaded`;

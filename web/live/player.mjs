@@ -53,7 +53,14 @@ export class Player {
     heardNow = this;
     this.wanted = this.playing = true;
     if (this.ended) this.seek(0);
-    await this.open();
+    try {
+      await this.open();
+    } catch (error) {
+      this.opening = null;
+      this.trouble = error.message;
+      this.stop();
+      return this.show();
+    }
     this.output.resume();
     this.output.send({ playing: this.playing });
     this.show();
