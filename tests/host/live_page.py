@@ -15,6 +15,7 @@ from copy import deepcopy
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ENDED = "log.some((e) => e.event === 'execution_success')"
 WATCH = """
 window.players = {};
 window.log = [];
@@ -57,7 +58,7 @@ class Stage:
             )
         self.page.eval("log.length = 0; app.queuePrompt(0, 1).then(() => null)")
 
-    def until(self, condition: str, seconds: float = 240) -> None:
+    def until(self, condition: str, seconds: float = 600) -> None:
         deadline = time.monotonic() + seconds
         while not self.page.eval(condition):
             if time.monotonic() > deadline:
@@ -86,7 +87,7 @@ def plays(page, workflow: dict, folder: Path, renderer: str) -> dict:
     stage.run(steps=2)
     stage.until("players[4].state().heard > 0.5")
     stage.shot("during")
-    stage.until("players[4].state().status === 'done' && !players[4].state().playing")
+    stage.until(f"players[4].state().status === 'done' && !players[4].state().playing && {ENDED}")
     stage.shot("after")
     heard = {"log": stage.log(), "file": stage.save("4", "whole.wav")}
     stage.run(seed=2, method="heun", steps=40)
@@ -107,7 +108,7 @@ def other_workflow(page, workflow: dict, folder: Path, renderer: str) -> dict:
     stage.run(steps=1, seed=8, method="consistency")
     stage.until("players[4].state().status === 'running'")
     page.load({**workflow, "id": "11111111-2222-4333-8444-555555555555"})
-    stage.until("log.some((e) => e.event === 'execution_success')")
+    stage.until(ENDED)
     page.pause(1)
     status = "app.graph.getNodeById(4).soundreactor.player.state().status"
     found = {"there": page.eval(status)}
@@ -131,7 +132,7 @@ def two_nodes(page, workflow: dict, folder: Path, renderer: str) -> dict:
     graph.update(last_node_id=6, last_link_id=7)
     stage = Stage(page, graph, folder, renderer)
     stage.run(steps=2, seed=5, method="consistency")
-    stage.until("Object.values(players).every((p) => p.state().status === 'done' && p.ended)")
+    stage.until(f"Object.values(players).every((p) => p.sound && p.ended) && {ENDED}")
     stage.shot("two-nodes")
     return {"log": stage.log()}
 

@@ -37,7 +37,7 @@ def python(*arguments: str | Path) -> dict[str, Any]:
     """What a program prints that runs in the host's Python."""
     command = [os.environ.get("COMFYUI_PYTHON") or sys.executable, *map(str, arguments)]
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(command, capture_output=True, timeout=900, env=env)
+    result = subprocess.run(command, capture_output=True, timeout=1800, env=env)
     assert result.stdout, result.stderr.decode()
     return json.loads(result.stdout)
 
