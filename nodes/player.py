@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..sr_core.audio.signal import Meter
-from ..sr_core.io.recording import HEADER, Recording
+from ..sr_core.io.growing_wave import HEADER, GrowingWave
 from . import host
 
 EVENT = "soundreactor.live"
@@ -20,7 +20,7 @@ KEPT = 16  # recordings, so that tabs that were closed do not fill the disk
 
 # The last recording of every node that a browser tab has run, so that it can be played after the
 # host has forgotten the node's output, or when it was cut short and there is no output.
-_latest: dict[tuple[str | None, str], Recording] = {}
+_latest: dict[tuple[str | None, str], GrowingWave] = {}
 
 
 class Player:
@@ -32,7 +32,7 @@ class Player:
 
     def __init__(self, rate: int, samples: int, hidden: io.HiddenHolder):
         path, self.saved = host.temporary_file("soundreactor_live", "wav")
-        self.recording = Recording(path, rate, samples)
+        self.recording = GrowingWave(path, rate, samples)
         self.meter, self.hidden = Meter(), hidden
         self.started, self.told = time.monotonic(), 0.0
         self._keep()
