@@ -7,9 +7,11 @@ from comfy_api.latest import ComfyExtension, io
 from . import host
 from .audio import VAEDecode, VAEEncode
 from .frames import LoadFrames
+from .live import Live
 from .load import LoadModel
 from .mux import MuxAudio
 from .sampler import Sampler
+from .split import SplitFrames
 from .video_to_sound import VideoToSound
 from .vision import EncodeVision, TemporalDifference
 
@@ -27,4 +29,6 @@ class SoundReactorExtension(ComfyExtension):
             VAEEncode,
             MuxAudio,
             VideoToSound,
+            Live,
+            SplitFrames,
         ]

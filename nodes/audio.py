@@ -14,6 +14,7 @@ from torch import Tensor
 from ..sr_core.audio.signal import check_waveform, to_stereo
 from ..sr_core.io.audio import resample
 from . import host, schema
+from .decoding import START, decode
 from .sampler import pack_latent
 
 
@@ -114,17 +115,21 @@ def pack_audio(waveform: Tensor, vae: host.Part) -> dict[str, Any]:  # (b c s)
 
 def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
     """Waveform pieces (b c s) of one latent each; all at once if the VAE cannot stream."""
-    module, samples = vae.module, latent["samples"]
-    latents = rearrange(samples, "b k t -> b t k").to(vae.device)
-    if not module.config.causal:
-        yield module.decode(latents)[0]
+    latents = rearrange(latent["samples"], "b k t -> b t k")
+    if not vae.module.config.causal:
+        yield vae.module.decode(latents.to(vae.device))[0]
         return
-    state = None
-    if "prompt" in latent:  # so that there is no seam where the prompt's sound ends
-        _, state = module.decode(rearrange(latent["prompt"], "b k t -> b t k").to(vae.device))
-    for piece in host.progress(latents.split(1, dim=1), latents.shape[1]):
-        waveform, state = module.decode(piece, state)
-        yield waveform.float()
+    # So that there is no seam where the sound before ends.
+    before = latent.get("before")
+    found = START if before is None else before.after(vae)
+    if surplus := latent.get("surplus"):
+        yield found.last[..., -surplus:]
+    for step in host.progress(decode(latents, vae, found.state), latents.shape[1]):
+        found = step
+        yield found.last
+    decoding = latent.get("decoding")
+    if decoding is not None and decoding.is_of(latent["samples"], vae):
+        decoding.keep(found)
 
 
 def _encode(waveform: Tensor, vae: host.Part) -> Iterator[Tensor]:  # (b c s) -> (b t k) pieces

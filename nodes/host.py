@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -41,6 +42,7 @@ class Loaded:
 
     pipeline: nn.Module
     patchers: dict[str, ModelPatcher]  # attribute of the pipeline -> patcher
+    source: str  # the checkpoint's file as it was: the same weights for every Loaded of this source
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +63,7 @@ class Part:
 
 
 # Weak: two loader nodes share a checkpoint, and it goes when no node's output holds it any more.
-_loaded: WeakValueDictionary[tuple[str, int, int], Loaded] = WeakValueDictionary()
+_loaded: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
 
 
 def register_model_folder() -> None:
@@ -117,14 +119,13 @@ def load_checkpoint(name: str) -> Loaded:
     from ..sr_core.checkpoint import load_pipeline
 
     path = checkpoint_path(name)
-    stat = path.stat()
-    key = (str(path), stat.st_mtime_ns, stat.st_size)
-    if (loaded := _loaded.get(key)) is None:
+    source = fingerprint(path)
+    if (loaded := _loaded.get(source)) is None:
         device, offload = management.get_torch_device(), management.unet_offload_device()
         pipeline = load_pipeline(path, _find_beside(path), offload, _precision(device))
         parts = ("vision", "model", "vae")
         patchers = {p: ModelPatcher(getattr(pipeline, p), device, offload) for p in parts}
-        loaded = _loaded[key] = Loaded(pipeline, patchers)
+        loaded = _loaded[source] = Loaded(pipeline, patchers, source)
     return loaded
 
 
@@ -175,6 +176,30 @@ def warn(message: str, node_id: str) -> None:
 def watched(grids: Iterable[torch.Tensor], model: Part, node_id: str) -> Iterator[torch.Tensor]:
     """The same grids; a picture that is unlike the training's is told on the node, once."""
     return model.loaded.pipeline.watched(grids, lambda text: warn(text, node_id))
+
+
+def tell_page(event: str, data: Mapping[str, Any]) -> None:
+    """Send an event to the browser tab that queued this run, and to no other."""
+    if client_id() is not None:
+        PromptServer.instance.send_sync(event, data, client_id())
+
+
+def client_id() -> str | None:
+    """The browser tab, or other client, that queued this run; None if it did not say."""
+    return PromptServer.instance.client_id
+
+
+def temporary_file(stem: str, suffix: str) -> tuple[Path, ui.SavedResult]:
+    """A name that nothing had before, in the folder that the host empties at its next start."""
+    file = f"{stem}_{uuid.uuid4().hex}.{suffix}"
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / file, ui.SavedResult(file, "", io.FolderType.temp)
+
+
+def graph_id(hidden: io.HiddenHolder) -> str | None:
+    """Which of the graphs that are open in a tab this run came from, where that is known."""
+    return ((hidden.extra_pnginfo or {}).get("workflow") or {}).get("id")
 
 
 def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, ui.SavedResult]:

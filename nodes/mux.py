@@ -116,7 +116,7 @@ class MuxAudio(io.ComfyNode):
         frames: Frames | None = None,
     ) -> io.NodeOutput:
         waveform = _single(unpack_audio(audio, SAMPLE_RATE)).split(SAMPLE_RATE, dim=-1)
-        frames = _picture(video, frames, with_sound=old_sound != "drop")
+        frames = picture(video, frames, with_sound=old_sound != "drop")
         sound = host.progress(waveform, len(waveform))
         settings = {"old_sound": old_sound, "gain_db": gain_db, "old_gain_db": old_gain_db}
         clip, player = write_clip(frames, sound, container, filename_prefix, cls.hidden, settings)
@@ -138,7 +138,8 @@ def write_clip(
     return InputImpl.VideoFromFile(str(target)), ui.PreviewVideo([saved])
 
 
-def _picture(video: Input.Video | None, frames: Frames | None, with_sound: bool) -> Frames:
+def picture(video: Input.Video | None, frames: Frames | None, with_sound: bool = False) -> Frames:
+    """The one clip that is given, as frames."""
     if (video is None) == (frames is None):
         raise ValueError(ONE_CLIP)
     return frames_of(video, with_sound) if frames is None else frames

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import torch
@@ -10,10 +11,12 @@ from comfy_api.latest import io
 from einops import rearrange
 from torch import Tensor
 
-from ..sr_core.sampling.autoregressive import sample_latents, start_sampler
+from ..sr_core.sampling.autoregressive import SamplerState, sample_latents
 from ..sr_core.sampling.settings import CONTEXTS, METHODS, Settings
 from . import host, schema
+from .decoding import Decoding, moved
 from .grid import Grid
+from .state import OUT_TIP, TIP, State, begin
 
 
 def sampling_inputs() -> list[io.Input]:
@@ -54,6 +57,18 @@ def sampling_inputs() -> list[io.Input]:
     ]
 
 
+def method_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "method",
+        options=list(METHODS),
+        default="consistency",
+        tooltip=(
+            "How a latent is drawn. 'consistency' for tuned checkpoints, in 1 to 4 steps; 'heun' "
+            "for checkpoints of the diffusion stage, slower."
+        ),
+    )
+
+
 class Sampler(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -69,15 +84,7 @@ class Sampler(io.ComfyNode):
                     tooltip="From Temporal Difference, or other features the model was trained on.",
                 ),
                 *sampling_inputs(),
-                io.Combo.Input(
-                    "method",
-                    options=list(METHODS),
-                    default="consistency",
-                    tooltip=(
-                        "How a latent is drawn. 'consistency' for tuned checkpoints, in 1 to 4 "
-                        "steps; 'heun' for checkpoints of the diffusion stage, slower."
-                    ),
-                ),
+                method_input(),
                 io.Combo.Input(
                     "context",
                     options=list(CONTEXTS),
@@ -96,12 +103,14 @@ class Sampler(io.ComfyNode):
                         "with align 'end'. It is not part of the result."
                     ),
                 ),
+                schema.State.Input("state", optional=True, tooltip=TIP),
             ],
             outputs=[
                 io.Latent.Output(
                     display_name="latent",
                     tooltip="30 latents a second, batch x channels x time, for VAE Decode (audio).",
-                )
+                ),
+                schema.State.Output(display_name="state", tooltip=OUT_TIP),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -117,32 +126,42 @@ class Sampler(io.ComfyNode):
         method: str,
         context: str,
         prompt: Mapping[str, Any] | None = None,
+        state: State | None = None,
     ) -> io.NodeOutput:
         past = _prompt(prompt, model)
         length = grid.count + (0 if past is None else past.shape[1])
         settings = Settings(steps, guidance, method, context, length)
         host.move_to_device(model, grid.part)
-        state, latents = start_sampler(model.module, settings, seed, prompt=past), []
-        grids = host.watched(grid.pieces(), model, cls.hidden.unique_id)
-        for piece in host.progress(grids, grid.count):
-            latent, state = sample_latents(model.module, piece, state)
-            latents.append(latent.float().to(host.output_device()))
-        samples = rearrange(torch.cat(latents, dim=1), "b t k -> b k t")
-        count = grid.frames.samples()
-        return io.NodeOutput(pack_latent(samples, count, None if past is None else prompt))
+        start = begin(state, model, settings, seed, past)
+        latents, vision, sampler = _sample(model, grid, start, cls.hidden.unique_id)
+        samples, hop = grid.frames.samples(), model.loaded.pipeline.config.audio.hop
+        decoding = Decoding(model.loaded.source, start.decoding, latents)
+        surplus = start.surplus + latents.shape[1] * hop - samples
+        latent = pack_latent(rearrange(latents, "b t k -> b k t"), samples)
+        latent |= {"before": start.decoding, "surplus": start.surplus, "decoding": decoding}
+        return io.NodeOutput(latent, start.after(vision, sampler, decoding, surplus))
 
 
-def pack_latent(
-    samples: Tensor,  # (b k t)
-    sample_count: int,
-    prompt: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Core's LATENT, and what VAE Decode needs to be exact: the sound's length, what came before.
+def _sample(
+    model: host.Part, grid: Grid, start: State, node_id: str
+) -> tuple[Tensor, Tensor | None, SamplerState]:  # (b t k), (b n d)
+    """The clip's latents, the last frame's features, and the sampler after it."""
+    audio = model.loaded.pipeline.config.audio
+    count = start.frames(grid.frames.samples(), audio.hop)
+    seconds = Fraction(start.surplus, audio.sample_rate)
+    vision, sampler = moved(start.vision, torch.device("cpu")), start.sampler  # as the pieces are
+    latents = [torch.zeros(1, 0, audio.latent_channels, device=host.output_device())]
+    pieces = grid.pieces(seconds, vision) if count else ()
+    for piece in host.progress(host.watched(pieces, model, node_id), count):
+        latent, sampler = sample_latents(model.module, piece, sampler)
+        latents.append(latent.float().to(host.output_device()))
+        vision = grid.seen(piece)
+    return torch.cat(latents, dim=1), vision, sampler
 
-    Core's nodes carry keys they do not know along.
-    """
-    latent = {"samples": samples, "type": "audio", "sample_count": sample_count}
-    return latent if prompt is None else {**latent, "prompt": prompt["samples"]}
+
+def pack_latent(samples: Tensor, sample_count: int) -> dict[str, Any]:  # (b k t)
+    """Core's LATENT, and the sound's exact length; its nodes carry keys they do not know along."""
+    return {"samples": samples, "type": "audio", "sample_count": sample_count}
 
 
 def _prompt(latent: Mapping[str, Any] | None, model: host.Part) -> Tensor | None:
@@ -150,7 +169,8 @@ def _prompt(latent: Mapping[str, Any] | None, model: host.Part) -> Tensor | None
     if latent is None:
         return None
     samples, hop = latent["samples"], model.loaded.pipeline.config.audio.hop
-    padding = samples.shape[-1] * hop - latent.get("sample_count", samples.shape[-1] * hop)
+    made = samples.shape[-1] * hop + latent.get("surplus", 0)
+    padding = made - latent.get("sample_count", made)
     if padding:
         raise ValueError(
             f"got a prompt that ends with {padding} samples of padding; expected sound to the end; "

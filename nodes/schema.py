@@ -14,6 +14,7 @@ Vision = io.Custom("SOUNDREACTOR_VISION")
 VAE = io.Custom("SOUNDREACTOR_VAE")
 Frames = io.Custom("SOUNDREACTOR_FRAMES")
 Grid = io.Custom("SOUNDREACTOR_GRID")
+State = io.Custom("SOUNDREACTOR_STATE")
 VideoInfo = io.Custom("VHS_VIDEOINFO")  # of ComfyUI-VideoHelperSuite's loaders
 
 

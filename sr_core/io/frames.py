@@ -77,6 +77,38 @@ class Frames(ABC):
             yield converted
 
 
+class PartOfFrames(Frames):
+    """Another moving picture from `start` seconds on, for `duration` seconds or to its end."""
+
+    def __init__(self, whole: Frames, start: Fraction, duration: Fraction | None = None):
+        self.whole, self.start = whole, start
+        self.duration = whole.duration - start if duration is None else duration
+        if start < 0 or self.duration <= 0 or start + self.duration > whole.duration:
+            raise ValueError(
+                f"got a part from {float(start):g} s on that is {float(self.duration):g} s long; "
+                f"expected one inside the picture's {float(whole.duration):g} s; choose times in it"
+            )
+        self.rate, self.height, self.width = whole.rate, whole.height, whole.width
+        self.clock, self.fps = whole.clock, whole.fps
+        self.steady = whole.steady and (start * whole.fps).denominator == 1
+
+    def shown(self) -> Iterator[tuple[Fraction, Picture]]:
+        held = None  # what is on the screen when the part begins
+        for time, picture in self.whole.shown():
+            time -= self.start
+            if time >= self.duration:
+                break
+            if time <= 0:
+                held = picture
+                continue
+            if held is not None:
+                yield Fraction(0), held
+                held = None
+            yield time, picture
+        if held is not None:
+            yield Fraction(0), held
+
+
 class ImageFrames(Frames):
     """Images in memory shown at `fps`; see frames_from_images."""
 

@@ -58,7 +58,7 @@ def test_the_host_imports_it_in_no_time_and_nothing_else(info):
 
 
 def test_all_nodes_are_there_and_explain_themselves(info):
-    assert len(info["nodes"]) == 9
+    assert len(info["nodes"]) == 11
     for node in info["nodes"].values():
         assert node["category"] == "audio/SoundReactor" and node["description"]
         assert all(node["output_tooltips"])
@@ -73,7 +73,7 @@ def test_the_template_browser_lists_the_workflows(info):
     assert sorted(templates) == sorted(path.stem for path in (ROOT / "workflows").glob("*.json"))
 
 
-@pytest.mark.parametrize("name", ["video-to-sound", "generated-frames-to-sound"])
+@pytest.mark.parametrize("name", ["video-to-sound", "generated-frames-to-sound", "live"])
 @pytest.mark.parametrize("folder", [ROOT / "workflows", HERE], ids=["as saved", "for the API"])
 def test_a_workflow_runs_on_a_fresh_host(folder, name, tmp_path):
     report = comfy(

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 import torch
 
-from sr_core.io.frames import frames_from_images
+from sr_core.io.frames import PartOfFrames, frames_from_images
 
 
 def test_images_are_shown_at_their_rate():
@@ -71,3 +71,32 @@ def test_eight_bit_values_are_refused():
         frames_from_images(torch.zeros(1, 2, 2, 3, dtype=torch.uint8), 8)
     with pytest.raises(ValueError, match=r"0\.\.255; expected 0\.\.1"):
         frames_from_images(torch.tensor([0.0, 255.0, 0.0]).expand(1, 2, 2, 3), 8)
+
+
+def test_a_part_shows_what_the_whole_shows_then():
+    whole = frames_from_images(torch.rand(12, 4, 6, 3), 24)
+    part = PartOfFrames(whole, Fraction(1, 10), Fraction(1, 5))
+    assert (part.count, part.samples()) == (6, 9600)
+    assert torch.equal(torch.cat(list(part.pieces())), torch.cat(list(whole.pieces()))[3:9])
+
+
+def test_parts_that_begin_between_two_frames_show_what_is_on_the_screen_then():
+    whole = frames_from_images(torch.rand(12, 4, 6, 3), 24)
+    part = PartOfFrames(whole, Fraction(1, 48))  # halfway through the first image
+    times = [time for time, _ in part.shown()]
+    assert times[:3] == [0, Fraction(1, 48), Fraction(3, 48)] and len(times) == 12
+    assert not part.steady and PartOfFrames(whole, Fraction(1, 24)).steady
+    assert part.duration == Fraction(1, 2) - Fraction(1, 48)
+
+
+def test_a_part_of_a_part_is_a_part():
+    whole = frames_from_images(torch.rand(30, 4, 6, 3), 30)
+    inner = PartOfFrames(PartOfFrames(whole, Fraction(1, 3), Fraction(1, 2)), Fraction(1, 6))
+    assert torch.equal(torch.cat(list(inner.pieces())), torch.cat(list(whole.pieces()))[15:25])
+
+
+@pytest.mark.parametrize("start, duration", [(-1, 1), (0, 0), (1, None), (0, 2)])
+def test_a_part_outside_the_whole_is_refused(start, duration):
+    whole = frames_from_images(torch.rand(30, 4, 6, 3), 30)
+    with pytest.raises(ValueError, match="inside the picture's 1 s"):
+        PartOfFrames(whole, Fraction(start), duration and Fraction(duration))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, field
 from enum import Enum
@@ -27,6 +28,8 @@ class Host:
     moved: list[list[Any]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     interrupt_after: int | None = None  # updates of a bar
+    sent: list[tuple] = field(default_factory=list)  # event, data, client
+    server: Any = None
 
 
 class Socket:
@@ -241,7 +244,13 @@ def _prompt_server(host: Host) -> type:
     def send_progress_text(text, node_id, sid=None):
         host.texts.append(text)
 
-    return SimpleNamespace(instance=SimpleNamespace(send_progress_text=send_progress_text))
+    def send_sync(event, data, sid=None):
+        host.sent.append((event, json.loads(json.dumps(data)), sid))
+
+    host.server = SimpleNamespace(
+        client_id="tab", send_progress_text=send_progress_text, send_sync=send_sync
+    )
+    return SimpleNamespace(instance=host.server)
 
 
 def _folder_paths(base: Path) -> ModuleType:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "__init__.py", *sorted((ROOT / "nodes").glob("*.py"))]
 NAMES = (
     "LoadModel LoadFrames VisionEncoder TemporalDifference Sampler VAEDecode VAEEncode MuxAudio "
-    "VideoToSound"
+    "VideoToSound Live SplitFrames"
 ).split()
 IDS = [f"SoundReactor{name}" for name in NAMES]
 HOST_MODULES = {"comfy", "folder_paths", "server"}

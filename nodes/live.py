@@ -1,0 +1,127 @@
+"""SoundReactor Live: sound that is heard while it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import islice
+
+from comfy_api.latest import Input, io
+from torch import Tensor
+
+from ..sr_core.io.frames import Frames
+from ..sr_core.sampling.session import Session
+from ..sr_core.sampling.settings import Settings
+from ..sr_core.vision.difference import TemporalDifference
+from . import host, schema
+from .decoding import Decoded, Decoding
+from .frames import ABSENT
+from .grid import check_rate, later
+from .mux import ONE_CLIP, picture
+from .player import Player
+from .sampler import method_input, sampling_inputs
+from .state import OUT_TIP, TIP, State, begin
+
+
+class Live(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema.describe(
+            node_id="SoundReactorLive",
+            display_name="SoundReactor Live",
+            description="Plays a clip's sound on the node while it is made, frame by frame.",
+            search_aliases=["soundreactor", "live audio", "stream", "real time", "foley", "v2a"],
+            inputs=[
+                schema.Model.Input(
+                    "model",
+                    tooltip="From Load SoundReactor Model; its vision and vae come with it.",
+                ),
+                *sampling_inputs(),
+                method_input(),
+                io.Video.Input(
+                    "video",
+                    optional=True,
+                    tooltip="The clip as VIDEO. It is decoded frame by frame. This or frames.",
+                ),
+                schema.Frames.Input(
+                    "frames",
+                    optional=True,
+                    tooltip="The clip as frames, from Load Frames or Split Frames. This or video.",
+                ),
+                schema.State.Input("state", optional=True, tooltip=TIP),
+            ],
+            outputs=[
+                io.Audio.Output(
+                    display_name="audio",
+                    tooltip="The whole sound when it is done: as long as the clip, to the sample.",
+                ),
+                schema.State.Output(display_name="state", tooltip=OUT_TIP),
+            ],
+            hidden=[io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, model, video=ABSENT, frames=ABSENT) -> bool | str:
+        return (video is ABSENT) != (frames is ABSENT) or ONE_CLIP
+
+    @classmethod
+    def execute(
+        cls,
+        model: host.Part,
+        seed: int,
+        steps: int,
+        guidance: float,
+        method: str,
+        video: Input.Video | None = None,
+        frames: Frames | None = None,
+        state: State | None = None,
+    ) -> io.NodeOutput:
+        clip = picture(video, frames)
+        check_rate(clip, model)
+        host.move_to_device(*(host.Part(model.loaded, p) for p in ("vision", "model", "vae")))
+        start = begin(state, model, Settings(steps, guidance, method), seed)
+        player = Player(model.loaded.pipeline.config.audio.sample_rate, clip.samples(), cls.hidden)
+        with player:
+            end = _play(clip, start, model, player)
+        return io.NodeOutput(player.audio(), end, ui=player.ui())
+
+
+def _play(clip: Frames, start: State, model: host.Part, player: Player) -> State:
+    """Give the clip's sound to the player, piece by piece; where it ends."""
+    loaded, audio = model.loaded, model.loaded.pipeline.config.audio
+    session = Session(loaded.pipeline, start.stream(loaded))
+    last = start.decoded(host.Part(loaded, "vae")).last
+    if start.surplus:
+        player.add(last[..., -start.surplus :])
+    count = start.frames(clip.samples(), audio.hop)
+    seconds = Fraction(start.surplus, audio.sample_rate)
+    frames = later(clip, seconds).pieces(1) if count else iter(())
+    for last in host.progress(_sound(frames, session, model, player.node_id), count):
+        player.add(last)
+    stream = session.state()
+    decoding = Decoding.of(loaded.source, Decoded(last, stream.decoder))
+    surplus = start.surplus + count * audio.hop - clip.samples()
+    return start.after(stream.vision, stream.sampler, decoding, surplus)
+
+
+def _sound(
+    frames: Iterator[Tensor],  # (1 3 h w)
+    session: Session,
+    model: host.Part,
+    node_id: str,
+) -> Iterator[Tensor]:  # (b c hop)
+    """The sound of each frame; the first ones are looked at for being unlike the training's."""
+    heard: list[Tensor] = []
+
+    def grids() -> Iterator[Tensor]:  # (b 1 n 2d)
+        last = session.state().vision
+        for frame in islice(frames, model.loaded.pipeline.config.judged_frames):
+            heard.append(session.step(frame[None]).float())
+            grid, last = TemporalDifference()(session.state().vision[:, None], last)
+            yield grid
+
+    for _ in host.watched(grids(), model, node_id):
+        yield heard.pop()
+    for frame in frames:
+        yield session.step(frame[None]).float()

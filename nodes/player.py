@@ -1,0 +1,103 @@
+"""The player on the Live node: what it is told, and the file that it reads while it grows."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..sr_core.audio.signal import Meter
+from ..sr_core.io.growing_wave import HEADER, GrowingWave
+from . import host
+
+EVENT = "soundreactor.live"
+INTERVAL = 0.1  # seconds between two events
+KEPT = 16  # recordings, so that tabs that were closed do not fill the disk
+
+# The last recording of every node that a browser tab has run, so that it can be played after the
+# host has forgotten the node's output, or when it was cut short and there is no output.
+_latest: dict[tuple[str | None, str], GrowingWave] = {}
+
+
+class Player:
+    """One run of one node; as a context it ends well, or is cut short by an exception.
+
+    The page is told how much there is, at most ten times a second, and fetches it by itself: so
+    nothing waits in a queue, however slow the page is.
+    """
+
+    def __init__(self, rate: int, samples: int, hidden: io.HiddenHolder):
+        path, self.saved = host.temporary_file("soundreactor_live", "wav")
+        self.recording = GrowingWave(path, rate, samples)
+        self.meter, self.hidden = Meter(), hidden
+        self.started, self.told = time.monotonic(), 0.0
+        self._keep()
+
+    @property
+    def node_id(self) -> str:
+        return self.hidden.unique_id
+
+    def __enter__(self) -> Player:
+        self._tell("running")
+        return self
+
+    def add(self, waveform: Tensor) -> None:  # (1 c s)
+        """Record a piece; raises ValueError where it is not finite."""
+        self.meter.add(waveform)
+        self.recording.add(waveform[0])
+        if time.monotonic() - self.told > INTERVAL:
+            self._tell("running")
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.recording.close()
+        self._tell("done" if error is None else "stopped")
+        if error is None:
+            for complaint in self.meter.complaints():
+                logging.warning("SoundReactor: %s", complaint)
+        elif self.recording.made:
+            logging.warning(
+                "SoundReactor: stopped; the first %.2f s of sound are kept in %s until this node "
+                "runs again or the host is closed",
+                self.recording.made / self.recording.rate,
+                self.recording.path,
+            )
+
+    def audio(self) -> dict[str, Any]:
+        """Core's AUDIO of the whole sound, mapped into memory."""
+        return {"waveform": self.recording.waveform(), "sample_rate": self.recording.rate}
+
+    def ui(self) -> dict[str, list[dict[str, Any]]]:
+        """What the node shows when its output comes from the host's cache."""
+        return {"soundreactor_live": [self._report("done")]}
+
+    def _keep(self) -> None:
+        key = (host.client_id(), self.node_id)
+        _latest.pop(key, None)
+        _latest[key] = self.recording
+        while len(_latest) > KEPT:
+            del _latest[next(iter(_latest))]
+
+    def _tell(self, status: str) -> None:
+        self.told = time.monotonic()
+        host.tell_page(EVENT, self._report(status))
+
+    def _report(self, status: str) -> dict[str, Any]:
+        recording = self.recording
+        return {
+            "node": self.node_id,
+            "graph": host.graph_id(self.hidden),
+            "status": status,
+            "file": dict(self.saved),
+            "header": HEADER,
+            "channels": recording.channels,
+            "rate": recording.rate,
+            "samples": recording.samples,
+            "made": recording.made,
+            "seconds": time.monotonic() - self.started,
+        }

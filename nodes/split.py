@@ -1,0 +1,53 @@
+"""Split Frames: one clip as two shots."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from comfy_api.latest import io
+
+from ..sr_core.io.frames import Frames, PartOfFrames
+from . import schema
+
+
+class SplitFrames(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema.describe(
+            node_id="SoundReactorSplitFrames",
+            display_name="Split Frames",
+            description="Cuts a clip in two, so that its sound can be made anew from any second.",
+            search_aliases=["soundreactor", "trim", "cut", "shots", "redo", "segment"],
+            inputs=[
+                schema.Frames.Input("frames", tooltip="From Load Frames, or another Split Frames."),
+                io.Float.Input(
+                    "seconds",
+                    default=1.0,
+                    min=0.0,
+                    max=1e6,
+                    step=0.1,
+                    tooltip=(
+                        "Where the second part begins, counted from the beginning of these "
+                        "frames; moved to the nearest 1/30 s."
+                    ),
+                ),
+            ],
+            outputs=[
+                schema.Frames.Output(display_name="before", tooltip="The clip up to there."),
+                schema.Frames.Output(
+                    display_name="after",
+                    tooltip="The rest, for a node that takes the state of the one before it.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, frames: Frames, seconds: float) -> io.NodeOutput:
+        place = round(seconds * frames.rate) / frames.rate
+        if not 0 < place < frames.duration:
+            raise ValueError(
+                f"got {seconds:g} seconds; expected a place inside the clip of "
+                f"{float(frames.duration):.3f} s, at least 1/30 s from its ends; choose another"
+            )
+        before = PartOfFrames(frames, Fraction(0), place)
+        return io.NodeOutput(before, PartOfFrames(frames, place))

@@ -1,0 +1,114 @@
+// The player's face: plain elements in a DOM widget, the same in both renderers.
+
+import { Player } from "./player.mjs";
+
+const LOUDEST = 0, SOFTEST = -60; // dB at the ends of a meter
+const VOLUME = "SoundReactor.volume";
+
+export const HEIGHT = 150; // pixels
+
+addStyle();
+
+// An element that follows the player it holds as `player`.
+export function createPanel() {
+  const panel = element("div", "soundreactor-live");
+  const button = element("button", "", { type: "button" });
+  const clock = element("span", "clock");
+  const volume = slider("volume", "Volume", 1, 0.01);
+  const place = slider("place", "Jump in what is made", 1, 0.01);
+  const meters = ["left", "right"].map((side) => element("i", side));
+  const words = element("span", "words");
+  const save = element("a", "", { textContent: "Save", download: "SoundReactor.wav" });
+  save.title = "Download the sound as a 32-bit WAV";
+
+  const top = row("top", button, clock, volume);
+  const bottom = row("bottom", words, save);
+  panel.append(top, place, row("meters", ...meters), bottom);
+
+  const player = (panel.player = new Player(show));
+  player.volume = volume.value = Number(localStorage.getItem(VOLUME) ?? 1);
+  button.onclick = () => (player.playing && !player.state().silenced ? player.pause() : player.play());
+  volume.oninput = () => localStorage.setItem(VOLUME, (player.volume = Number(volume.value)));
+  place.oninput = () => player.seek(Math.round(place.value * player.rate));
+  // A node is dragged by what lies between its widgets, not by a slider.
+  for (const kind of ["pointerdown", "pointermove"])
+    panel.addEventListener(kind, (event) => event.stopPropagation());
+  player.show();
+  return panel;
+
+  function show(state) {
+    const idle = state.status === "idle";
+    set(panel, "dataset.status", state.status);
+    button.disabled = idle || (state.status !== "running" && !state.made);
+    set(button, "textContent", label(state));
+    set(button, "dataset.playing", String(Boolean(state.playing && !state.silenced)));
+    set(clock, "textContent", idle ? "" : `${time(state.heard)} / ${time(state.total)}`);
+    place.disabled = idle;
+    place.max = state.total ?? 1;
+    place.value = state.heard ?? 0;
+    place.style.setProperty("--made", `${idle ? 0 : (100 * state.made) / state.total}%`);
+    place.style.setProperty("--heard", `${idle ? 0 : (100 * state.heard) / state.total}%`);
+    meters.forEach((meter, i) => meter.style.setProperty("--level", level(state.peaks?.[i] ?? 0)));
+    set(words, "textContent", story(state));
+    save.hidden = idle || state.status === "running" || !state.made;
+    if (!idle) set(save, "href", state.url);
+  }
+}
+
+function label({ status, playing, silenced, heard }) {
+  if (status === "idle") return "Listen";
+  if (silenced) return "Click to listen";
+  return playing ? "Pause" : heard ? "Play" : "Listen";
+}
+
+function story(state) {
+  if (state.status === "idle") return "Press Run: sound plays here while it is made.";
+  if (state.trouble) return `The sound cannot be played (${state.trouble}). Run again to make it anew.`;
+  const speed = `${state.factor.toFixed(2)} x real time`;
+  const ahead = Math.max(0, state.made - state.heard).toFixed(1);
+  const queue = `${ahead} s made ahead, ${Math.max(0, state.held).toFixed(1)} s of it loaded`;
+  if (state.status === "running") return `${speed}, ${queue}`;
+  if (state.status === "done") return `Done at ${speed}. ${state.playing ? queue : ""}`;
+  return state.made ? `Stopped: ${time(state.made)} of sound are kept until it runs again.` : "Stopped.";
+}
+
+function time(seconds) {
+  const tenths = Math.floor(seconds * 10 + 1e-6);
+  const minutes = Math.floor(tenths / 600);
+  const rest = `${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
+  if (minutes < 60) return `${minutes}:${rest}`;
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+}
+
+// Of a peak: how much of a meter is lit, in per cent.
+function level(peak) {
+  const decibels = peak > 0 ? 20 * Math.log10(peak) : -Infinity;
+  const share = (decibels - SOFTEST) / (LOUDEST - SOFTEST);
+  return `${Math.round(100 * Math.min(1, Math.max(0, share)))}%`;
+}
+
+function element(tag, className = "", properties = {}) {
+  return Object.assign(document.createElement(tag), { className, ...properties });
+}
+
+function row(className, ...children) {
+  const div = element("div", className);
+  div.append(...children);
+  return div;
+}
+
+function slider(className, title, max, step) {
+  return element("input", className, { type: "range", min: 0, max, step, value: 0, title });
+}
+
+// Write only what differs: this runs twenty times a second.
+function set(target, path, value) {
+  const [first, second] = path.split(".");
+  const owner = second ? target[first] : target;
+  if (owner[second ?? first] !== value) owner[second ?? first] = value;
+}
+
+function addStyle() {
+  const href = new URL("./panel.css", import.meta.url).href;
+  document.head.append(element("link", "", { rel: "stylesheet", href }));
+}
