@@ -102,7 +102,7 @@ class Session:
         return waveform
 
     def _see(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
-        grid, last = self.pipeline.difference(self.vision(frames), last)
+        grid, last = self.pipeline.difference(self.vision(frames), last, self.settings.cuts)
         return self.model.look(grid.to(self.model.start)), last
 
     def _read(self, token: Tensor, latent: Tensor | None, turn: Turn) -> Tensor:
