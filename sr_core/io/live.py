@@ -24,7 +24,7 @@ from .frames import Picture
 from .picture import ANIMATIONS
 from .source import MediaError, picture_stream
 from .timing import DEFAULT_RATE, MILLISECOND, Timing, is_decoding_clock, standard_rate
-from .video import orient, to_rgb
+from .video import display_matrix, orient, to_rgb
 
 MOST_UNSEEN = 1000  # packets before the first frame: who joins a broadcast waits for a key frame
 LONGEST_LAST = 1  # seconds that a header may give the last frame
@@ -110,7 +110,8 @@ class LiveVideo(LivePicture):
     def begins(self, frame: VideoFrame, stream: VideoStream, timing: Timing, copied: bool) -> None:
         """Learn from the first frame what the picture is; later passes are taken to be alike."""
         if not hasattr(self, "fps"):
-            self.height, self.width = orient(np.empty((frame.height, frame.width)), frame).shape
+            self.matrix, coded = display_matrix(frame), np.empty((frame.height, frame.width))
+            self.height, self.width = orient(coded, self.matrix).shape
             self.size, self.reformatter = (frame.width, frame.height), VideoReformatter()
             self.fps, self.clock = timing.rate, timing.clock
             self.template = stream if copied else None
@@ -177,11 +178,9 @@ class _Pass:
             return None
         time = self.start + self.timing.time(pts)
         self.end = max(self.end, time + self._length(frame))
-        return Seen(time, None, Once(partial(to_rgb, frame, self.video.reformatter, self._size)))
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.video.size
+        video = self.video
+        convert = partial(to_rgb, frame, video.reformatter, video.size, video.matrix)
+        return Seen(time, None, Once(convert))
 
     def _length(self, frame: VideoFrame) -> Fraction:
         """Seconds for which a frame is shown as far as is known now."""

@@ -23,6 +23,7 @@ from .timing import Timing, scan
 
 ITU601 = 5  # AVCOL_SPC_SMPTE170M, FFmpeg's own choice for pictures without a tag
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+Matrix = tuple[int, int, int, int]  # a, b, c, d of a display matrix
 HOLE = 1  # seconds without one good frame that can still be held over
 
 
@@ -49,15 +50,16 @@ class VideoFrames(Frames):
         self.clock, self.fps, self.steady = timing.clock, info.rate, timing.steady
 
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:
-        reformatter, size = VideoReformatter(), None
+        reformatter, size, matrix = VideoReformatter(), None, None
         ticks = self.timing.shown if self.timing.counted else None
         with open_source(self.source) as container:
             stream = picture_stream(container, self.source)
             for n, frame in enumerate(decode(container, stream, self.source)):
-                size = size or (frame.width, frame.height)
+                if size is None:
+                    size, matrix = (frame.width, frame.height), display_matrix(frame)
                 pts = ticks[min(n, len(ticks) - 1)] if ticks else frame.pts
                 if pts is not None and pts >= self.timing.first:
-                    yield self.timing.time(pts), partial(to_rgb, frame, reformatter, size)
+                    yield self.timing.time(pts), partial(to_rgb, frame, reformatter, size, matrix)
 
 
 def open_video(source: Source, rate: int | Fraction = 30) -> VideoFrames:
@@ -79,7 +81,7 @@ def open_video(source: Source, rate: int | Fraction = 30) -> VideoFrames:
             "H.264"
         )
     timing = _from_first_decoded(timing, frame, source)
-    height, width = orient(np.empty((frame.height, frame.width)), frame).shape
+    height, width = orient(np.empty((frame.height, frame.width)), display_matrix(frame)).shape
     start, shown = timing.first * timing.tick, len(timing.shown)
     info = VideoInfo(width, height, timing.rate, start, timing.duration, shown, codec, has_sound)
     return VideoFrames(source, Fraction(rate), info, timing)
@@ -129,8 +131,10 @@ def _check_hole(good, now, damaged: bool, stream: VideoStream, source: Source) -
             )
 
 
-def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int]) -> Tensor:
-    """Convert to uint8 RGB by the frame's own matrix and range, turned upright: (3 h w)."""
+def to_rgb(
+    frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int], matrix: Matrix | None
+) -> Tensor:
+    """Convert to uint8 RGB by the frame's own colours and range, turned upright: (3 h w)."""
     # Old PyAV applies the frame's matrix only where source and target differ, so both are said.
     rgb = reformatter.reformat(
         frame,
@@ -142,17 +146,29 @@ def to_rgb(frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, in
         src_color_range=int(frame.color_range),
         dst_color_range=FULL_RANGE,
     )
-    upright = np.ascontiguousarray(orient(rgb.to_ndarray(), frame))
+    upright = np.ascontiguousarray(orient(rgb.to_ndarray(), matrix))
     return rearrange(torch.from_numpy(upright), "h w c -> c h w")
 
 
-def orient(picture: np.ndarray, frame: VideoFrame) -> np.ndarray:
-    """Apply the frame's display matrix, quarter turns and mirrors: (h w ...) -> (h' w' ...)."""
+def display_matrix(frame: VideoFrame) -> Matrix | None:
+    """How a picture's frames are to be turned: a, b, c, d; None for not at all.
+
+    To be asked of its first frame alone: in PyAV one that was asked refers to itself and stays in
+    memory until the garbage collector comes by, which is after thousands of frames.
+    """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
-        return picture
-    # Row vectors: x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2).
+        return None
     a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()
+    return a, b, c, d
+
+
+def orient(picture: np.ndarray, matrix: Matrix | None) -> np.ndarray:
+    """Apply a display matrix of quarter turns and mirrors: (h w ...) -> (h' w' ...)."""
+    if matrix is None:
+        return picture
+    a, b, c, d = matrix
+    # Row vectors: x' = a x + c y, y' = b x + d y (ISO 14496-12, 8.3.2).
     if abs(b) > abs(a):
         picture, a, d = np.swapaxes(picture, 0, 1), c, b
     return picture[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 from fractions import Fraction
@@ -331,3 +332,18 @@ def test_metadata_in_a_strange_encoding_does_not_matter(constant_clip):
     path = constant_clip("a.mp4", Fraction(30), tags={"title": "XXXX"})
     path.write_bytes(path.read_bytes().replace(b"XXXX", b"\xff\xfe\xe9X"))
     assert open_video(path).count == 60
+
+
+def test_frames_that_were_seen_leave_memory_without_the_garbage_collector(make_clip):
+    def alive() -> int:
+        return sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = alive()
+        for _, picture in open_video(make_clip("a.mp4", range(60), Fraction(1, 30))).shown():
+            picture()
+        assert alive() - before <= 4  # the first of a reading, and the one at hand
+    finally:
+        gc.enable()
