@@ -17,6 +17,7 @@ from ..evaluation.excerpt import SECONDS, cut_excerpt
 from ..evaluation.memory import Memory
 from ..evaluation.report import Report
 from ..sampling.settings import Settings
+from ..training.diary import CURVE
 from . import generate, prepare, train
 
 STEPS = 4  # of the sound that is judged
@@ -96,7 +97,7 @@ def _train(stage: str, data: Path, folder: Path, config: dict, more: list[Any]) 
     settings, output = folder / f"{stage}.json", folder / stage
     settings.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     _command(train, stage, data, "-o", output, "--config", settings, *more)
-    losses = [json.loads(line) for line in (output / "curve.jsonl").open(encoding="utf-8")]
+    losses = [json.loads(line) for line in (output / CURVE).open(encoding="utf-8")]
     name = next(name for name in losses[0] if name.endswith("/loss"))
     first, last = (sum(at[name] for at in part) / 10 for part in (losses[:10], losses[-10:]))
     print(f"{stage}: loss {first:.3f} -> {last:.3f}")

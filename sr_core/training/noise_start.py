@@ -8,10 +8,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ..audio.spectral import NOISE_OFFSET, OUTPUTS
+from ..audio.spectral import FLOOR, NOISE_OFFSET, OUTPUTS
 from ..audio.vae import AudioVAE
 
-FLOOR = 1e-4  # magnitude, as in the codec
 RIDGE = 0.01  # of the features' variance, which is about one
 
 
