@@ -173,11 +173,6 @@ def warn(message: str, node_id: str) -> None:
     PromptServer.instance.send_progress_text(message, node_id)
 
 
-def watched(grids: Iterable[torch.Tensor], model: Part, node_id: str) -> Iterator[torch.Tensor]:
-    """The same grids; a picture that is unlike the training's is told on the node, once."""
-    return model.loaded.pipeline.watched(grids, lambda text: warn(text, node_id))
-
-
 def tell_page(event: str, data: Mapping[str, Any]) -> None:
     """Send an event to the browser tab that queued this run, and to no other."""
     if client_id() is not None:

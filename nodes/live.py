@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fractions import Fraction
-from itertools import islice
 
 from comfy_api.latest import Input, io
-from torch import Tensor
 
 from ..sr_core.io.frames import Frames
 from ..sr_core.sampling.session import Session
 from ..sr_core.sampling.settings import Settings
-from ..sr_core.vision.difference import TemporalDifference
 from . import host, schema
 from .decoding import Decoded, Decoding
 from .frames import ABSENT
@@ -90,38 +86,18 @@ class Live(io.ComfyNode):
 def _play(clip: Frames, start: State, model: host.Part, player: Player) -> State:
     """Give the clip's sound to the player, piece by piece; where it ends."""
     loaded, audio = model.loaded, model.loaded.pipeline.config.audio
-    session = Session(loaded.pipeline, start.stream(loaded))
+    session = Session(
+        loaded.pipeline, start.stream(loaded), lambda text: host.warn(text, player.node_id)
+    )
     last = start.decoded(host.Part(loaded, "vae")).last
     if start.surplus:
         player.add(last[..., -start.surplus :])
     count = start.frames(clip.samples(), audio.hop)
     seconds = Fraction(start.surplus, audio.sample_rate)
     frames = later(clip, seconds).pieces(1) if count else iter(())
-    for last in host.progress(_sound(frames, session, model, player.node_id), count):
+    for last in host.progress((session.step(frame[None]).float() for frame in frames), count):
         player.add(last)
     stream = session.state()
     decoding = Decoding.of(loaded.source, Decoded(last, stream.decoder))
     surplus = start.surplus + count * audio.hop - clip.samples()
     return start.after(stream.vision, stream.sampler, decoding, surplus)
-
-
-def _sound(
-    frames: Iterator[Tensor],  # (1 3 h w)
-    session: Session,
-    model: host.Part,
-    node_id: str,
-) -> Iterator[Tensor]:  # (b c hop)
-    """The sound of each frame; the first ones are looked at for being unlike the training's."""
-    heard: list[Tensor] = []
-
-    def grids() -> Iterator[Tensor]:  # (b 1 n 2d)
-        last = session.state().vision
-        for frame in islice(frames, model.loaded.pipeline.config.judged_frames):
-            heard.append(session.step(frame[None]).float())
-            grid, last = TemporalDifference()(session.state().vision[:, None], last)
-            yield grid
-
-    for _ in host.watched(grids(), model, node_id):
-        yield heard.pop()
-    for frame in frames:
-        yield session.step(frame[None]).float()

@@ -152,7 +152,9 @@ def _sample(
     vision, sampler = moved(start.vision, torch.device("cpu")), start.sampler  # as the pieces are
     latents = [torch.zeros(1, 0, audio.latent_channels, device=host.output_device())]
     pieces = grid.pieces(seconds, vision) if count else ()
-    for piece in host.progress(host.watched(pieces, model, node_id), count):
+    watch = model.loaded.pipeline.watch(lambda text: host.warn(text, node_id))
+    for piece in host.progress(pieces, count):
+        watch.see(piece)
         latent, sampler = sample_latents(model.module, piece, sampler)
         latents.append(latent.float().to(host.output_device()))
         vision = grid.seen(piece)

@@ -10,6 +10,7 @@ from comfy_api.latest import Input, io
 from torch import Tensor
 
 from ..sr_core.io.frames import Frames
+from ..sr_core.sampling.generate import stream
 from ..sr_core.sampling.settings import Settings
 from . import host, schema
 from .audio import pack_audio
@@ -97,9 +98,9 @@ def _sound(
     parts = [host.Part(loaded, name) for name in ("vision", "model", "vae")]
     host.move_to_device(*parts)
     pieces = (frame[None] for frame in frames.pieces(1))
-    stream = loaded.pipeline.stream(
-        pieces, settings, seed, tell=lambda text: host.warn(text, node_id)
+    waveforms = stream(
+        loaded.pipeline, pieces, settings, seed, tell=lambda text: host.warn(text, node_id)
     )
-    for waveform in host.progress(stream, frames.count):
+    for waveform in host.progress(waveforms, frames.count):
         heard.append(waveform.float().to(host.output_device()))
         yield waveform[0].float().cpu()

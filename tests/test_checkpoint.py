@@ -12,6 +12,7 @@ from sr_core.checkpoint import (
     save_pipeline,
     write_weights,
 )
+from sr_core.sampling.generate import generate
 from sr_core.sampling.settings import Settings
 
 
@@ -33,7 +34,7 @@ def test_a_checkpoint_is_the_whole_pipeline(saved, tiny_pipeline):
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     frames = torch.rand(1, 2, 3, 28, 56, dtype=torch.float64)
     # The weights are equal to the bit; where they lie in memory may change a sum's last ones.
-    one, other = (p.generate(frames, Settings(), 1) for p in (loaded, tiny_pipeline))
+    one, other = (generate(p, frames, Settings(), 1) for p in (loaded, tiny_pipeline))
     torch.testing.assert_close(one, other, rtol=0, atol=1e-9)
 
 
@@ -42,7 +43,7 @@ def test_half_precision_is_for_the_trained_model_alone(saved):
     kinds = {name: {p.dtype for p in part.parameters()} for name, part in pipeline.named_children()}
     assert kinds["model"] == {torch.bfloat16}
     assert kinds["vision"] == kinds["vae"] == {torch.float32}
-    assert pipeline.generate(torch.rand(1, 2, 3, 28, 56), Settings(), 1).dtype == torch.float32
+    assert generate(pipeline, torch.rand(1, 2, 3, 28, 56), Settings(), 1).dtype == torch.float32
 
 
 def test_a_checkpoint_saved_in_half_is_loaded_in_full_precision(tiny_pipeline, tmp_path):
@@ -157,7 +158,7 @@ def test_the_bundled_checkpoint_loads_is_small_and_says_what_it_is():
     assert bundled_checkpoint().stat().st_size <= 32e6
     pipeline = load_pipeline(bundled_checkpoint())
     assert pipeline.config.frame_rate == 30 and pipeline.origin["stage"]
-    sound = pipeline.generate(torch.randint(0, 256, (1, 3, 3, 120, 160), dtype=torch.uint8))
+    sound = generate(pipeline, torch.randint(0, 256, (1, 3, 3, 120, 160), dtype=torch.uint8))
     assert sound.shape == (1, 2, 4800) and sound.isfinite().all() and sound.abs().max() < 1
 
 

@@ -15,6 +15,7 @@ from sr_core.cli import main
 from sr_core.commands.generate import plan
 from sr_core.io.audio import read_audio, write_audio
 from sr_core.io.video import open_video
+from sr_core.sampling.generate import generate
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,7 +77,7 @@ def test_the_sound_in_the_file_is_the_pipelines(run, clip, tmp_path, tiny_pipeli
     frames = torch.cat(list(open_video(clip).pieces()))[None]
     from sr_core.sampling.settings import Settings
 
-    expected = tiny_pipeline.float().generate(frames, Settings(steps=2), 5)[0, :, :24_000]
+    expected = generate(tiny_pipeline.float(), frames, Settings(steps=2), 5)[0, :, :24_000]
     assert (sound_of(tmp_path / "out.mkv") - expected.clamp(-1, 1)).abs().max() < 1e-4
 
 

@@ -7,6 +7,7 @@ import torch
 
 from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.cli import main
+from sr_core.sampling.generate import generate, stream
 from sr_core.sampling.pipeline import Pipeline, PipelineConfig
 from sr_core.sampling.session import Session
 from sr_core.sampling.settings import Settings
@@ -32,25 +33,25 @@ def frames():
 
 @pytest.mark.parametrize("choice", [Settings(), Settings(method="heun"), Settings(guidance=1.0)])
 def test_the_device_makes_the_sound_of_the_cpu(tiny_pipeline, frames, choice):
-    on_cpu = tiny_pipeline.float().generate(frames, choice, 3)
-    on_cuda = tiny_pipeline.cuda().generate(frames, choice, 3)
+    on_cpu = generate(tiny_pipeline.float(), frames, choice, 3)
+    on_cuda = generate(tiny_pipeline.cuda(), frames, choice, 3)
     assert on_cuda.is_cuda and on_cuda.dtype == torch.float32
     assert (on_cuda.cpu() - on_cpu).abs().max() < 1e-3 * on_cpu.abs().max()
 
 
 def test_pieces_equal_the_whole_on_the_device(tiny_pipeline, frames):
     pipeline = tiny_pipeline.cuda()  # float64
-    whole = pipeline.generate(frames, Settings(), 3)
-    pieces = torch.cat(list(pipeline.stream(frames.split(2, dim=1), Settings(), 3)), dim=-1)
+    whole = generate(pipeline, frames, Settings(), 3)
+    pieces = torch.cat(list(stream(pipeline, frames.split(2, dim=1), Settings(), 3)), dim=-1)
     assert (whole - pieces).abs().max() < 1e-9
 
 
 def test_half_precision_stays_near_full(tiny_pipeline, frames, tmp_path):
     path = save_pipeline(tiny_pipeline, tmp_path / "tiny.safetensors")
-    full = load_pipeline(path, device="cuda").generate(frames, Settings(steps=1), 3)
+    full = generate(load_pipeline(path, device="cuda"), frames, Settings(steps=1), 3)
     half = load_pipeline(path, device="cuda", dtype=torch.bfloat16)
     assert half.model.start.dtype == torch.bfloat16 and half.model.start.is_cuda
-    sound = half.generate(frames, Settings(steps=1), 3)
+    sound = generate(half, frames, Settings(steps=1), 3)
     assert sound.dtype == torch.float32 and (sound - full).std() < 0.3 * full.std()
 
 
@@ -59,7 +60,7 @@ def test_memory_is_handed_back(tiny_pipeline, frames):
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
     pipeline = tiny_pipeline.float().cuda()
-    pipeline.generate(frames, Settings(), 3)
+    generate(pipeline, frames, Settings(), 3)
     pipeline.cpu()
     gc.collect()
     assert torch.cuda.memory_allocated() <= before + 2**20

@@ -8,6 +8,7 @@ import torch
 from sr_core.checkpoint import load_pipeline
 from sr_core.cli import main
 from sr_core.config import to_dict
+from sr_core.sampling.generate import generate
 from sr_core.training.stages import ConsistencyRun, DiffusionRun
 from tests.conftest import TINY
 from tests.training.test_prepare import film
@@ -58,7 +59,7 @@ def test_a_folder_of_videos_becomes_a_checkpoint(folder, capsys):
     pipeline = load_pipeline(folder / "two" / "model.safetensors")
     assert pipeline.origin["stage"] == "consistency" and pipeline.origin["step"] == 2
     assert pipeline.vae.latent_scale.std() > 0 and pipeline.model.grid_scale.std() > 0
-    assert pipeline.generate(torch.rand(1, 3, 3, 20, 30)).isfinite().all()
+    assert generate(pipeline, torch.rand(1, 3, 3, 20, 30)).isfinite().all()
     out = folder / "out.mkv"
     run(
         "generate",

@@ -20,7 +20,8 @@ from ..io.frames import SAMPLE_RATE, Frames
 from ..io.mux import mux
 from ..io.source import MediaError
 from ..io.video import open_video
-from ..sampling.pipeline import PIECE, Pipeline
+from ..sampling.generate import PIECE, stream
+from ..sampling.pipeline import Pipeline
 from ..sampling.settings import Settings
 
 WRITABLE = {".mp4", ".mov", ".mkv", ".webm"}
@@ -51,7 +52,7 @@ class Generator:
         def tell(text: str) -> None:
             warnings.warn(f"{source}: {text}", stacklevel=2)
 
-        drawn = self.pipeline.stream(_pieces(frames), settings, options.seed, self.prompt, tell)
+        drawn = stream(self.pipeline, _pieces(frames), settings, options.seed, self.prompt, tell)
         mux(
             frames,
             _sound(frames, drawn, meter, bar),

@@ -92,9 +92,9 @@ class Player:
         gain: float,
     ):
         self.pipeline, self.gain, self.meter = pipeline, gain, Meter()
-        self.session = Session(pipeline, pipeline.start(settings, seed, prompt=prompt))
+        start = pipeline.start(settings, seed, prompt=prompt)
+        self.session = Session(pipeline, start, warnings.warn)
         self.seen: Tensor | None = None  # (1 1 3 h w) uint8
-        self._judge = pipeline.watched(self._grids(), warnings.warn)
 
     def warm_up(self, picture: LivePicture) -> None:
         """Let all that is slow once be slow before the clock runs."""
@@ -108,18 +108,9 @@ class Player:
             return np.zeros((2, self.pipeline.config.audio.hop), np.float32)
         if moment.picture is not None:
             self.seen = moment.picture()[None, None]
-        familiar = self.pipeline.familiar
-        if familiar and moment.number < familiar.frames:
-            next(self._judge)
         waveform = to_stereo(self.session.step(self.seen))[0].float().cpu()
         self.meter.add(waveform)
         return waveform.numpy() * np.float32(self.gain)
-
-    def _grids(self) -> Iterator[Tensor]:
-        state = None
-        while True:
-            grid, state = self.pipeline.difference(self.pipeline.vision(self.seen), state)
-            yield grid
 
 
 class _Run:

@@ -16,7 +16,8 @@ from ..audio.vae import AudioVAE
 from ..io.frames import Frames
 from ..model.soundreactor import SoundReactor
 from ..sampling.autoregressive import sample_latents, start_sampler
-from ..sampling.pipeline import PIECE, Pipeline
+from ..sampling.generate import PIECE, stream
+from ..sampling.pipeline import Pipeline
 from ..sampling.settings import Settings
 from .mel import SAMPLE_RATE
 
@@ -26,7 +27,7 @@ AT_ONCE = 30  # latents that go through the codec together
 def from_model(pipeline: Pipeline, frames: Frames, settings: Settings, seed: int) -> Tensor:
     """What `generate` makes for these frames: (2 s)."""
     pieces = (piece[None] for piece in frames.pieces(PIECE))
-    return _joined(pipeline.stream(pieces, settings, seed), frames.samples(SAMPLE_RATE))
+    return _joined(stream(pipeline, pieces, settings, seed), frames.samples(SAMPLE_RATE))
 
 
 def from_loops(
@@ -39,7 +40,7 @@ def from_loops(
             for piece in frames.pieces(PIECE):
                 yield piece[None]
 
-    waveforms = pipeline.stream(pieces(), settings, seed)
+    waveforms = stream(pipeline, pieces(), settings, seed)
     for _ in range(count):
         showing = list(islice(waveforms, -(-frames.count // PIECE)))
         yield _joined(showing, frames.count * pipeline.config.audio.hop)

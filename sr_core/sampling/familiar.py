@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -68,6 +69,29 @@ class Familiar(nn.Module):
         self.mean.copy_(mean)
         self.whitening.copy_(whitening)
         self.limit.copy_(distances.quantile(QUANTILE))
+
+
+class Watch:
+    """Looks at a clip as it comes, and tells in one sentence if it is unlike the training's."""
+
+    def __init__(
+        self,
+        familiar: Familiar | None,
+        scale: Tensor,
+        origin: dict[str, Any],
+        tell: Callable[[str], None],
+    ):
+        """`scale` as in `Familiar.distance`, `origin` as in `Pipeline`; None: nothing is unlike."""
+        self.familiar, self.scale, self.origin, self.tell = familiar, scale, origin, tell
+        self._look: Look | None = None
+
+    def see(self, grid: Tensor) -> None:
+        """The next frames' grids with their differences: (b t n 2d)."""
+        if self.familiar is None or (self._look and self._look.frames >= self.familiar.frames):
+            return
+        self._look = self.familiar.see(grid, self._look)
+        if self.familiar.is_unlike(self._look, self.scale):
+            self.tell(unlike(self.origin))
 
 
 def look_at(grid: Tensor, look: Look | None = None) -> Look:

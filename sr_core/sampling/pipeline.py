@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -17,10 +16,8 @@ from ..model.soundreactor import SoundReactor, SoundReactorConfig
 from ..vision.difference import TemporalDifference
 from ..vision.encoder import VisionConfig, VisionEncoder
 from .autoregressive import SamplerState, sample_latents, start_sampler
-from .familiar import SECONDS, Familiar, features, look_at, unlike
+from .familiar import SECONDS, Familiar, Watch, features, look_at
 from .settings import Settings
-
-PIECE = 8  # frames that `generate` takes at once: enough to fill the device, little to hold
 
 
 @dataclass(frozen=True)
@@ -98,62 +95,10 @@ class Pipeline(nn.Module):
         """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
         cuts = state.sampler.settings.cuts
         grid, vision = self.difference(self.vision(frames), state.vision, cuts)
-        waveform, state = self._hear(grid, state)
-        return waveform, state._replace(vision=vision)
-
-    def stream(
-        self,
-        pieces: Iterable[Tensor],
-        settings: Settings | None = None,
-        seed: int = 0,
-        prompt: Tensor | None = None,
-        tell: Callable[[str], None] = warnings.warn,
-    ) -> Iterator[Tensor]:
-        """Sound for pieces of frames (b t 3 h w), as they come: yields (b c hop*t).
-
-        `tell` is as in `watched`.
-        """
-        state, settings = None, settings or Settings()
-        for grid in self.watched(self._see(pieces, settings.cuts), tell):
-            if state is None:
-                state = self.start(settings, seed, len(grid), prompt)
-            waveform, state = self._hear(grid, state)
-            yield waveform
-
-    @torch.inference_mode()
-    def watched(self, grids: Iterable[Tensor], tell: Callable[[str], None]) -> Iterator[Tensor]:
-        """The same grids with their differences (b t n 2d); `tell` gets one sentence about a clip
-        whose first seconds are unlike the training's."""
-        look = None
-        for grid in grids:
-            if self.familiar and (look is None or look.frames < self.familiar.frames):
-                look = self.familiar.see(grid, look)
-                if self.familiar.is_unlike(look, self.model.grid_scale):
-                    tell(unlike(self.origin))
-            yield grid
-
-    @torch.inference_mode()
-    def _see(self, pieces: Iterable[Tensor], cuts: bool) -> Iterator[Tensor]:
-        state = None
-        for frames in pieces:
-            grid, state = self.difference(self.vision(frames), state, cuts)
-            yield grid
-
-    @torch.inference_mode()
-    def _hear(self, grid: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
         latents, sampler = sample_latents(self.model, grid, state.sampler)
         waveform, decoder = self.vae.decode(latents.to(self.vae.latent_mean), state.decoder)
-        return waveform, state._replace(sampler=sampler, decoder=decoder)
+        return waveform, StreamState(vision, sampler, decoder)
 
-    def generate(
-        self,
-        frames: Tensor,
-        settings: Settings | None = None,
-        seed: int = 0,
-        prompt: Tensor | None = None,
-    ) -> Tensor:
-        """The sound of a whole video in memory: (b t 3 h w) -> (b c hop*t)."""
-        if frames.shape[1] == 0:
-            raise ValueError("got no frames; expected at least one")
-        pieces = frames.split(PIECE, dim=1)
-        return torch.cat(list(self.stream(pieces, settings, seed, prompt)), dim=-1)
+    def watch(self, tell: Callable[[str], None]) -> Watch:
+        """What looks at a clip's first seconds, and tells if they are unlike the training's."""
+        return Watch(self.familiar, self.model.grid_scale, self.origin, tell)

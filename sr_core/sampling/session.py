@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -33,7 +34,17 @@ class Session:
     from the last state that it gave, in a new session.
     """
 
-    def __init__(self, pipeline: Pipeline, state: StreamState):
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        state: StreamState,
+        tell: Callable[[str], None] | None = None,
+        graphs: bool = True,
+    ):
+        """Go on from a state; `tell` is as in `Pipeline.watch`.
+
+        On CUDA, `graphs` replays each kind of step: quicker, after seconds of capturing.
+        """
         sampler = state.sampler
         self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
         with torch.inference_mode():
@@ -48,8 +59,9 @@ class Session:
         )
         self._denoiser = Denoiser(model.head, self.sigmas, model.start)
         self._on_cuda = model.start.is_cuda
+        self._watch = None if tell is None else pipeline.watch(tell)
         steps = (self._see, self._read, self._draw, self._decode)
-        if self._on_cuda:
+        if self._on_cuda and graphs:
             steps = tuple(Graphed(step, model.start.device) for step in steps)
         self._run_see, self._run_read, self._run_draw, self._run_decode = steps
 
@@ -75,7 +87,9 @@ class Session:
         check_batch(len(frames), self.batch)
         # Numbers that are no bytes are looked at on the host: a graph cannot.
         run = self._run_see if frames.dtype == torch.uint8 else self._see
-        tokens, self._grid = run(frames, self._grid)
+        tokens, grid, self._grid = run(frames, self._grid)
+        if self._watch:
+            self._watch.see(grid)
         return tokens
 
     @torch.inference_mode()
@@ -101,9 +115,9 @@ class Session:
         waveform, self._decoder = self._run_decode(latents, self._decoder)
         return waveform
 
-    def _see(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _see(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         grid, last = self.pipeline.difference(self.vision(frames), last, self.settings.cuts)
-        return self.model.look(grid.to(self.model.start)), last
+        return self.model.look(grid.to(self.model.start)), grid, last
 
     def _read(self, token: Tensor, latent: Tensor | None, turn: Turn) -> Tensor:
         model, batch, strength = self.model, self.batch, self.settings.guidance

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from sr_core.sampling.generate import generate, stream
 from sr_core.sampling.pipeline import Pipeline, PipelineConfig
 from sr_core.sampling.settings import Settings
 
@@ -12,7 +13,7 @@ def test_the_paper_size_streams_480p_frames():
     torch.manual_seed(0)
     pipeline = Pipeline(PipelineConfig()).eval().requires_grad_(False)
     frames = torch.randint(0, 256, (1, 3, 3, 480, 854), dtype=torch.uint8)
-    whole = pipeline.generate(frames, Settings(steps=4), 1)
+    whole = generate(pipeline, frames, Settings(steps=4), 1)
     assert whole.shape == (1, 2, 4800) and whole.isfinite().all() and whole.std() > 0
-    pieces = torch.cat(list(pipeline.stream(frames.split(1, dim=1), Settings(steps=4), 1)), dim=-1)
+    pieces = torch.cat(list(stream(pipeline, frames.split(1, dim=1), Settings(steps=4), 1)), dim=-1)
     assert (whole - pieces).abs().max() < 1e-4 * whole.abs().max()

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sr_core.sampling.autoregressive import sample_latents, start_sampler
+from sr_core.sampling.generate import generate, stream
 from sr_core.sampling.pipeline import Pipeline
 from sr_core.sampling.settings import Settings
 from tests.conftest import TINY
@@ -27,7 +28,7 @@ def frames():
 
 
 def in_pieces(pipeline, frames, choice, cuts, seed=7):
-    return torch.cat(list(pipeline.stream(frames.tensor_split(cuts, dim=1), choice, seed)), dim=-1)
+    return torch.cat(list(stream(pipeline, frames.tensor_split(cuts, dim=1), choice, seed)), dim=-1)
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=repr)
@@ -36,7 +37,7 @@ def test_pieces_equal_the_whole(tiny_pipeline, frames, choice, cuts):
     whole, _ = tiny_pipeline.step(frames, tiny_pipeline.start(choice, 7))
     assert whole.shape == (1, 2, 1600 * FRAMES)
     assert (in_pieces(tiny_pipeline, frames, choice, cuts) - whole).abs().max() < 1e-9
-    assert (tiny_pipeline.generate(frames, choice, 7) - whole).abs().max() < 1e-9
+    assert (generate(tiny_pipeline, frames, choice, 7) - whole).abs().max() < 1e-9
 
 
 @settings(max_examples=10, deadline=None)
@@ -45,7 +46,7 @@ def test_a_seed_gives_the_same_sound_however_the_stream_is_cut(cuts):
     torch.manual_seed(0)
     pipeline = Pipeline(TINY).double().eval().requires_grad_(False)
     frames = torch.rand(1, FRAMES, 3, 30, 50, generator=torch.Generator().manual_seed(2)).double()
-    once = pipeline.generate(frames, Settings(), 3)
+    once = generate(pipeline, frames, Settings(), 3)
     again = in_pieces(pipeline, frames, Settings(), sorted(cuts), seed=3)
     assert (once - again).abs().max() < 1e-9
 
@@ -56,7 +57,7 @@ def test_a_changed_future_frame_leaves_all_earlier_samples_bit_identical(
 ):
     changed = frames.clone()
     changed[:, 6] = 1 - changed[:, 6]
-    one, other = (tiny_pipeline.generate(video, choice, 7) for video in (frames, changed))
+    one, other = (generate(tiny_pipeline, video, choice, 7) for video in (frames, changed))
     assert torch.equal(one[..., : 6 * 1600], other[..., : 6 * 1600])
     assert not torch.equal(one[..., 6 * 1600 : 7 * 1600], other[..., 6 * 1600 : 7 * 1600])
 
@@ -130,18 +131,18 @@ def test_matched_null_history_has_seen_no_frame(tiny_pipeline, frames, monkeypat
 
 
 def test_guidance_one_is_bit_identical_to_none(tiny_pipeline, frames, monkeypatch):
-    guided = tiny_pipeline.generate(frames, Settings(guidance=1.0), 7)
+    guided = generate(tiny_pipeline, frames, Settings(guidance=1.0), 7)
     monkeypatch.setattr(
         type(tiny_pipeline.model), "unseen", lambda *_: pytest.fail("the null row was computed")
     )
-    assert torch.equal(guided, tiny_pipeline.generate(frames, Settings(guidance=1.0), 7))
+    assert torch.equal(guided, generate(tiny_pipeline, frames, Settings(guidance=1.0), 7))
 
 
 def test_the_seed_decides_and_the_picture_matters(tiny_pipeline, frames):
-    one = tiny_pipeline.generate(frames, Settings(), 1)
-    assert torch.equal(one, tiny_pipeline.generate(frames, Settings(), 1))
-    assert not torch.equal(one, tiny_pipeline.generate(frames, Settings(), 2))
-    assert not torch.equal(one, tiny_pipeline.generate(1 - frames, Settings(), 1))
+    one = generate(tiny_pipeline, frames, Settings(), 1)
+    assert torch.equal(one, generate(tiny_pipeline, frames, Settings(), 1))
+    assert not torch.equal(one, generate(tiny_pipeline, frames, Settings(), 2))
+    assert not torch.equal(one, generate(tiny_pipeline, 1 - frames, Settings(), 1))
 
 
 def test_videos_in_a_batch_do_not_hear_each_other(tiny_pipeline, frames):
@@ -155,9 +156,9 @@ def test_videos_in_a_batch_do_not_hear_each_other(tiny_pipeline, frames):
 
 def test_window_has_no_limit_and_trained_says_where_it_is(tiny_pipeline, frames):
     with pytest.raises(ValueError, match="more than 5 frames.*use context 'window'"):
-        tiny_pipeline.generate(frames, Settings(context="trained"), 1)
-    short = tiny_pipeline.generate(frames[:, :5], Settings(context="trained"), 1)
-    assert (short - tiny_pipeline.generate(frames[:, :5], Settings(), 1)).abs().max() < 1e-9
+        generate(tiny_pipeline, frames, Settings(context="trained"), 1)
+    short = generate(tiny_pipeline, frames[:, :5], Settings(context="trained"), 1)
+    assert (short - generate(tiny_pipeline, frames[:, :5], Settings(), 1)).abs().max() < 1e-9
 
 
 @pytest.mark.parametrize("choice", [CHOICES[1], CHOICES[2]], ids=repr)
@@ -172,11 +173,11 @@ def test_memory_of_a_stream_is_bounded(tiny_pipeline, frames, choice):
 def test_a_prompt_is_continued(tiny_pipeline, frames):
     """The decoder goes on from the prompt's end and the model has heard the prompt."""
     prompt = torch.rand(1, 2, 1600 * 4, dtype=torch.float64) - 0.5
-    other = tiny_pipeline.generate(frames, Settings(), 7, -prompt)
-    continued = tiny_pipeline.generate(frames, Settings(), 7, prompt)
+    other = generate(tiny_pipeline, frames, Settings(), 7, -prompt)
+    continued = generate(tiny_pipeline, frames, Settings(), 7, prompt)
     assert continued.shape == (1, 2, 1600 * FRAMES)
     assert not torch.equal(continued, other)
-    assert not torch.equal(continued, tiny_pipeline.generate(frames, Settings(), 7))
+    assert not torch.equal(continued, generate(tiny_pipeline, frames, Settings(), 7))
     latents, _ = tiny_pipeline.vae.encode(prompt)
     drawn, _ = sample_latents(
         tiny_pipeline.model,
@@ -210,15 +211,15 @@ def test_a_batch_of_another_size_is_refused(tiny_pipeline, frames):
 
 def test_no_frames_are_refused(tiny_pipeline, frames):
     with pytest.raises(ValueError, match="got no frames"):
-        tiny_pipeline.generate(frames[:, :0])
+        generate(tiny_pipeline, frames[:, :0])
 
 
 def test_half_precision_stays_close(tiny_pipeline, frames):
-    exact = tiny_pipeline.generate(frames, Settings(steps=1), 7)
-    single = tiny_pipeline.float().generate(frames.float(), Settings(steps=1), 7)
+    exact = generate(tiny_pipeline, frames, Settings(steps=1), 7)
+    single = generate(tiny_pipeline.float(), frames.float(), Settings(steps=1), 7)
     assert (exact - single).abs().max() < 1e-3 * exact.abs().max()
     tiny_pipeline.model.bfloat16()
-    half = tiny_pipeline.generate(frames.float(), Settings(steps=1), 7)
+    half = generate(tiny_pipeline, frames.float(), Settings(steps=1), 7)
     assert half.dtype == torch.float32 and half.isfinite().all()
 
 
@@ -227,7 +228,7 @@ def test_a_cut_changes_the_sound_from_there_on_in_steps_and_in_a_stream(tiny_pip
     one, other = (torch.rand(1, 1, 3, 28, 56, generator=generator).double() for _ in range(2))
     frames = torch.cat([one] * 4 + [other] * 4, dim=1)
     plain, heeded = Settings(steps=1), Settings(steps=1, cuts=True)
-    without, whole = (tiny_pipeline.generate(frames, s, 3) for s in (plain, heeded))
+    without, whole = (generate(tiny_pipeline, frames, s, 3) for s in (plain, heeded))
     assert torch.equal(without[..., :6400], whole[..., :6400])
     assert not torch.allclose(without[..., 6400:8000], whole[..., 6400:8000])
     state, pieces = tiny_pipeline.start(heeded, 3), []
