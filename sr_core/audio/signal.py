@@ -41,18 +41,21 @@ class Meter:
         self.clipped += int((waveform.abs() > 1).sum()) if peak > 1 else 0
 
     def complaints(self) -> list[str]:
-        """Clipping and near silence, one sentence each."""
+        """Clipping or near silence, one sentence."""
+        return self.clipping() or self.faintness()
+
+    def clipping(self) -> list[str]:
+        if not self.clipped:
+            return []
+        share, decibels = self.clipped / self.samples, 20 * math.log10(self.peak)
+        return [f"the sound clips: {share:.2%} is cut off, peak {decibels:+.1f} dB; lower the gain"]
+
+    def faintness(self) -> list[str]:
+        """What is left to say where the file's encoder already tells of clipping."""
         decibels = 20 * math.log10(self.peak) if self.peak else -math.inf
-        if self.clipped:
-            share = self.clipped / self.samples
-            return [
-                f"the sound clips: {share:.2%} is cut off, peak {decibels:+.1f} dB; lower the gain"
-            ]
-        if decibels < SILENCE_DB:
-            return [
-                f"the sound is next to silent: peak {decibels:.0f} dB; check its source and gain"
-            ]
-        return []
+        if decibels >= SILENCE_DB:
+            return []
+        return [f"the sound is next to silent: peak {decibels:.0f} dB; check its source and gain"]
 
 
 def check_waveform(waveform: Tensor) -> list[str]:  # (... s) -> warnings

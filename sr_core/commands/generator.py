@@ -61,7 +61,7 @@ class Generator:
             gain_db=options.gain_db,
             old_gain_db=options.old_gain_db,
         )
-        for complaint in meter.complaints():
+        for complaint in meter.faintness():
             warnings.warn(f"{target}: {complaint}", stacklevel=2)
 
 

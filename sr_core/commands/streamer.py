@@ -108,9 +108,9 @@ class Player:
             return np.zeros((2, self.pipeline.config.audio.hop), np.float32)
         if moment.picture is not None:
             self.seen = moment.picture()[None, None]
-        waveform = to_stereo(self.session.step(self.seen))[0].float().cpu()
+        waveform = to_stereo(self.session.step(self.seen))[0].float().cpu() * self.gain
         self.meter.add(waveform)
-        return waveform.numpy() * np.float32(self.gain)
+        return waveform.numpy()
 
 
 class _Run:
@@ -141,7 +141,9 @@ class _Run:
                 for ear in self.ears:
                     closing.enter_context(suppress(BrokenPipeError))
                     closing.callback(ear.close, self._end(arrivals))
-        for complaint in self.player.meter.complaints():
+        meter = self.player.meter
+        written = any(isinstance(ear, Recording) for ear in self.ears)
+        for complaint in meter.faintness() if written else meter.complaints():
             warnings.warn(complaint, stacklevel=2)
         print(self.tally.report(time.monotonic() - began), file=sys.stderr)
 

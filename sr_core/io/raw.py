@@ -19,7 +19,8 @@ from .timing import fine_clock
 class RawPicture(LivePicture):
     """Frames of height x width x 3 bytes each, the n-th shown from n / fps to (n + 1) / fps.
 
-    With a `clock` each is shown when it comes instead.
+    With a `clock` each is shown when it comes instead; without, it waits for the first at once.
+    Raises MediaError where there is not even one.
     """
 
     template = None
@@ -35,14 +36,13 @@ class RawPicture(LivePicture):
         self.width, self.height = size
         self._now, self._began = clock, None
         self.end = Fraction(0)
+        self._whole = 3 * self.height * self.width
+        self._first = self._next(0) if clock is None else None
 
     def reads(self) -> Iterator[Read]:
-        """Yield frame after frame; raises MediaError where there is not even one."""
-        count, whole = 0, 3 * self.height * self.width
-        while data := self.file.read(whole):
-            if len(data) < whole:
-                self._complain(len(data), count)
-                return
+        """Yield frame after frame."""
+        count, data = 0, self._first or self._next(0)
+        while data:
             picture = rearrange(
                 torch.frombuffer(bytearray(data), dtype=torch.uint8),
                 "(h w c) -> c h w",
@@ -51,8 +51,7 @@ class RawPicture(LivePicture):
             )
             count += 1
             yield Read([], [self._seen(count, picture)])
-        if not count:
-            raise MediaError("got no frame on standard input; expected raw rgb24 frames")
+            data = self._next(count)
 
     def _seen(self, count: int, picture: Tensor) -> Seen:  # (3 h w)
         if self._now is None:
@@ -62,11 +61,18 @@ class RawPicture(LivePicture):
         self._began = now if self._began is None else self._began
         return Seen(Fraction(now - self._began).limit_denominator(1000), None, lambda: picture)
 
-    def _complain(self, got: int, count: int) -> None:
+    def _next(self, count: int) -> bytes:
+        """The bytes of a frame after `count` others; none where they end."""
+        data, whole = self.file.read(self._whole), self._whole
+        if not data and not count:
+            raise MediaError("got no frame on standard input; expected raw rgb24 frames")
+        if not 0 < len(data) < whole:
+            return data
         problem = (
-            f"got {got} bytes after frame {count}; expected {3 * self.height * self.width}, "
+            f"got {len(data)} bytes after frame {count}; expected {whole}, "
             f"{self.width}x{self.height} pixels of rgb24; check --size"
         )
         if not count:
             raise MediaError(problem)
-        warnings.warn(problem, stacklevel=2)
+        warnings.warn(problem, stacklevel=3)
+        return b""

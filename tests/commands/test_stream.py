@@ -118,6 +118,20 @@ def test_what_comes_out_of_a_pipe_is_what_is_in_a_file(piped, tmp_path):
     assert (plain.clamp(-1, 1) - a).abs().max() < 1e-4
 
 
+def test_a_pipe_without_a_whole_frame_leaves_no_file(piped, tmp_path):
+    for frames, words in ((b"", "got no frame"), (noise(1)[:-1], "got 9215 bytes after frame 0")):
+        code, _, err = piped(frames, "--rate", 25, "-o", tmp_path / "a.mkv")
+        assert code == 2 and words in err and not (tmp_path / "a.mkv").exists()
+
+
+@pytest.mark.parametrize("where", [("-o", "a.wav"), ("-o", "a.mkv"), ("--format", "f32le")])
+def test_clipping_is_told_once_and_as_loud_as_it_comes_out(piped, tmp_path, monkeypatch, where):
+    monkeypatch.chdir(tmp_path)
+    loud = piped(noise(20), "--rate", 25, "--gain-db", 60, *where)
+    soft = piped(noise(20), "--rate", 25, "--gain-db", -60, *where)
+    assert (loud[2].count("clip"), soft[2].count("clip")) == (1, 0)
+
+
 @pytest.mark.parametrize("form", ["matroska", "mp4"])
 def test_raw_frames_become_a_picture_beside_the_sound(piped, tmp_path, form):
     code, out, err = piped(noise(25), "--rate", 25, "--format", form)
