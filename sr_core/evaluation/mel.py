@@ -39,13 +39,13 @@ def log_mel(waveform: Tensor) -> Tensor:  # (c s) -> (m t), t = 1 + s // HOP
     return 10 * (mel_bank() @ power).clamp_min(10 ** (FLOOR_DB / 10)).log10()
 
 
-@lru_cache(maxsize=1)
-def mel_bank() -> Tensor:  # -> (m f)
+@lru_cache
+def mel_bank(points: int = POINTS, bands: int = BANDS) -> Tensor:  # -> (m f)
     """Triangles of height 1, evenly spaced on the scale 2595 log10(1 + f / 700)."""
     ends = 2595 * torch.tensor([LOWEST_HZ, HIGHEST_HZ]).div(700).log1p() / torch.tensor(10.0).log()
-    mels = torch.linspace(float(ends[0]), float(ends[1]), BANDS + 2)
+    mels = torch.linspace(float(ends[0]), float(ends[1]), bands + 2)
     corners = 700 * (10 ** (mels / 2595) - 1)
-    frequencies = torch.linspace(0, SAMPLE_RATE / 2, POINTS // 2 + 1)
+    frequencies = torch.linspace(0, SAMPLE_RATE / 2, points // 2 + 1)
     corners = rearrange(corners, "m -> m 1")
     low, centre, high = corners[:-2], corners[1:-1], corners[2:]
     rising = (frequencies - low) / (centre - low)

@@ -10,8 +10,10 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..evaluation.mel import mel_bank
 from .chance import Generators
 
+SAMPLES_A_BAND = 32  # of an FFT: wide enough to hold a bin at any size
 FLOOR = 1e-5  # magnitude, where white noise has its RMS; 16-bit rounding is about as loud
 
 
@@ -26,6 +28,7 @@ class SpectraConfig:
     convergence: float = 1.0  # weight of the distance relative to the reference's norm
     logarithmic: float = 1.0  # weight of the mean distance of log magnitudes
     level: float = 0.0  # weight of the mean distance of the frames' log levels
+    bands: float = 0.0  # and of the log levels of their mel bands, one for 32 of an FFT's samples
     perceptual: bool = False  # A-weighting; the logarithmic part does not change by it
     sample_rate: int = 48000  # Hz, for the weighting alone
 
@@ -132,12 +135,22 @@ def _distance(a: Tensor, b: Tensor, norm: Tensor, config: SpectraConfig) -> Tens
     if config.level:
         levels = ((_level(a) - _level(b)).abs().mean(dim=2) * weights).sum(dim=1)
         total = total + config.level * levels
+    if config.bands:
+        levels = ((_band_levels(a) - _band_levels(b)).abs().mean(dim=(2, 3)) * weights).sum(dim=1)
+        total = total + config.bands * levels
     return total
 
 
 def _level(magnitudes: Tensor) -> Tensor:  # (b 4 t f) -> (b 4 t)
     """Natural logarithm of the RMS of every frame."""
     return 0.5 * magnitudes.square().mean(dim=3).log()
+
+
+def _band_levels(magnitudes: Tensor) -> Tensor:  # (b 4 t f) -> (b 4 t m)
+    """Natural logarithm of the RMS of every mel band; none is too narrow to hold a bin."""
+    size = 2 * (magnitudes.shape[3] - 1)
+    bank = mel_bank(size, max(1, size // SAMPLES_A_BAND)).to(magnitudes)
+    return 0.5 * (magnitudes.square() @ (bank / bank.sum(dim=1, keepdim=True)).T).log()
 
 
 def _weights(config: SpectraConfig, like: Tensor) -> Tensor:  # -> (4)

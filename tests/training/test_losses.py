@@ -69,6 +69,26 @@ def test_energy_distance_is_least_for_noise_as_loud_as_the_recording():
         assert levels[torch.stack(losses).argmin()] == 1.0
 
 
+@pytest.mark.parametrize("size", [2048, 512, 128])
+def test_bands_tell_noises_of_one_spectrum_less_apart_than_bins_do(size):
+    def apart(**weights):
+        config = SpectraConfig((size,), convergence=0.0, **weights)
+        return spectral_distance([sound(1, samples=8192)], sound(0, samples=8192), config).mean()
+
+    bins, bands = apart(), apart(logarithmic=0.0, bands=1.0)
+    assert 0.05 < bands < 0.8 * bins
+
+
+def test_the_band_that_differs_counts():
+    time = torch.arange(8192) / 48_000
+    low, high = (0.1 * (2 * torch.pi * f * time).sin().expand(1, 2, -1) for f in (300, 3000))
+    config = SpectraConfig((1024,), convergence=0.0, logarithmic=0.0, bands=1.0)
+    other = spectral_distance([low + 2 * high], low + high, config)
+    same = spectral_distance([low + high], low + high, config)
+    # Twice as loud is ln 2 apart, in those of the 32 bands that hear the tone's main lobe.
+    assert same < 1e-6 and 0.02 < other < 4 / 32
+
+
 def test_the_plain_distance_would_rather_have_less_noise():
     x, noise = sound(0, 16), sound(1, 16)
     config = SpectraConfig(sizes=(128,), logarithmic=0.0)
