@@ -16,22 +16,23 @@ from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.cli import main as command
 from sr_core.config import changed, from_dict
 from sr_core.evaluation.evaluate import evaluate, name_of
+from sr_core.evaluation.summary import LINES
 from sr_core.io.source import videos_in
 from sr_core.sampling.settings import Settings
 from sr_core.training.stages import DiffusionRun, new_pipeline
 
 HERE = Path(__file__).parent
 HIDDEN = 1e30  # not infinity, of which a running average is not a number
-FIGURES = {
-    "shot_auc": ("shot AUC", ".3f"),
-    "shot_peak_share": ("peaks within 2 frames", ".3f"),
-    "onset_f1": ("onset F1", ".3f"),
-    "onsets_per_s": ("onsets a second", ".2f"),
-    "envelope_r": ("envelope r", ".3f"),
-    "mel_db": ("log-mel distance, dB", ".2f"),
-    "mel_spread_ratio": ("log-mel spread ratio", ".2f"),
-    "frechet": ("Frechet distance", ".2f"),
-}
+FIGURES = (
+    "shot_auc",
+    "shot_peak_share",
+    "onset_f1",
+    "onsets_per_s",
+    "envelope_r",
+    "mel_db",
+    "mel_spread_ratio",
+    "frechet",
+)
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,13 @@ def figures(model: Path, clips: list[Path], seed: int) -> dict[str, float]:
 
 def table(columns: dict[str, dict[str, float]]) -> str:
     """Markdown: a variant a line."""
-    lines = [f"| | {' | '.join(words for words, _ in FIGURES.values())} |"]
-    lines.append("|---|" + "---:|" * len(FIGURES))
+    lines = {line.key: line for line in LINES}
+    shown = [lines[key] for key in FIGURES]
+    rows = [f"| | {' | '.join(line.words for line in shown)} |", "|---|" + "---:|" * len(shown)]
     for name, values in columns.items():
-        cells = (format(values[key], form) for key, (_, form) in FIGURES.items())
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        cells = (format(values[line.key], line.form) for line in shown)
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
 if __name__ == "__main__":
