@@ -11,7 +11,9 @@ from comfy_api.latest import io
 from einops import rearrange
 from torch import Tensor
 
-from ..sr_core.sampling.autoregressive import SamplerState, sample_latents
+from ..sr_core.sampling.autoregressive import SamplerState
+from ..sr_core.sampling.pipeline import StreamState
+from ..sr_core.sampling.session import Session
 from ..sr_core.sampling.settings import CONTEXTS, METHODS, Settings
 from . import host, schema
 from .decoding import Decoding, moved
@@ -149,16 +151,20 @@ def _sample(
     audio = model.loaded.pipeline.config.audio
     count = start.frames(grid.frames.samples(), audio.hop)
     seconds = Fraction(start.surplus, audio.sample_rate)
-    vision, sampler = moved(start.vision, torch.device("cpu")), start.sampler  # as the pieces are
+    vision = moved(start.vision, torch.device("cpu"))  # as the pieces are
+    session = Session(
+        model.loaded.pipeline,
+        StreamState(None, start.sampler, None),
+        lambda text: host.warn(text, node_id),
+        graphs=False,  # as `stream` of sr_core.sampling.generate
+    )
     latents = [torch.zeros(1, 0, audio.latent_channels, device=host.output_device())]
-    pieces = grid.pieces(seconds, vision) if count else ()
-    watch = model.loaded.pipeline.watch(lambda text: host.warn(text, node_id))
-    for piece in host.progress(pieces, count):
-        watch.see(piece)
-        latent, sampler = sample_latents(model.module, piece, sampler)
-        latents.append(latent.float().to(host.output_device()))
+    for piece in host.progress(grid.pieces(seconds, vision) if count else (), count):
+        for token in session.look(piece).split(1, dim=1):
+            latent = session.draw(session.read(token))[:, None]
+            latents.append(latent.float().to(host.output_device()))
         vision = grid.seen(piece)
-    return torch.cat(latents, dim=1), vision, sampler
+    return torch.cat(latents, dim=1), vision, session.state().sampler
 
 
 def pack_latent(samples: Tensor, sample_count: int) -> dict[str, Any]:  # (b k t)

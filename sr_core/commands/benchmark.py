@@ -110,7 +110,7 @@ def _peers(
     makers = {
         "dinov2": lambda: dinov2_peer(pipeline.config.vision, device),
         "transformer": lambda: llama_peer(pipeline.model.transformer, device),
-        "vae": lambda: official_vae_peer(prepared(pipeline).vae, options.official_vae, device),
+        "vae": lambda: official_vae_peer(prepared(pipeline.vae), options.official_vae, device),
         "plain": lambda: plain_peer(pipeline, settings),
     }
     peers = {}

@@ -1,45 +1,39 @@
-"""A pipeline made ready for one frame at a time."""
+"""The parts of a pipeline made ready for one frame at a time."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from torch import nn
 
 from ..audio.vae import AudioVAE
 from ..layers.packed import packed, with_members
-from ..model.soundreactor import SoundReactor
 from ..vision.dinov2 import DINOv2
 from ..vision.encoder import VisionEncoder
-from .pipeline import Pipeline
+
+Part = TypeVar("Part", bound=nn.Module)
+
+_PREPARED: WeakKeyDictionary[nn.Module, tuple[Any, nn.Module]] = WeakKeyDictionary()
 
 
-class Prepared(NamedTuple):
-    """The three wings, with layers that are quick for a few tokens."""
+def prepared(part: Part) -> Part:
+    """The same part with layers that are quick for a few tokens; a VAE's decoder alone has them.
 
-    vision: VisionEncoder
-    model: SoundReactor
-    vae: AudioVAE
-
-
-_PREPARED: WeakKeyDictionary[Pipeline, tuple[Any, Prepared]] = WeakKeyDictionary()
-
-
-def prepared(pipeline: Pipeline) -> Prepared:
-    """What all sessions of one pipeline share; made anew where its weights have changed."""
-    weights = _fingerprint(pipeline)
-    if pipeline not in _PREPARED or _PREPARED[pipeline][0] != weights:
-        vae = with_members(pipeline.vae, {"decoder": packed(pipeline.vae.decoder)})
-        ready = Prepared(packed(_one_size(pipeline.vision)), packed(pipeline.model), vae)
-        _PREPARED[pipeline] = weights, ready
-    return _PREPARED[pipeline][1]
+    All who ask share it; it is made anew where the weights have changed.
+    """
+    weights = _fingerprint(part)
+    if part not in _PREPARED or _PREPARED[part][0] != weights:
+        _PREPARED[part] = weights, _ready(part)
+    return _PREPARED[part][1]
 
 
-def _one_size(vision: VisionEncoder) -> VisionEncoder:
-    if not isinstance(vision.backbone, DINOv2):
-        return vision
-    return with_members(vision, {"backbone": vision.backbone.at(vision.config.grid)})
+def _ready(part: nn.Module) -> nn.Module:
+    if isinstance(part, AudioVAE):
+        return with_members(part, {"decoder": packed(part.decoder)})
+    if isinstance(part, VisionEncoder) and isinstance(part.backbone, DINOv2):
+        part = with_members(part, {"backbone": part.backbone.at(part.config.grid)})
+    return packed(part)
 
 
 def _fingerprint(module: nn.Module) -> list[tuple]:

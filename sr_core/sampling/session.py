@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..audio.vae import AudioVAE
+from ..vision.encoder import VisionEncoder
 from .autoregressive import (
     SamplerState,
     check_batch,
@@ -48,9 +51,8 @@ class Session:
         sampler = state.sampler
         self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
         with torch.inference_mode():
-            self.vision, self.model, self.vae = prepared(pipeline)
+            self.model = model = prepared(pipeline.model)
             self._ring = self._enter(sampler)
-        model = self.model
         self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
         self._noise = torch.Generator()
         self._noise.set_state(sampler.noise)
@@ -64,6 +66,14 @@ class Session:
         if self._on_cuda and graphs:
             steps = tuple(Graphed(step, model.start.device) for step in steps)
         self._run_see, self._run_read, self._run_draw, self._run_decode = steps
+
+    @cached_property
+    def vision(self) -> VisionEncoder:
+        return prepared(self.pipeline.vision)
+
+    @cached_property
+    def vae(self) -> AudioVAE:
+        return prepared(self.pipeline.vae)
 
     def _enter(self, sampler: SamplerState) -> KeyValueRing:
         self.context = context_of(self.model, self.settings)
@@ -91,6 +101,14 @@ class Session:
         if self._watch:
             self._watch.see(grid)
         return tokens
+
+    @torch.inference_mode()
+    def look(self, grid: Tensor) -> Tensor:
+        """The same for grids with differences that were seen elsewhere: (b t n 2d) -> (b t d)."""
+        check_batch(len(grid), self.batch)
+        if self._watch:
+            self._watch.see(grid)
+        return self.model.look(grid.to(self.model.start))
 
     @torch.inference_mode()
     def read(self, token: Tensor) -> Tensor:

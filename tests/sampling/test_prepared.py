@@ -11,7 +11,8 @@ from tests.conftest import TINY
 
 
 def test_sessions_of_one_pipeline_share_what_was_made_ready(tiny_pipeline):
-    assert prepared(tiny_pipeline) is prepared(tiny_pipeline)
+    one, other = (Session(tiny_pipeline, tiny_pipeline.start(Settings(), n)) for n in (1, 2))
+    assert (one.vision, one.model, one.vae) == (other.vision, other.model, other.vae)
 
 
 def test_changed_weights_are_heard_by_the_next_session(tiny_pipeline):
@@ -28,7 +29,7 @@ def test_changed_weights_are_heard_by_the_next_session(tiny_pipeline):
 
 def test_what_was_made_ready_goes_with_its_pipeline():
     pipeline = Pipeline(TINY)
-    ready = weakref.ref(prepared(pipeline).model)
+    ready = weakref.ref(prepared(pipeline.model))
     assert ready() is not None
     del pipeline
     gc.collect()
