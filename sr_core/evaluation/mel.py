@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
-from einops import rearrange, reduce
+from einops import reduce
 from torch import Tensor
+
+from ..audio.mel import mel_bank
 
 SAMPLE_RATE = 48_000  # Hz, of every waveform that is measured
 WINDOW = 1024  # samples: 21 ms, short enough to place an onset
@@ -14,7 +14,6 @@ POINTS = 2048  # of the Fourier transform, so that even the narrowest band has s
 HOP = 400  # samples
 MEL_RATE = SAMPLE_RATE // HOP  # Hz
 BANDS = 64
-LOWEST_HZ, HIGHEST_HZ = 40.0, 16_000.0
 FLOOR_DB = -70.0  # relative to a sine at full scale; what is below is silence
 
 
@@ -36,18 +35,5 @@ def log_mel(waveform: Tensor) -> Tensor:  # (c s) -> (m t), t = 1 + s // HOP
         return_complex=True,
     )
     power = reduce((spectrum.abs() * 2 / window.sum()).square(), "c f t -> f t", "mean")
-    return 10 * (mel_bank() @ power).clamp_min(10 ** (FLOOR_DB / 10)).log10()
-
-
-@lru_cache
-def mel_bank(points: int = POINTS, bands: int = BANDS) -> Tensor:  # -> (m f)
-    """Triangles of height 1, evenly spaced on the scale 2595 log10(1 + f / 700)."""
-    ends = 2595 * torch.tensor([LOWEST_HZ, HIGHEST_HZ]).div(700).log1p() / torch.tensor(10.0).log()
-    mels = torch.linspace(float(ends[0]), float(ends[1]), bands + 2)
-    corners = 700 * (10 ** (mels / 2595) - 1)
-    frequencies = torch.linspace(0, SAMPLE_RATE / 2, points // 2 + 1)
-    corners = rearrange(corners, "m -> m 1")
-    low, centre, high = corners[:-2], corners[1:-1], corners[2:]
-    rising = (frequencies - low) / (centre - low)
-    falling = (high - frequencies) / (high - centre)
-    return torch.minimum(rising, falling).clamp_min(0)
+    levels = mel_bank(POINTS, BANDS, SAMPLE_RATE) @ power
+    return 10 * levels.clamp_min(10 ** (FLOOR_DB / 10)).log10()

@@ -10,7 +10,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..evaluation.mel import mel_bank
+from ..audio.mel import mel_bank
 from .chance import Generators
 
 SAMPLES_A_BAND = 32  # of an FFT: wide enough to hold a bin at any size
@@ -136,8 +136,8 @@ def _distance(a: Tensor, b: Tensor, norm: Tensor, config: SpectraConfig) -> Tens
         levels = ((_level(a) - _level(b)).abs().mean(dim=2) * weights).sum(dim=1)
         total = total + config.level * levels
     if config.bands:
-        levels = ((_band_levels(a) - _band_levels(b)).abs().mean(dim=(2, 3)) * weights).sum(dim=1)
-        total = total + config.bands * levels
+        bands = (_band_levels(a, config) - _band_levels(b, config)).abs().mean(dim=(2, 3))
+        total = total + config.bands * (bands * weights).sum(dim=1)
     return total
 
 
@@ -146,10 +146,10 @@ def _level(magnitudes: Tensor) -> Tensor:  # (b 4 t f) -> (b 4 t)
     return 0.5 * magnitudes.square().mean(dim=3).log()
 
 
-def _band_levels(magnitudes: Tensor) -> Tensor:  # (b 4 t f) -> (b 4 t m)
+def _band_levels(magnitudes: Tensor, config: SpectraConfig) -> Tensor:  # (b 4 t f) -> (b 4 t m)
     """Natural logarithm of the RMS of every mel band; none is too narrow to hold a bin."""
     size = 2 * (magnitudes.shape[3] - 1)
-    bank = mel_bank(size, max(1, size // SAMPLES_A_BAND)).to(magnitudes)
+    bank = mel_bank(size, max(1, size // SAMPLES_A_BAND), config.sample_rate).to(magnitudes)
     return 0.5 * (magnitudes.square() @ (bank / bank.sum(dim=1, keepdim=True)).T).log()
 
 
