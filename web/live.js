@@ -2,7 +2,13 @@
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { createPanel, HEIGHT } from "./live/panel.mjs";
+
+// The host has browsers ask whether a .js is still the same, but not a .mjs: after an update of this
+// package old modules must not run beside new ones.
+const MODULES = ["output", "panel", "player", "ring", "sound", "tape", "worklet"];
+const ask = (name) => fetch(new URL(`./live/${name}.mjs`, import.meta.url), { cache: "no-cache" });
+await Promise.all(MODULES.map(ask));
+const { createPanel, HEIGHT } = await import("./live/panel.mjs");
 
 const NODE = "SoundReactorLive";
 const EVENT = "soundreactor.live";

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,3 +25,8 @@ def test_the_tape_and_its_ring_hold_what_they_promise():
 @pytest.mark.parametrize("path", [*(ROOT / "web").rglob("*.js"), *(ROOT / "web").rglob("*.mjs")])
 def test_every_script_can_be_parsed(path):
     subprocess.run([NODE, "--check", str(path)], check=True, timeout=60)
+
+
+def test_after_an_update_no_module_is_taken_from_the_browser_s_cache_unasked():
+    listed = re.search(r"MODULES = (\[.*?\]);", (ROOT / "web/live.js").read_text(encoding="utf-8"))
+    assert sorted(json.loads(listed[1])) == sorted(f.stem for f in (ROOT / "web").rglob("*.mjs"))
