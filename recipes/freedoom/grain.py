@@ -4,7 +4,7 @@ python -m recipes.freedoom.grain clips/test
 
 A noise cannot be told from another of the same spectrum by ear, but by distances it can: they count
 what happened to be louder in which bin. This measures how much, without any codec: a clip's own
-short-time spectrum keeps its power, exactly or smoothed, and gets random phases or random numbers.
+short-time spectrum keeps its power, exactly or smoothed, and gets random phases.
 No decoder that draws its noise does better, unless it knows more of the spectrum than that.
 """
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sr_core.audio.spectral import phases
 from sr_core.evaluation.distances import mel_distance_db, stft_distance
 from sr_core.evaluation.loudness import envelope_correlation, level_db, loudness_envelope
 from sr_core.evaluation.mel import log_mel
@@ -63,18 +64,12 @@ def as_noise(real: Tensor, smoothing: tuple[int, int], generator: torch.Generato
     window = torch.hann_window(SIZE).sqrt()
     spectrum = torch.stft(real, SIZE, HOP, window=window, return_complex=True)
     power, shape = spectrum.abs().square(), spectrum.shape[1:]
-    if smoothing == (1, 1):
-        noise = torch.polar(
-            torch.ones(shape), 2 * torch.pi * torch.rand(shape, generator=generator)
-        )
-    else:
-        noise = torch.randn(shape, dtype=torch.complex64, generator=generator)
-        sides = [side for size in reversed(smoothing) for side in ((size - 1) // 2, size // 2)]
-        power = F.avg_pool2d(F.pad(power, sides, mode="replicate"), smoothing, 1)
+    noise = torch.view_as_complex(phases(torch.rand(shape, generator=generator)))
+    sides = [side for size in reversed(smoothing) for side in ((size - 1) // 2, size // 2)]
+    power = F.avg_pool2d(F.pad(power, sides, mode="replicate"), smoothing, 1)
     made = torch.istft(power.sqrt() * noise, SIZE, HOP, window=window, length=real.shape[-1])
-    return made * 10 ** (
-        (level_db(real) - level_db(made)) / 20
-    )  # overlapping noises add up to less
+    # Overlapping noises add up to less.
+    return made * 10 ** ((level_db(real) - level_db(made)) / 20)
 
 
 if __name__ == "__main__":

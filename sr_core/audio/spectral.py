@@ -8,6 +8,7 @@ predicts: nobody can tell, or hear, the fine structure of a hiss, but its absenc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -181,8 +182,8 @@ class Decoder(Stateful, nn.Module):
 
     def noise(self, position: int) -> Tensor:  # -> (fold noises f 2)
         """Real and imaginary parts for one latent's frames, in float32."""
-        generator = torch.Generator().manual_seed(position)
-        return torch.randn(self.config.fold, NOISES, self.config.bins, 2, generator=generator)
+        shape = self.config.fold, NOISES, self.config.bins
+        return phases(torch.rand(shape, generator=torch.Generator().manual_seed(position)))
 
     def render(
         self, x: Tensor, noise: Tensor | None, tail: Tensor | None = None
@@ -211,6 +212,16 @@ def mix(x: Tensor, noise: Tensor | None) -> Tensor:  # (b t 9*f), ([b] t noises 
     panned, opposed = ((x - NOISE_OFFSET).clamp(max=6).exp() for x in (panned, opposed))
     opposed = torch.cat([opposed, -opposed], dim=2)
     return sound + panned[..., None] * first + opposed[..., None] * second
+
+
+def phases(turns: Tensor) -> Tensor:  # (...) from 0 to 1 -> (... 2)
+    """Real and imaginary parts of numbers that differ in phase alone; their power is 2.
+
+    Overlapping windows make the sizes uneven anyway; numbers that vary of themselves would make the
+    level of a hiss flutter more than a recording's does.
+    """
+    angles = 2 * torch.pi * turns
+    return math.sqrt(2) * torch.stack([angles.cos(), angles.sin()], dim=-1)
 
 
 def hann(size: int, like: Tensor) -> Tensor:  # -> (size)

@@ -33,7 +33,7 @@ def start_noise(vae: AudioVAE, waveform: Tensor, share: float) -> None:  # (b c 
         decoder.head(features.to(waveform)).double(), "t (n f) -> n t f", n=OUTPUTS
     ).split([2, 2, 2, 3])
     power = (real.square() + imaginary.square()) * (2 * size.clamp(max=8)).exp()
-    # A complex normal number of two unit parts has the power 2.
+    # The noise's numbers have the power 2.
     level = (power * share / 2 + FLOOR**2).log() / 2 + NOISE_OFFSET
     level = rearrange(level, "n t f -> t (n f)")
     inputs = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)

@@ -8,9 +8,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ..audio.spectral import NOISES, SpectralConfig
+from ..audio.spectral import NOISES, SpectralConfig, phases
 from ..audio.vae import AudioVAE
-from .chance import Generators, normal
+from .chance import Generators, normal, uniform
 from .discriminator import Discriminator, DiscriminatorConfig
 from .losses import (
     SpectraConfig,
@@ -123,8 +123,9 @@ class VAETask(Task):
         x, _ = decoder.predict(raw)
         if not 0 <= self.config.noise_from <= self.step:
             return [decoder.render(x, None)[0]]
-        shape = t * config.fold, NOISES, config.bins, 2
-        return [decoder.render(x, normal(generators, *shape, like=x))[0] for _ in range(2)]
+        shape = t * config.fold, NOISES, config.bins
+        noises = [phases(uniform(generators, *shape, like=x)) for _ in range(2)]
+        return [decoder.render(x, noise)[0] for noise in noises]
 
     def _judging(self, waveform: Tensor, generators: Generators) -> tuple[Tensor, dict]:
         if not self._judged:

@@ -91,6 +91,12 @@ def test_noise_is_the_same_every_time_but_not_at_every_position():
     assert not torch.equal(decoder.noise(3), decoder.noise(4))
 
 
+def test_numbers_of_the_noise_differ_in_phase_alone():
+    noise = torch.cat([Decoder(TINY).noise(place) for place in range(100)])
+    torch.testing.assert_close(noise.square().sum(dim=-1), torch.full(noise.shape[:-1], 2.0))
+    assert noise.mean(dim=(0, 1, 2)).abs().max() < 0.1
+
+
 def test_a_constant_latent_does_not_repeat_its_noise():
     vae = tiny_vae()
     waveform, _ = vae.decode(random(1, 1, 3).expand(1, 20, 3))
