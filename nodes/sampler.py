@@ -47,13 +47,13 @@ def sampling_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "guidance",
-            default=3.0,
+            default=2.0,
             min=0.0,
             max=20.0,
             step=0.1,
             tooltip=(
-                "How closely the sound follows the picture (default 3). 1 is no guidance and the "
-                "fastest; much more than 4 exaggerates."
+                "How closely the sound follows the picture (default 2). 1 is no guidance and the "
+                "fastest; 3 is louder and denser, more exaggerates."
             ),
         ),
     ]

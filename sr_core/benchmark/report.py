@@ -12,6 +12,7 @@ from .run import PARTS, Times
 
 OUTSIDE = ("dinov2", "transformer", "vae")  # peers that together do a whole frame's work
 QUIET = 0.9  # of the time; a process that had less shared its core
+GUIDANCE = 3.0  # of the paper's protocol
 WIDTH = 40  # characters of the longest bar
 
 
@@ -70,7 +71,7 @@ class Report(NamedTuple):
 
     def _heading(self) -> list[str]:
         figures, memory = self.figures(), self.times.peak_mib
-        lines = [f"{self.title()}; {self.setup.frames} frames of 480p, guidance 3", ""]
+        lines = [f"{self.title()}; {self.setup.frames} frames of 480p, guidance {GUIDANCE:g}", ""]
         lines.append(f"{'ms a frame':16}{'mean':>8}{'std':>8}{'p50':>8}{'p95':>8}{'p99':>8}")
         for name, key in (("waveform level", "waveform_ms"), ("token level", "token_ms")):
             lines.append(f"{name:16}" + "".join(f"{x:8.1f}" for x in figures[key].values()))

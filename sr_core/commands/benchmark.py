@@ -17,7 +17,7 @@ from ..benchmark.llama import llama_peer
 from ..benchmark.official_vae import official_vae_peer
 from ..benchmark.page import write_section
 from ..benchmark.peer import NotAtHand, Peer
-from ..benchmark.report import Report, Setup
+from ..benchmark.report import GUIDANCE, Report, Setup
 from ..benchmark.run import measure, plain_peer, synthetic_frame
 from ..checkpoint import bundled_checkpoint, load_pipeline
 from ..sampling.pipeline import Pipeline, PipelineConfig
@@ -76,7 +76,8 @@ def run(options: argparse.Namespace) -> int:
 def _measured(options: argparse.Namespace) -> Report:
     device = torch.device(best_device(options.device))
     dtype = DTYPES[options.dtype or ("bfloat16" if device.type == "cuda" else "float32")]
-    settings, pipeline = Settings(steps=options.steps), _pipeline(options, device, dtype)
+    settings = Settings(steps=options.steps, guidance=GUIDANCE)
+    pipeline = _pipeline(options, device, dtype)
     use_threads(options.threads, pipeline)
     missing: dict[str, str] = {}
     with warnings.catch_warnings(), torch.inference_mode():

@@ -11,7 +11,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the recipes are not installed
 
-from recipes.freedoom.pack import ABOUT, average, main, take_decoder  # noqa: E402
+from recipes.freedoom.pack import ABOUT, main, take_decoder  # noqa: E402
 from sr_core.checkpoint import load_pipeline, save_pipeline  # noqa: E402
 from sr_core.parts import save_part  # noqa: E402
 
@@ -48,23 +48,3 @@ def test_a_decoder_of_other_latents_is_refused(tiny_pipeline, learned_on):
     next(learned_on.encoder.parameters()).mul_(1.1)
     with pytest.raises(ValueError, match="encoder differs"):
         take_decoder(tiny_pipeline, learned_on)
-
-
-def test_the_packed_file_is_half_way_between_two_models(tiny_pipeline, tmp_path):
-    target, paths, name = tmp_path / "packed.safetensors", [], "vision_input.weight"
-    for factor in (1.0, 3.0):
-        model = copy.deepcopy(tiny_pipeline).float()
-        model.model.state_dict()[name].mul_(factor)
-        paths.append(str(save_pipeline(model, tmp_path / f"{factor}.safetensors")))
-    main([paths[0], str(target), "--average", paths[1]])
-    ours, packed = (p.model.state_dict() for p in (tiny_pipeline.float(), load_pipeline(target)))
-    for key, weight in ours.items():
-        expected = weight * 2 if key == name else weight
-        assert torch.allclose(packed[key].to(weight), expected, rtol=2e-3, atol=1e-4), key
-
-
-def test_models_of_different_sizes_have_no_middle(tiny_pipeline):
-    other = copy.deepcopy(tiny_pipeline.model)
-    other.vision_input = torch.nn.Linear(3, 5)
-    with pytest.raises(ValueError, match="differ in vision_input"):
-        average(tiny_pipeline.model, other)
