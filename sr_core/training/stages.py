@@ -24,6 +24,7 @@ from .looks import grids_of
 from .loop import LoopConfig, train
 from .noise_start import start_noise
 from .prepare import gathered
+from .same_parts import check_parts
 from .vae import VAETask, VAETaskConfig
 
 NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
@@ -32,6 +33,7 @@ NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
 @dataclass(frozen=True)
 class DiffusionRun:
     frames: int = 240  # of a row; what the model will remember is model.transformer.train_frames
+    adopt: bool = False  # with --init: the data's frame encoder and VAE, to be learned anew
     loop: LoopConfig = field(default_factory=LoopConfig)
     task: DiffusionConfig = field(default_factory=DiffusionConfig)
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
@@ -76,7 +78,10 @@ def diffusion_task(
     if init is None:
         pipeline = new_pipeline(data, run)
     else:
-        pipeline = load_pipeline(init, device=device)
+        pipeline = load_pipeline(init)
+        if run.adopt:
+            _adopt(pipeline, data)
+        check_parts(pipeline, data, init)
     _let_learn(pipeline, device)
     return DiffusionTask(pipeline.model, pipeline.vae, run.task), pipeline
 
@@ -94,7 +99,8 @@ def consistency_task(
 ) -> tuple[ConsistencyTask, Pipeline]:
     if init is None:
         raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
-    pipeline = load_pipeline(init, device=device)
+    pipeline = load_pipeline(init)
+    check_parts(pipeline, data, init)
     _let_learn(pipeline, device)
     return ConsistencyTask(pipeline.model, pipeline.vae, run.task), pipeline
 
@@ -129,13 +135,26 @@ def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:
     vision, vae = load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
     config = PipelineConfig(vision=vision.config, model=run.model, audio=vae.config)
     pipeline = Pipeline(config)
+    _adopt(pipeline, data)
+    return pipeline
+
+
+def _adopt(pipeline: Pipeline, data: Path) -> None:
+    """Put the parts that the data was prepared with into a pipeline, and its statistics."""
+    vision, vae = load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
+    if (vision.config, vae.config) != (pipeline.config.vision, pipeline.config.audio):
+        raise ValueError(
+            f"got {data}, prepared with {vision.config} and {vae.config}; expected the shapes that "
+            f"the checkpoint's model takes, {pipeline.config.vision} and {pipeline.config.audio}; "
+            "train without --init"
+        )
     pipeline.vision, pipeline.vae = vision, vae
     grid, latent = gathered(data, "grid"), gathered(data, "latent")
     pipeline.model.grid_mean.copy_(grid.mean)
     pipeline.model.grid_scale.copy_(grid.deviation())
     pipeline.vae.latent_mean.copy_(latent.mean)
-    pipeline.vae.latent_scale.copy_(latent.deviation() / run.model.head.sigma_data)
-    return pipeline
+    sigma_data = pipeline.config.model.head.sigma_data
+    pipeline.vae.latent_scale.copy_(latent.deviation() / sigma_data)
 
 
 def _train_model(

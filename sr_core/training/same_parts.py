@@ -1,0 +1,43 @@
+"""Whether data was prepared with the parts of the checkpoint that is trained on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from ..parts import load_any_vae, load_vision
+from ..sampling.pipeline import Pipeline
+
+SAME = 2e-3  # relative: what half precision leaves of equal weights,
+STEP = 6e-8  # and the smallest number it knows
+
+
+def check_parts(pipeline: Pipeline, data: Path, source: Path) -> None:
+    """ValueError where the frame encoder or the VAE's encoder is not the one of the data.
+
+    Grids and latents of another would have the right shapes and mean something else: training
+    would go on, and spoil what the model knows.
+    """
+    pairs = {
+        "frame encoder": (pipeline.vision, load_vision(data / "vision.safetensors")),
+        "VAE": (pipeline.vae.encoder, load_any_vae(data / "vae.safetensors").encoder),
+    }
+    for name, (ours, theirs) in pairs.items():
+        if not _alike(ours, theirs):
+            raise ValueError(
+                f"got {data}, prepared with another {name} than {source} has; expected the same, "
+                f"whose numbers the model knows; prepare the clips with --vision {source} --vae "
+                f"{source}, or let `train diffusion` learn the new one with --set adopt=true"
+            )
+
+
+def _alike(ours: nn.Module, theirs: nn.Module) -> bool:
+    ours, theirs = ours.state_dict(), theirs.state_dict()
+    if {n: x.shape for n, x in ours.items()} != {n: x.shape for n, x in theirs.items()}:
+        return False
+    return all(
+        (ours[name].cpu() - x).abs().max() <= SAME * x.abs().max() + STEP
+        for name, x in theirs.items()
+        if x.numel() and x.is_floating_point()
+    )
