@@ -15,6 +15,7 @@ from sr_core.audio.vae import AudioVAE
 from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.parts import load_any_vae
 from sr_core.sampling.pipeline import Pipeline
+from sr_core.training.same_parts import differing
 
 ABOUT = {
     "name": "micro",
@@ -22,7 +23,6 @@ ABOUT = {
     "knows": "games like Doom: shots, explosions, doors, monsters",
     "licence": "Apache-2.0; sounds learned from Freedoom (BSD)",
 }
-SAME = 2e-3  # relative: what half precision and a running average leave of equal weights
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -40,13 +40,12 @@ def main(argv: list[str] | None = None) -> None:
 
 def take_decoder(pipeline: Pipeline, vae: AudioVAE) -> None:
     """Put the VAE's decoder in the pipeline; ValueError where their latents are not the same."""
-    theirs = vae.encoder.state_dict()
-    for name, ours in pipeline.vae.encoder.state_dict().items():
-        if not (theirs[name] - ours).abs().max() <= SAME * ours.abs().max():
-            raise ValueError(
-                f"got a VAE whose encoder differs in {name}; expected the one that the model was "
-                "trained with, frozen; train its decoder with task.encoder_until=0"
-            )
+    names = differing(pipeline.vae.encoder, vae.encoder)
+    if names:
+        raise ValueError(
+            f"got a VAE whose encoder differs in {names[0]}; expected the one that the model was "
+            "trained with, frozen; train its decoder with task.encoder_until=0"
+        )
     pipeline.vae.decoder.load_state_dict(vae.decoder.state_dict())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from ..parts import load_any_vae, load_vision
 from ..sampling.pipeline import Pipeline
@@ -24,7 +24,7 @@ def check_parts(pipeline: Pipeline, data: Path, source: Path) -> None:
         "VAE": (pipeline.vae.encoder, load_any_vae(data / "vae.safetensors").encoder),
     }
     for name, (ours, theirs) in pairs.items():
-        if not _alike(ours, theirs):
+        if differing(ours, theirs):
             raise ValueError(
                 f"got {data}, prepared with another {name} than {source} has; expected the same, "
                 f"whose numbers the model knows; prepare the clips with --vision {source} --vae "
@@ -32,12 +32,14 @@ def check_parts(pipeline: Pipeline, data: Path, source: Path) -> None:
             )
 
 
-def _alike(ours: nn.Module, theirs: nn.Module) -> bool:
-    ours, theirs = ours.state_dict(), theirs.state_dict()
-    if {n: x.shape for n, x in ours.items()} != {n: x.shape for n, x in theirs.items()}:
-        return False
-    return all(
-        (ours[name].cpu() - x).abs().max() <= SAME * x.abs().max() + STEP
-        for name, x in theirs.items()
-        if x.numel() and x.is_floating_point()
-    )
+def differing(ours: nn.Module, theirs: nn.Module) -> list[str]:
+    """Names of the weights in which two modules differ, by more than half precision explains."""
+    weights, others = ours.state_dict(), theirs.state_dict()
+    names = sorted(weights.keys() ^ others.keys())
+    return names + [n for n in weights if n in others and not _alike(weights[n], others[n])]
+
+
+def _alike(x: Tensor, y: Tensor) -> bool:
+    if x.shape != y.shape or not x.numel():
+        return x.shape == y.shape
+    return bool((x - y).abs().max() <= SAME * x.abs().max() + STEP)

@@ -17,6 +17,7 @@ from ..checkpoint import load_pipeline, save_pipeline
 from ..model.soundreactor import SoundReactorConfig
 from ..parts import load_any_vae, load_vision, save_part
 from ..sampling.pipeline import Pipeline, PipelineConfig
+from ..vision.encoder import VisionEncoder
 from .consistency import ConsistencyConfig, ConsistencyTask
 from .data import Batches
 from .diffusion import DiffusionConfig, DiffusionTask
@@ -80,8 +81,9 @@ def diffusion_task(
     else:
         pipeline = load_pipeline(init)
         if run.adopt:
-            _adopt(pipeline, data)
-        check_parts(pipeline, data, init)
+            _adopt(pipeline, data, *_parts(data))
+        else:
+            check_parts(pipeline, data, init)
     _let_learn(pipeline, device)
     return DiffusionTask(pipeline.model, pipeline.vae, run.task), pipeline
 
@@ -132,16 +134,19 @@ def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[V
 def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:
     """Fresh weights around the parts that the data was prepared with, and its statistics."""
     torch.manual_seed(run.loop.seed)
-    vision, vae = load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
+    vision, vae = _parts(data)
     config = PipelineConfig(vision=vision.config, model=run.model, audio=vae.config)
     pipeline = Pipeline(config)
-    _adopt(pipeline, data)
+    _adopt(pipeline, data, vision, vae)
     return pipeline
 
 
-def _adopt(pipeline: Pipeline, data: Path) -> None:
+def _parts(data: Path) -> tuple[VisionEncoder, AudioVAE]:
+    return load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
+
+
+def _adopt(pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE) -> None:
     """Put the parts that the data was prepared with into a pipeline, and its statistics."""
-    vision, vae = load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
     if (vision.config, vae.config) != (pipeline.config.vision, pipeline.config.audio):
         raise ValueError(
             f"got {data}, prepared with {vision.config} and {vae.config}; expected the shapes that "
