@@ -76,7 +76,8 @@ def train(
 ) -> None:
     """Train to the last step; `save(averaged weights, step)` writes the result as it stands.
 
-    Raises ValueError where a loss is no number, with the step and the rows that it came from.
+    Raises ValueError where a loss or gradient is no number, with the step and the rows that it
+    came from.
     """
     processes = Processes(device)
     task.to(device).train()
@@ -97,21 +98,23 @@ def train(
                 for settings in optimizer.param_groups:
                     settings["lr"] = config.rate(step)
                 facts = _accumulate(task, group, batch, rows, config, processes)
-                _check(facts, step, group, names)
                 parameters = optimizer.param_groups[0]["params"]
                 processes.average([p.grad for p in parameters if p.grad is not None])
                 norm = nn.utils.clip_grad_norm_(parameters, config.clip)
+                facts |= {"gradient_norm": norm}
+                _check(facts, step, group, names, processes)
                 optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-                diary.note(group, facts | {"gradient_norm": norm}, config.rate(step))
+                # Also what this turn left with the others: a judge's gradient of the judged.
+                task.zero_grad(set_to_none=True)
+                diary.note(group, facts, config.rate(step))
             _follow(average, _weights(task), config.ema, step)
             diary.tick(step, config.batch, time.monotonic() - began, config.log_every)
             done = step + 1
             if held_out is not None and done % config.show_every == 0 and processes.rank == 0:
                 _show(task, held_out, config, done, diary, device)
             if processes.rank == 0 and (done % config.save_every == 0 or done == config.steps):
+                save(average, done)  # first: a stop in between makes it once more, not never
                 save_resume(resume, done, task, average, optimizers, config)
-                save(average, done)
 
 
 def _accumulate(
@@ -124,7 +127,7 @@ def _accumulate(
 ) -> dict[str, Tensor]:
     """Gradients of the mean loss over this process's rows, in parts; returns means to log."""
     facts: dict[str, Tensor] = {}
-    parts = torch.arange(len(rows)).tensor_split(config.accumulate)
+    parts = torch.arange(len(rows)).tensor_split(min(config.accumulate, len(rows)))
     device = next(iter(batch.values())).device.type
     for part in parts:
         generators = [generator_of(config.seed, task.step, rows[i], group) for i in part.tolist()]
@@ -138,12 +141,18 @@ def _accumulate(
     return processes.mean(facts)
 
 
-def _check(facts: dict[str, Tensor], step: int, group: str, names: list[str]) -> None:
-    if not facts["loss"].isfinite():
-        raise ValueError(
-            f"got a loss of {facts['loss'].item()} for {group} at step {step}, from "
-            f"{', '.join(names)}; expected a number; look at these clips, or lower learning_rate"
-        )
+def _check(
+    facts: dict[str, Tensor], step: int, group: str, names: list[str], processes: Processes
+) -> None:
+    """ValueError, in all processes, before weights are moved by what is no number."""
+    for what in ("loss", "gradient_norm"):
+        if not facts[what].isfinite():
+            names = [name for own in processes.gather(names) for name in own]
+            raise ValueError(
+                f"got a {what.replace('_', ' ')} of {facts[what].item()} for {group} at step "
+                f"{step}, from {', '.join(names)}; expected a number; look at these clips, or "
+                "lower learning_rate"
+            )
 
 
 def _follow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import torch
 from torch import Tensor, distributed
@@ -46,13 +47,18 @@ class Processes:
             facts = dict(zip(sorted(facts), values / self.world, strict=True))
         return facts
 
+    def gather(self, own: Any) -> list[Any]:
+        """What each process has, in the order of their ranks."""
+        found = [own] * self.world
+        if self.world > 1:
+            distributed.all_gather_object(found, own)
+        return found
+
     def agree(self, number: int, what: str) -> None:
         """Raise ValueError where the processes have different numbers."""
-        if self.world > 1:
-            numbers: list[int] = [0] * self.world
-            distributed.all_gather_object(numbers, number)
-            if len(set(numbers)) > 1:
-                raise ValueError(
-                    f"got different values of the {what}: {numbers}; expected all processes to "
-                    "see the same folder; put it on a shared disk"
-                )
+        numbers = self.gather(number)
+        if len(set(numbers)) > 1:
+            raise ValueError(
+                f"got different values of the {what}: {numbers}; expected all processes to "
+                "see the same folder; put it on a shared disk"
+            )

@@ -106,6 +106,12 @@ def test_accumulating_parts_is_the_same_step(shards, tmp_path):
     assert all(torch.allclose(one[name], parts[name], atol=1e-6) for name in one)
 
 
+def test_more_parts_than_rows_are_a_part_for_each_row(shards, tmp_path):
+    one = run(shards, tmp_path / "one")[8]
+    parts = run(shards, tmp_path / "parts", LoopConfig(**{**CONFIG.__dict__, "accumulate": 9}))[8]
+    assert all(torch.allclose(one[name], parts[name], atol=1e-6) for name in one)
+
+
 def test_another_configuration_does_not_go_on_with_a_run(shards, tmp_path):
     run(shards, tmp_path / "out")
     with pytest.raises(ValueError, match="learning_rate 0.01 -> 0.5.*another output folder"):
@@ -120,6 +126,43 @@ def test_a_loss_that_is_no_number_names_its_clips(shards, tmp_path):
 
     with pytest.raises(ValueError, match=r"loss of nan for net at step 3, from \d-\d.safetensors"):
         run(shards, tmp_path / "out", task=Broken())
+
+
+def test_a_gradient_that_is_no_number_stops_before_it_moves_anything(shards, tmp_path):
+    class Broken(Toy):
+        def loss(self, group, batch, generators):
+            loss, facts = super().loss(group, batch, generators)
+            if self.step == 3:  # the root of nothing: a number, with a slope that is none
+                loss = loss + (0 * self.net.weight.sum()).sqrt()
+            return loss, facts
+
+    task = Broken()
+    with pytest.raises(ValueError, match=r"gradient norm of nan for net at step 3, from \d-\d"):
+        run(shards, tmp_path / "out", task=task)
+    assert all(weight.isfinite().all() for weight in task.net.parameters())
+
+
+def test_a_turn_begins_without_the_gradients_of_the_turn_before(shards, tmp_path):
+    class Judged(Toy):
+        def loss(self, group, batch, generators):
+            loss, facts = super().loss(group, batch, generators)
+            assert all(weight.grad is None for weight in self.parameters())
+            return loss + self.other(self.net.bias).sum(), facts
+
+    assert run(shards, tmp_path / "out", task=Judged())
+
+
+def test_a_stop_between_the_last_result_and_its_state_makes_the_result_again(shards, tmp_path):
+    output, config = tmp_path / "out", LoopConfig(**{**CONFIG.__dict__, "save_every": 100})
+    output.mkdir()
+    batches = Batches(shards, "train", config.batch, 12, config.seed)
+
+    def stopped(weights, step):
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        train(Toy(), batches, config, output, stopped)
+    assert set(run(shards, output, config)) == {8}
 
 
 def test_learning_rates_follow_their_schedules():
