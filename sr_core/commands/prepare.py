@@ -25,13 +25,13 @@ EXAMPLES = """\
 examples:
   python -m sr_core prepare footage/ -o data --dinov2 dinov2.safetensors --vae vae.safetensors
   python -m sr_core prepare footage/ -o sound                (waveforms, to train a VAE on)
-  python -m sr_core prepare footage/ -o seen --keep-frames 112x196 --per-shard 4
+  python -m sr_core prepare footage/ -o seen --keep-frames 112x196
   python -m sr_core prepare footage/ -o data --patches 7x98x126 --vae runs/vae/vae.safetensors
 
 DINOv2 and the official VAE: `python -m sr_core convert --help` says where they are to be had.
 Without DINOv2, --patches takes raw patches as features, and `train vision` makes a small encoder
 of frames kept with --keep-frames: 112x196 takes 66 kB a frame, 7 GB an hour, and the waveform is
-kept beside them. Training holds 16 shards in memory: --per-shard 4 keeps them small.
+kept beside them.
 Without a VAE, `train vae` makes one.
 The same command again goes on where it was stopped.
 

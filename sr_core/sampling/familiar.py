@@ -13,7 +13,9 @@ FLOOR = 0.003  # of a channel's variance: how little is nothing
 SHRINKAGE = 0.5  # of the covariance towards its diagonal: few clips tell little of how looks go
 # together, and a new map of the same game must not look foreign.
 QUANTILE = 0.99  # of the clips learned from are nearer than the limit
-FEWEST = 10  # clips: fewer do not tell how much looks differ
+# Clips. The limit of fewer is too near: of others like them it would warn of 7 in 10 with 20,
+# 1 in 7 with 60, 1 in 25 with 100 (drawn from Gaussians of as many dimensions as `micro` has).
+FEWEST = 100
 
 
 class Look(NamedTuple):
@@ -56,9 +58,12 @@ class Familiar(nn.Module):
         x = features(look, scale) - self.mean.cpu().float()
         return (x @ self.whitening.cpu().float().T).square().mean(dim=-1)
 
-    def fit(self, looks: Tensor) -> None:  # (clips 2d)
-        """The Gaussian and its limit; everything stays familiar where clips are too few."""
-        if len(looks) < FEWEST:
+    def fit(self, looks: Tensor, clips: int) -> None:  # (looks 2d)
+        """The Gaussian and its limit; everything stays familiar where clips are too few.
+
+        `clips` is how many there are, of which one may be looked at more than once.
+        """
+        if clips < FEWEST:
             return
         mean = looks.mean(dim=0)
         covariance = (looks - mean).T @ (looks - mean) / len(looks)

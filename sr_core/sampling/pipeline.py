@@ -65,12 +65,16 @@ class Pipeline(nn.Module):
         if config.judged_frames:
             self.familiar = Familiar(config.vision.channels, config.judged_frames)
 
-    def learn_looks(self, clips: Iterable[Tensor]) -> None:
-        """Remember what clips look like, from their grids with differences, each (b t n 2d)."""
+    def learn_looks(self, grids: Iterable[Tensor], clips: int) -> None:
+        """Remember what clips look like, from their grids with differences, each (b t n 2d).
+
+        `clips` is how many there are; of fewer than `familiar.FEWEST` all looks stay familiar.
+        """
         wanted = round(SECONDS * self.config.frame_rate)
-        looks = [look_at(grid[:, :wanted]) for grid in clips]
+        looks = [look_at(grid[:, :wanted]) for grid in grids]
         self.familiar = Familiar(self.config.vision.channels, looks[0].frames)
-        self.familiar.fit(torch.cat([features(look, self.model.grid_scale) for look in looks]))
+        found = torch.cat([features(look, self.model.grid_scale) for look in looks])
+        self.familiar.fit(found, clips)
         self.config = replace(self.config, judged_frames=self.familiar.frames)
 
     @torch.inference_mode()

@@ -2,8 +2,8 @@
 
 A shard is a tar in WebDataset's form: for every clip `<key>.safetensors` with its tensors, time
 first, and `<key>.json` with where it came from. Beside it lies `<shard>.json`, the report of how it
-was made. Shards are read whole, a few at a time: a million clips need neither a million files nor
-all of memory.
+was made. Of a few shards it is known where their clips lie, and a clip is read when its turn comes:
+a million clips need neither a million files nor memory.
 """
 
 from __future__ import annotations
@@ -29,6 +29,20 @@ class Row(NamedTuple):
     tensors: dict[str, Tensor]
 
 
+class Place(NamedTuple):
+    """Where a clip's tensors lie."""
+
+    key: str
+    shard: Path
+    offset: int  # bytes
+    size: int
+
+    def read(self) -> dict[str, Tensor]:
+        with self.shard.open("rb") as file:
+            file.seek(self.offset)
+            return load(file.read(self.size))
+
+
 @dataclass
 class Batches:
     """Rows of `frames` frames, cut at random places out of shuffled clips."""
@@ -51,7 +65,7 @@ class Batches:
                 f"{self.directory}; expected shards that `python -m sr_core prepare` wrote; "
                 "prepare more videos, or ask for fewer frames"
             )
-        self._blocks: OrderedDict[tuple[int, int], list[tuple[str, bytes]]] = OrderedDict()
+        self._blocks: OrderedDict[tuple[int, int], list[Place]] = OrderedDict()
 
     def at(self, step: int, rows: range) -> tuple[dict[str, Tensor], list[str]]:
         """These rows of a step's batch, and the names of their clips.
@@ -66,8 +80,8 @@ class Batches:
 
     def _row(self, step: int, row: int) -> Row:
         epoch, place = divmod(step * self.batch + row, self.clips)
-        key, content = self._clip(epoch, place)
-        tensors = load(content)
+        clip = self._clip(epoch, place)
+        tensors = clip.read()
         length = len(tensors["time"])
         generator = generator_of(self.seed, step, row, "crop")
         start = int(torch.randint(length - self.frames + 1, (1,), generator=generator))
@@ -76,9 +90,9 @@ class Batches:
             if name != "time":
                 each = len(tensor) // length  # samples a frame, for a waveform
                 cut[name] = tensor[start * each : (start + self.frames) * each]
-        return Row(key, cut)
+        return Row(clip.key, cut)
 
-    def _clip(self, epoch: int, place: int) -> tuple[str, bytes]:
+    def _clip(self, epoch: int, place: int) -> Place:
         """The clip at a place of an epoch: shards are shuffled, then clips in each block."""
         generator = generator_of(self.seed, epoch, "shards")
         order = torch.randperm(len(self.shards), generator=generator).tolist()
@@ -90,9 +104,9 @@ class Batches:
             place -= size
         raise IndexError(place)
 
-    def _block(self, epoch: int, block: int, members: list[int]) -> list[tuple[str, bytes]]:
+    def _block(self, epoch: int, block: int, members: list[int]) -> list[Place]:
         if (epoch, block) not in self._blocks:
-            clips = [clip for member in members for clip in self._read(self.shards[member][0])]
+            clips = [clip for member in members for clip in self._places(self.shards[member][0])]
             generator = generator_of(self.seed, epoch, block, "clips")
             order = torch.randperm(len(clips), generator=generator).tolist()
             self._blocks[epoch, block] = [clips[place] for place in order]
@@ -100,11 +114,11 @@ class Batches:
                 self._blocks.popitem(last=False)
         return self._blocks[epoch, block]
 
-    def _read(self, shard: Path) -> list[tuple[str, bytes]]:
+    def _places(self, shard: Path) -> list[Place]:
         long_enough = _long_enough(shard.with_suffix(".json"), self.frames)
         with tarfile.open(shard) as tar:
             return [
-                (member.name, tar.extractfile(member).read())
+                Place(member.name, shard, member.offset_data, member.size)
                 for member in tar
                 if member.name.endswith(".safetensors")
                 and member.name.removesuffix(".safetensors") in long_enough

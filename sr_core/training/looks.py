@@ -16,8 +16,8 @@ CROPS = 8  # of a clip, at most
 
 @torch.no_grad()
 def grids_of(batches: Batches) -> Iterator[Tensor]:
-    """Grids with their differences (b t n 2d) of the rows that a run begins with."""
-    rows = min(ROWS, CROPS * batches.clips)
-    for step in range(-(-rows // batches.batch)):
-        batch, _ = batches.at(step, range(batches.batch))
+    """Grids with their differences (1 t n 2d) of the rows that a run begins with."""
+    for number in range(min(ROWS, CROPS * batches.clips)):
+        step, row = divmod(number, batches.batch)
+        batch, _ = batches.at(step, range(row, row + 1))  # a whole batch may be gigabytes
         yield TemporalDifference()(batch["grid"])[0]

@@ -177,7 +177,7 @@ def _train_model(
             pipeline.origin, pipeline.model = kept, model
 
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
-    pipeline.learn_looks(grids_of(batches))
+    pipeline.learn_looks(grids_of(batches), batches.clips)
     train(task, batches, run.loop, output, save, _held_out(data, run), device)
     return target
 

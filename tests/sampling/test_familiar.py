@@ -14,16 +14,16 @@ PATCHES = 8
 
 @pytest.fixture
 def clips():
-    """Grids with differences of 60 clips: two sizes of channels, loud and quiet ones."""
+    """Grids with differences of 120 clips: two sizes of channels, loud and quiet ones."""
     torch.manual_seed(0)
     width = 2 * TINY.vision.channels
-    loudness = torch.randn(60, 1, 1, 1, 1).mul(0.3).exp()
-    return list(torch.randn(60, 1, 40, PATCHES, width) * loudness)
+    loudness = torch.randn(120, 1, 1, 1, 1).mul(0.3).exp()
+    return list(torch.randn(120, 1, 40, PATCHES, width) * loudness)
 
 
 @pytest.fixture
 def knowing(tiny_pipeline, clips):
-    tiny_pipeline.learn_looks(clips)
+    tiny_pipeline.learn_looks(clips, len(clips))
     return tiny_pipeline
 
 
@@ -36,7 +36,7 @@ def told(pipeline, grid, size=7):
 
 
 def test_what_it_learned_from_is_familiar_and_another_look_is_not(knowing, clips):
-    assert sum(len(told(knowing, clip)) for clip in clips) <= 1
+    assert sum(len(told(knowing, clip)) for clip in clips) <= 0.02 * len(clips)
     other = clips[0].clone()
     other[..., ::2] *= 8
     assert len(told(knowing, other)) == 1  # once for a clip
@@ -81,5 +81,5 @@ def test_a_stream_tells_and_sounds_the_same(knowing):
 
 
 def test_a_few_clips_do_not_tell_what_is_unlike_them(tiny_pipeline, clips):
-    tiny_pipeline.learn_looks(clips[:2])
+    tiny_pipeline.learn_looks(clips, 2)  # many looks at two
     assert not told(tiny_pipeline, 9 * clips[0])

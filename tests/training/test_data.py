@@ -1,3 +1,4 @@
+import pickle
 from collections import Counter
 
 import pytest
@@ -41,10 +42,12 @@ def test_rows_are_cut_at_the_same_time_from_all_tensors(shards):
     assert torch.allclose(batch["mean"], batch["grid"].mean(dim=2)[..., :4], atol=1e-3)
 
 
-def test_only_a_few_shards_are_held(shards):
+def test_it_is_held_where_a_few_shards_clips_lie_and_not_the_clips(shards):
     batches = Batches(shards, "train", 2, 5, mixed=1)
     keys(batches, range(9))
     assert len(batches._blocks) <= 2
+    clip = 12 * 8 * 6 * 2  # bytes of a grid alone
+    assert len(pickle.dumps(batches._blocks)) < 6 * clip / 4
 
 
 @pytest.mark.parametrize(("split", "frames"), [("test", 5), ("train", 13)])
