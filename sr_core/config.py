@@ -16,9 +16,10 @@ def to_dict(config: Any) -> dict[str, Any]:
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
-def from_dict(cls: type[Config], data: Mapping[str, Any]) -> Config:
-    """The configuration that `to_dict` wrote; fields that are not given keep their defaults.
+def from_dict(cls: type[Config], data: Mapping[str, Any], base: Config | None = None) -> Config:
+    """The configuration that `to_dict` wrote; fields that are not given are those of `base`.
 
+    Without one they keep their defaults, also those that a field has for what is in it.
     Raises ValueError for an unknown field or a value of another type, by name.
     """
     types_of = get_type_hints(cls)
@@ -29,9 +30,12 @@ def from_dict(cls: type[Config], data: Mapping[str, Any]) -> Config:
             f"got unknown field {', '.join(unknown)} in {cls.__name__}; "
             f"expected only {', '.join(names)}; a newer version may have written it: update"
         )
-    return cls(
-        **{name: _typed(types_of[name], data[name], f"{cls.__name__}.{name}") for name in data}
-    )
+    base = cls() if base is None else base
+    given = {
+        name: _typed(types_of[name], data[name], f"{cls.__name__}.{name}", getattr(base, name))
+        for name in data
+    }
+    return dataclasses.replace(base, **given)
 
 
 def changed(config: Config, assignments: Sequence[str]) -> Config:
@@ -61,9 +65,9 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
-def _typed(expected: Any, value: Any, where: str) -> Any:
+def _typed(expected: Any, value: Any, where: str, base: Any = None) -> Any:
     if dataclasses.is_dataclass(expected) and isinstance(value, Mapping):
-        return from_dict(expected, value)
+        return from_dict(expected, value, base)
     if get_origin(expected) is tuple and isinstance(value, (list, tuple)):
         return tuple(_typed(get_args(expected)[0], item, where) for item in value)
     if get_origin(expected) in (Union, types.UnionType):
@@ -77,9 +81,10 @@ def _typed(expected: Any, value: Any, where: str) -> Any:
 
 
 def _one_of(options: tuple[Any, ...], value: Any, where: str) -> Any:
+    problems = []
     for option in options:
         try:
             return _typed(option, value, where)
-        except ValueError:
-            continue
-    raise ValueError(f"got {value!r} for {where}; expected one of {options}")
+        except ValueError as error:
+            problems.append(str(error))
+    raise ValueError(f"{where} is of no kind that it can be: {'; or: '.join(problems)}")

@@ -1,10 +1,11 @@
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from sr_core.config import changed, from_dict, to_dict
 from sr_core.sampling.pipeline import PipelineConfig
+from sr_core.training.stages import ConsistencyRun
 from sr_core.vision.patches import PatchesConfig
 
 
@@ -16,6 +17,12 @@ def test_fields_that_are_not_given_keep_their_defaults():
     config = from_dict(PipelineConfig, {"model": {"head": {"width": 640}}})
     assert config.model.head.width == 640
     assert config.model.transformer == PipelineConfig().model.transformer
+
+
+def test_what_a_kind_of_run_has_of_its_own_stays_under_a_part_of_it():
+    run = from_dict(ConsistencyRun, {"loop": {"steps": 5}})
+    assert run.loop == replace(ConsistencyRun().loop, steps=5)
+    assert run.loop.optimizer == "radam"
 
 
 def test_an_unknown_field_is_refused_by_name():
@@ -63,3 +70,10 @@ def test_the_fields_choose_among_kinds_of_configuration():
     config = from_dict(PipelineConfig, patches)
     assert config.vision.backbone == PatchesConfig(7)
     assert from_dict(PipelineConfig, to_dict(config)) == config
+
+
+def test_a_field_unknown_to_all_kinds_is_named():
+    with pytest.raises(
+        ValueError, match="PipelineConfig.audio.*unknown field latent_channel in Spec"
+    ):
+        from_dict(PipelineConfig, {"audio": {"latent_channel": 3}})

@@ -54,10 +54,12 @@ def test_a_folder_of_videos_becomes_a_checkpoint(folder, capsys):
     run("train", "diffusion", folder / "data", *words)
     stage1 = folder / "one" / "model.safetensors"
     assert load_pipeline(stage1).origin["stage"] == "diffusion"
-    tuned = ["--init", stage1, *LOOP, "--set", "frames=12", "--set", "task.steps=2"]
+    tuned = ["--init", stage1, *LOOP, "--set", "frames=12"]
     run("train", "consistency", folder / "data", "-o", folder / "two", *tuned)
     pipeline = load_pipeline(folder / "two" / "model.safetensors")
     assert pipeline.origin["stage"] == "consistency" and pipeline.origin["step"] == 2
+    settings = json.loads((folder / "two" / "config.json").read_text())
+    assert settings["task"]["steps"] == 2  # so that the gap shrinks over the steps there are
     assert pipeline.vae.latent_scale.std() > 0 and pipeline.model.grid_scale.std() > 0
     assert generate(pipeline, torch.rand(1, 3, 3, 20, 30)).isfinite().all()
     out = folder / "out.mkv"

@@ -123,7 +123,7 @@ def consistency(variant: Variant, options: argparse.Namespace) -> Path:
     """Tuned from the diffusion stage as it is."""
     start = options.output / DIFFUSION[0].folder / "diffusion" / "model.safetensors"
     steps = options.tuning
-    changes = (f"loop.steps={steps}", f"task.steps={steps}", f"loop.batch={options.batch}")
+    changes = (f"loop.steps={steps}", f"loop.batch={options.batch}")
     folder = options.output / variant.folder
     return trained("consistency", folder, start, (*changes, *variant.changes), options)
 

@@ -49,7 +49,7 @@ CONSISTENCY = {
     "loop": LOOP
     | {"steps": 120, "learning_rate": 5e-4, "ema": 0.98, "optimizer": "radam"}
     | {"betas": [0.9, 0.999], "weight_decay": 0.0},
-    "task": {"steps": 120, "dropout": 0.0, "data": {"history_noise": 0.3}},
+    "task": {"dropout": 0.0, "data": {"history_noise": 0.3}},
 }
 
 

@@ -14,7 +14,7 @@ import torch
 from ..config import changed, from_dict, to_dict
 from ..training import stages, vision_stage, whiten
 from ..training.cost import costs_of
-from ..training.data import one_row
+from ..training.data import check_has, one_row
 
 HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, consistency"
 EXAMPLES = """\
@@ -75,8 +75,6 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(to_dict(config) | {"costs": _costs(options, config)}, indent=2))
         return 0
     options.output.mkdir(parents=True, exist_ok=True)
-    settings = json.dumps(to_dict(config), indent=2)
-    (options.output / "config.json").write_text(settings + "\n", encoding="utf-8")
     target = train(options.data, options.output, config, options.init, _own(options.device))
     print(target)
     return 0
@@ -89,6 +87,7 @@ def _costs(options: argparse.Namespace, config: Any) -> dict[str, Any] | None:
             raise ValueError(f"{options.stage} takes no steps")
         row, device = one_row(options.data, config.frames), _own(options.device)
         task, _ = TASKS[options.stage](options.data, config, options.init, device)
+        check_has(row, task.reads, str(options.data))
         return costs_of(task, config.loop, row, device)
     except ValueError as error:
         print(f"costs are not known: {' '.join(str(error).split())}", file=sys.stderr)

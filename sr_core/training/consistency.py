@@ -24,7 +24,7 @@ class ConsistencyConfig:
 
     data: DiffusionConfig = field(default_factory=DiffusionConfig)
     mapping: str = "cf"
-    steps: int = 200_000  # over which the gap shrinks
+    steps: int = 0  # over which the gap shrinks; 0: those of the loop
     dropout: float = 0.2
     head_only: bool = False
 

@@ -22,6 +22,12 @@ from torch import Tensor
 from .chance import generator_of
 
 MIXED = 8  # shards whose clips are shuffled among each other
+PREPARED = {  # where a tensor comes from
+    "waveform": "without --vae, or with --keep-waveform",
+    "frames": "with --keep-frames",
+    "grid": "with --dinov2, --patches or --vision",
+    "mean": "with --vae",
+}
 
 
 class Row(NamedTuple):
@@ -53,6 +59,7 @@ class Batches:
     frames: int
     seed: int = 0
     mixed: int = MIXED
+    needs: tuple[str, ...] = ()  # tensors that every clip must have
 
     def __post_init__(self) -> None:
         reports = sorted(Path(self.directory).glob(f"{self.split}-*.json"))
@@ -82,6 +89,7 @@ class Batches:
         epoch, place = divmod(step * self.batch + row, self.clips)
         clip = self._clip(epoch, place)
         tensors = clip.read()
+        check_has(tensors, self.needs, f"{clip.key} in {clip.shard}")
         length = len(tensors["time"])
         generator = generator_of(self.seed, step, row, "crop")
         start = int(torch.randint(length - self.frames + 1, (1,), generator=generator))
@@ -128,6 +136,16 @@ class Batches:
 def one_row(directory: Path, frames: int) -> dict[str, Tensor]:
     """Some row of the training split as a batch of its own, for which a single shard is read."""
     return Batches(directory, "train", 1, frames, mixed=1).at(0, range(1))[0]
+
+
+def check_has(tensors: dict[str, Tensor], needs: tuple[str, ...], where: str) -> None:
+    """ValueError, with how to prepare it, where a tensor is missing."""
+    for name in needs:
+        if name not in tensors:
+            raise ValueError(
+                f"got {', '.join(sorted(tensors))} of {where}; expected {name} too; prepare the "
+                f"videos {PREPARED[name]}, into another folder"
+            )
 
 
 def _long_enough(report: Path, frames: int) -> set[str]:

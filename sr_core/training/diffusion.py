@@ -30,6 +30,8 @@ class DiffusionConfig:
 class DiffusionTask(Task):
     """Aggregator, transformer and head together, on cached grids and latent moments."""
 
+    reads = ("grid", "mean")
+
     def __init__(self, model: SoundReactor, vae: AudioVAE, config: DiffusionConfig):
         super().__init__()
         self.model, self.config = model, config

@@ -16,8 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..config import to_dict
 from .chance import generator_of, seed_of
 from .data import Batches
+from .described import Described
 from .diary import Diary
 from .processes import Processes
 from .resume import load_resume, save_resume
@@ -73,9 +75,11 @@ def train(
     save: Callable[[dict[str, Tensor], int], None],
     held_out: Batches | None = None,
     device: str | torch.device = "cpu",
+    described: Described | None = None,
 ) -> None:
     """Train to the last step; `save(averaged weights, step)` writes the result as it stands.
 
+    `described` is what may not change when a run goes on, by default the loop's settings.
     Raises ValueError where a loss or gradient is no number, with the step and the rows that it
     came from.
     """
@@ -83,9 +87,12 @@ def train(
     task.to(device).train()
     optimizers = {name: _optimizer(config, group) for name, group in task.groups().items()}
     average = {name: value.detach().float().clone() for name, value in _weights(task).items()}
+    described = described or Described({"loop": to_dict(config)})
     resume = directory / "resume.safetensors"
-    begin = load_resume(resume, task, average, optimizers, config)
+    begin = load_resume(resume, task, average, optimizers, described)
     processes.agree(begin, "step to resume from")
+    if processes.rank == 0:
+        described.write(directory)
     with Diary(directory, begin, config.steps, enabled=processes.rank == 0) as diary:
         for step in range(begin, config.steps):
             task.step = step
@@ -114,7 +121,7 @@ def train(
                 _show(task, held_out, config, done, diary, device)
             if processes.rank == 0 and (done % config.save_every == 0 or done == config.steps):
                 save(average, done)  # first: a stop in between makes it once more, not never
-                save_resume(resume, done, task, average, optimizers, config)
+                save_resume(resume, done, task, average, optimizers, described)
 
 
 def _accumulate(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -12,12 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..checkpoint import write_weights
-from ..config import to_dict
+from .described import Described
 
 Optimizers = dict[str, torch.optim.Optimizer]
-
-# Fields that may change between a stop and the next start without making it another run.
-FREE = {"steps", "log_every", "save_every", "show_every", "accumulate"}
 
 
 def save_resume(
@@ -26,7 +21,7 @@ def save_resume(
     task: nn.Module,
     average: dict[str, Tensor],
     optimizers: Optimizers,
-    config: Any,
+    described: Described,
 ) -> None:
     """Write weights, their average and the optimizers' moments, whole or not at all."""
     tensors = {f"task.{name}": value for name, value in task.state_dict().items()}
@@ -36,18 +31,25 @@ def save_resume(
             for name, value in moments.items():
                 tensors[f"optimizer.{group}.{place}.{name}"] = torch.as_tensor(value)
     tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
-    write_weights(tensors, path, {"step": str(step), "config": json.dumps(to_dict(config))})
+    write_weights(tensors, path, {"step": str(step), "run": described.as_json()})
 
 
 def load_resume(
-    path: Path, task: nn.Module, average: dict[str, Tensor], optimizers: Optimizers, config: Any
+    path: Path,
+    task: nn.Module,
+    average: dict[str, Tensor],
+    optimizers: Optimizers,
+    described: Described,
 ) -> int:
-    """Take up the run in the file, if there is one; gives the step to go on with."""
+    """Take up the run in the file, if there is one; gives the step to go on with.
+
+    Raises ValueError where it is another run.
+    """
     if not path.exists():
         return 0
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
-    _check_config(path, json.loads(metadata["config"]), json.loads(json.dumps(to_dict(config))))
+    described.check(metadata.get("run", "{}"), path)
     tensors = load_file(path)
     task.load_state_dict(_under(tensors, "task."))
     for name, value in _under(tensors, "average.").items():
@@ -64,13 +66,3 @@ def load_resume(
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n[len(prefix) :]: value for n, value in tensors.items() if n.startswith(prefix)}
-
-
-def _check_config(path: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
-    changed = [name for name in now if name not in FREE and before.get(name) != now[name]]
-    if changed:
-        what = ", ".join(f"{name} {before.get(name)} -> {now[name]}" for name in changed)
-        raise ValueError(
-            f"got another configuration than the run in {path} has ({what}); expected the same to "
-            "go on with it; choose another output folder, or delete that file to begin anew"
-        )

@@ -1,8 +1,9 @@
-"""Whether data was prepared with the parts of the checkpoint that is trained on it."""
+"""Whether data and settings are those of the checkpoint that is trained on."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -30,6 +31,16 @@ def check_parts(pipeline: Pipeline, data: Path, source: Path) -> None:
                 f"whose numbers the model knows; prepare the clips with --vision {source} --vae "
                 f"{source}, or let `train diffusion` learn the new one with --set adopt=true"
             )
+
+
+def check_shapes(name: str, given: Any, default: Any, own: Any, source: Path) -> None:
+    """ValueError where settings `given` for a part are neither the default nor the source's own."""
+    if given not in (default, own):
+        raise ValueError(
+            f"got settings of {name} that {source} does not have; expected none with --init, which "
+            f"keeps its own shapes ({own}); leave {name} out of --config and --set, or train "
+            "without --init"
+        )
 
 
 def differing(ours: nn.Module, theirs: nn.Module) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,13 @@ from ..sampling.pipeline import Pipeline, PipelineConfig
 from ..vision.encoder import VisionEncoder
 from .consistency import ConsistencyConfig, ConsistencyTask
 from .data import Batches
+from .described import describe
 from .diffusion import DiffusionConfig, DiffusionTask
 from .looks import grids_of
 from .loop import LoopConfig, train
 from .noise_start import start_noise
 from .prepare import gathered
-from .same_parts import check_parts
+from .same_parts import check_parts, check_shapes
 from .vae import VAETask, VAETaskConfig
 
 NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
@@ -42,7 +43,7 @@ class DiffusionRun:
 
 @dataclass(frozen=True)
 class ConsistencyRun:
-    """ECT's optimizer; `task.steps` should be `loop.steps`."""
+    """ECT's optimizer."""
 
     frames: int = 240
     loop: LoopConfig = field(
@@ -70,7 +71,8 @@ def train_diffusion(
 ) -> Path:
     """Stage 1 on prepared shards; a checkpoint in `output` that grows better with every save."""
     task, pipeline = diffusion_task(data, run, init, device)
-    return _train_model(task, pipeline, data, output, run, "diffusion", device)
+    run = replace(run, model=pipeline.config.model)
+    return _train_model(task, pipeline, data, output, run, init, "diffusion", device)
 
 
 def diffusion_task(
@@ -80,6 +82,7 @@ def diffusion_task(
         pipeline = new_pipeline(data, run)
     else:
         pipeline = load_pipeline(init)
+        check_shapes("model", run.model, SoundReactorConfig(), pipeline.config.model, init)
         if run.adopt:
             _adopt(pipeline, data, *_parts(data))
         else:
@@ -93,7 +96,8 @@ def train_consistency(
 ) -> Path:
     """Stage 2, from a checkpoint of stage 1."""
     task, pipeline = consistency_task(data, run, init, device)
-    return _train_model(task, pipeline, data, output, run, "consistency", device)
+    run = replace(run, task=task.tuning)
+    return _train_model(task, pipeline, data, output, run, init, "consistency", device)
 
 
 def consistency_task(
@@ -104,7 +108,8 @@ def consistency_task(
     pipeline = load_pipeline(init)
     check_parts(pipeline, data, init)
     _let_learn(pipeline, device)
-    return ConsistencyTask(pipeline.model, pipeline.vae, run.task), pipeline
+    tuning = run.task if run.task.steps else replace(run.task, steps=run.loop.steps)
+    return ConsistencyTask(pipeline.model, pipeline.vae, tuning), pipeline
 
 
 def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: str) -> Path:
@@ -115,18 +120,20 @@ def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: 
     def save(average: dict[str, Tensor], step: int) -> None:
         save_part(_averaged(vae, average), target)
 
-    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
-    train(task, batches, run.loop, output, save, _held_out(data, run), device)
+    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
+    described = describe(replace(run, audio=vae.config), data, init)
+    train(task, batches, run.loop, output, save, _held_out(data, run), device, described)
     return target
 
 
 def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[VAETask, AudioVAE]:
     torch.manual_seed(run.loop.seed)
     vae = AudioVAE(run.audio) if init is None else load_any_vae(init)
+    if init is not None:
+        check_shapes("audio", run.audio, OobleckConfig(), vae.config, init)
     if init is not None and run.task.noise_share:
-        rows, _ = Batches(data, "train", NOISE_ROWS, run.frames, run.loop.seed).at(
-            0, range(NOISE_ROWS)
-        )
+        clips = Batches(data, "train", NOISE_ROWS, run.frames, run.loop.seed, needs=VAETask.reads)
+        rows, _ = clips.at(0, range(NOISE_ROWS))
         start_noise(vae, rows["waveform"], run.task.noise_share)
     return VAETask(vae.requires_grad_(True), run.task).to(device), vae
 
@@ -163,7 +170,14 @@ def _adopt(pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE)
 
 
 def _train_model(
-    task: DiffusionTask, pipeline: Pipeline, data: Path, output: Path, run: Any, stage: str, device
+    task: DiffusionTask,
+    pipeline: Pipeline,
+    data: Path,
+    output: Path,
+    run: Any,
+    init: Path | None,
+    stage: str,
+    device: str,
 ) -> Path:
     target = output / "model.safetensors"
 
@@ -176,9 +190,10 @@ def _train_model(
         finally:
             pipeline.origin, pipeline.model = kept, model
 
-    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
+    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
     pipeline.learn_looks(grids_of(batches), batches.clips)
-    train(task, batches, run.loop, output, save, _held_out(data, run), device)
+    described = describe(run, data, init)
+    train(task, batches, run.loop, output, save, _held_out(data, run), device, described)
     return target
 
 

@@ -15,6 +15,7 @@ class Task(nn.Module):
     """
 
     step: int = 0
+    reads: tuple[str, ...] = ()  # tensors that a row must have
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by name of the optimizer that moves them, in the order they take turns."""

@@ -48,6 +48,8 @@ class VAETask(Task):
     of both to the recording is least where the noise is as loud, and as wide, as the recording's.
     """
 
+    reads = ("waveform",)
+
     def __init__(self, vae: AudioVAE, config: VAETaskConfig):
         super().__init__()
         self.vae = vae

@@ -48,6 +48,8 @@ class VisionTask(Task):
     as the model will. They are thrown away. The contrast is among the rows that are taken at once.
     """
 
+    reads = ("frames", "waveform")
+
     def __init__(self, config: VisionTaskConfig, vision: VisionConfig, latent: Moments | None):
         super().__init__()
         self.config, self.difference = config, TemporalDifference()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -12,9 +12,11 @@ from torch import Tensor
 from ..parts import load_vision, save_part
 from ..vision.dinov2 import DINOv2Config
 from ..vision.encoder import VisionConfig, VisionEncoder
-from .data import Batches, one_row
+from .data import Batches, check_has, one_row
+from .described import describe
 from .loop import LoopConfig, train
 from .prepare import gathered
+from .same_parts import check_shapes
 from .vision import VisionTask, VisionTaskConfig
 from .vision_fit import fit_pca
 
@@ -37,7 +39,7 @@ class VisionRun:
 def train_vision(data: Path, output: Path, run: VisionRun, init: Path | None, device: str) -> Path:
     """A backbone on kept frames, with a PCA of its tokens; `init` brings its own sizes."""
     task, encoder = vision_task(data, run, init, device)
-    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed)
+    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
     target = output / "vision.safetensors"
 
     def save(average: dict[str, Tensor], step: int) -> None:
@@ -45,7 +47,8 @@ def train_vision(data: Path, output: Path, run: VisionRun, init: Path | None, de
         fit_pca(encoder, _spread(batches, device))
         save_part(encoder, target)
 
-    train(task, batches, run.loop, output, save, None, device)
+    described = describe(replace(run, vision=encoder.config), data, init)
+    train(task, batches, run.loop, output, save, None, device, described)
     return target
 
 
@@ -54,7 +57,10 @@ def vision_task(
 ) -> tuple[VisionTask, VisionEncoder]:
     torch.manual_seed(run.loop.seed)
     encoder = VisionEncoder(run.vision) if init is None else load_vision(init)
+    if init is not None:
+        check_shapes("vision", run.vision, VisionRun.vision, encoder.config, init)
     first = one_row(data, run.frames)
+    check_has(first, VisionTask.reads, str(data))
     _check(first, encoder, data)
     latent = gathered(data, "latent") if "mean" in first else None
     task = VisionTask(run.task, encoder.config, latent)
@@ -74,11 +80,6 @@ def _check(batch: dict[str, Tensor], encoder: VisionEncoder, data: Path) -> None
         raise ValueError(
             "got a backbone of raw patches, in which nothing learns; expected a DINOv2-shaped one; "
             "set vision.backbone"
-        )
-    if "frames" not in batch or "waveform" not in batch:
-        raise ValueError(
-            f"got {', '.join(sorted(batch))} in {data}; expected frames and waveform; "
-            "prepare the videos with --keep-frames"
         )
     size = (encoder.config.height, encoder.config.width)
     if tuple(batch["frames"].shape[-2:]) != size:

@@ -13,6 +13,7 @@ from ..audio.spectral import SpectralConfig
 from ..audio.vae import AudioVAE
 from ..parts import load_any_vae, save_part
 from .data import Batches
+from .described import describe
 
 WEAKEST = 1e-6  # variance, relative to the strongest direction's, that is still scaled to one
 
@@ -32,7 +33,7 @@ def train_whiten(data: Path, output: Path, run: WhitenRun, init: Path | None, de
     if init is None:
         raise ValueError("got no VAE to whiten; expected --init with one of `train vae`")
     vae = load_any_vae(init).to(device)
-    batches = Batches(data, "train", 1, run.frames, run.seed)
+    batches = Batches(data, "train", 1, run.frames, run.seed, needs=("waveform",))
     latents, variances = [], []
     with torch.no_grad():
         for row in range(run.rows):
@@ -41,6 +42,7 @@ def train_whiten(data: Path, output: Path, run: WhitenRun, init: Path | None, de
             latents.append(mean[0].float())
             variances.append(log_variance[0].float().exp())
     result = whiten(vae, torch.cat(latents), torch.cat(variances), run.drowned)
+    describe(run, data, init).write(output)
     return save_part(result, output / "vae.safetensors")
 
 

@@ -37,7 +37,7 @@ def test_distance_and_weight_follow_their_formulas():
 
 
 def test_both_levels_have_one_dropout_mask_and_only_the_farther_a_gradient(parts):
-    task, batch = ConsistencyTask(*parts, ConsistencyConfig(dropout=0.5)), batch_of(rows=2)
+    task, batch = ConsistencyTask(*parts, ConsistencyConfig(steps=8, dropout=0.5)), batch_of(rows=2)
     masks, calls = [], []
     dropout = next(m for m in task.model.head.modules() if isinstance(m, nn.Dropout))
     dropout.register_forward_hook(lambda m, x, y: masks.append(y == 0))
@@ -50,7 +50,7 @@ def test_both_levels_have_one_dropout_mask_and_only_the_farther_a_gradient(parts
 
 
 def test_where_the_nearer_level_is_zero_the_target_is_the_latent_itself(parts):
-    task = ConsistencyTask(*parts, ConsistencyConfig(dropout=0.0))
+    task = ConsistencyTask(*parts, ConsistencyConfig(steps=8, dropout=0.0))
     clean, noise = torch.randn(1, 1, 3, 4), torch.randn(1, 1, 3, 4)
     t, r = torch.ones(1, 1, 3), torch.zeros(1, 1, 3)
     _, near = task._pair(clean, noise, t, r, torch.randn(1, 1, 3, 32))
@@ -58,7 +58,10 @@ def test_where_the_nearer_level_is_zero_the_target_is_the_latent_itself(parts):
 
 
 def test_head_only_moves_the_head_only(parts):
-    task, batch = ConsistencyTask(*parts, ConsistencyConfig(head_only=True)), batch_of(rows=2)
+    task, batch = (
+        ConsistencyTask(*parts, ConsistencyConfig(steps=8, head_only=True)),
+        batch_of(rows=2),
+    )
     task.loss("model", batch, rows_of(batch))[0].backward()
     moved = {n.split(".")[0] for n, p in task.model.named_parameters() if p.grad is not None}
     assert moved == {"head"}

@@ -50,6 +50,12 @@ def test_it_is_held_where_a_few_shards_clips_lie_and_not_the_clips(shards):
     assert len(pickle.dumps(batches._blocks)) < 6 * clip / 4
 
 
+def test_a_clip_that_lacks_a_tensor_says_how_to_prepare_it(shards):
+    batches = Batches(shards, "train", 2, 5, needs=("grid", "waveform"))
+    with pytest.raises(ValueError, match="expected waveform too; prepare .* without --vae"):
+        batches.at(0, range(2))
+
+
 @pytest.mark.parametrize(("split", "frames"), [("test", 5), ("train", 13)])
 def test_too_little_data_is_said(shards, split, frames):
     with pytest.raises(ValueError, match=f"no clips of at least {frames} frames for '{split}'"):

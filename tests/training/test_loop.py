@@ -114,8 +114,10 @@ def test_more_parts_than_rows_are_a_part_for_each_row(shards, tmp_path):
 
 def test_another_configuration_does_not_go_on_with_a_run(shards, tmp_path):
     run(shards, tmp_path / "out")
-    with pytest.raises(ValueError, match="learning_rate 0.01 -> 0.5.*another output folder"):
+    with pytest.raises(ValueError, match="loop.learning_rate 0.01 -> 0.5.*another output folder"):
         run(shards, tmp_path / "out", LoopConfig(**{**CONFIG.__dict__, "learning_rate": 0.5}))
+    settings = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert settings["loop"]["learning_rate"] == 0.01  # still those of what lies there
 
 
 def test_a_loss_that_is_no_number_names_its_clips(shards, tmp_path):

@@ -1,6 +1,7 @@
 """Data is trained on by the checkpoint whose encoders made it, or the new ones are learned."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -66,3 +67,11 @@ def test_another_vae_is_adopted_with_the_statistics_of_its_latents(tiny_pipeline
     sigma_data = pipeline.config.model.head.sigma_data
     expected = (raw - 3) / (SPREAD.std(correction=0) / sigma_data)
     torch.testing.assert_close(pipeline.vae.encode(waveform)[0], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_shapes_that_the_checkpoint_does_not_have_are_refused(tiny_pipeline, source, data):
+    own = tiny_pipeline.config.model
+    diffusion_task(data, DiffusionRun(model=own), source, "cpu")
+    other = replace(own, head=replace(own.head, depth=own.head.depth + 1))
+    with pytest.raises(ValueError, match="settings of model that .* keeps its own shapes"):
+        diffusion_task(data, DiffusionRun(model=other), source, "cpu")

@@ -184,7 +184,7 @@ def test_another_run_starts_from_the_backbone_it_is_given(seen, tmp_path):
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     first = train_vision(seen, tmp_path / "first", RUN, None, "cpu")
-    frozen = replace(RUN, loop=replace(LOOP, learning_rate=0.0), vision=VisionConfig())
+    frozen = replace(RUN, loop=replace(LOOP, learning_rate=0.0), vision=VisionRun().vision)
     second = train_vision(seen, tmp_path / "second", frozen, first, "cpu")
     one, two = (load_vision(path).state_dict() for path in (first, second))
     assert all(torch.allclose(one[n], two[n], atol=1e-6) for n in one if "backbone" in n)
@@ -204,7 +204,7 @@ def test_what_does_not_fit_is_refused(seen, tmp_path, change, message):
 
 
 def test_shards_without_frames_are_refused(shards, tmp_path):
-    with pytest.raises(ValueError, match="got grid.*expected frames and waveform.*--keep-frames"):
+    with pytest.raises(ValueError, match="got grid.*expected frames too.*--keep-frames"):
         train_vision(shards, tmp_path, RUN, None, "cpu")
 
 
