@@ -21,22 +21,25 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.run(options)
     except KeyboardInterrupt:
-        print("stopped; nothing unfinished was left behind", file=sys.stderr)
+        print("stopped; no file is half written", file=sys.stderr)
         return 130
     except Exception as error:
         if options.debug:
             traceback.print_exc()
-        print(f"error: {describe(error)}", file=sys.stderr)
+        print(f"error: {describe(error, options.run is train.run)}", file=sys.stderr)
         return 2
 
 
-def describe(error: Exception) -> str:
+def describe(error: Exception, training: bool = False) -> str:
     """An error in one line: ours say all there is to say, others are named by their kind."""
     text = " ".join(str(error).split())
     if isinstance(error, ValueError):
         return text
     if "out of memory" in text.lower():
-        return f"the device ran out of memory; use --device cpu or close other programs ({text})"
+        help = "use --device cpu or close other programs"
+        if training:
+            help = "take fewer rows at once: --set loop.accumulate=N takes a step's in N parts"
+        return f"the device ran out of memory; {help} ({text})"
     return f"{type(error).__name__}: {text} (add --debug to see where)"
 
 

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from sr_core.checkpoint import save_pipeline
-from sr_core.cli import main
+from sr_core.cli import describe, main
 from sr_core.commands.generate import plan
 from sr_core.io.audio import read_audio, write_audio
+from sr_core.io.source import videos_in
 from sr_core.io.video import open_video
 from sr_core.sampling.generate import generate
 
@@ -146,8 +147,23 @@ def test_colliding_names_are_refused_before_any_work(tmp_path):
     with pytest.raises(ValueError, match="expected a folder"):
         plan([one, other], tmp_path / "out.mp4")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="without a video"):
+    with pytest.raises(ValueError, match="without a video in it .its folders are not looked into"):
         plan([tmp_path / "empty"], tmp_path / "out")
+
+
+def test_footage_lies_in_folders_of_folders(tmp_path):
+    (tmp_path / "a" / "day 1").mkdir(parents=True)
+    deep, flat = tmp_path / "a" / "day 1" / "x.MKV", tmp_path / "a" / "y.mp4"
+    for path in (deep, flat):
+        path.touch()
+    assert videos_in(tmp_path / "a") == [flat]
+    assert videos_in(tmp_path / "a", deep=True) == [deep, flat]
+
+
+def test_training_that_runs_out_of_memory_is_told_to_take_fewer_rows():
+    error = RuntimeError("CUDA out of memory. Tried to allocate")
+    assert "loop.accumulate=N" in describe(error, training=True)
+    assert "--device cpu" in describe(error)
 
 
 def test_errors_are_one_line_and_leave_nothing(run, clip, tmp_path):

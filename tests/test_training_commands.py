@@ -8,6 +8,7 @@ import torch
 from sr_core.checkpoint import load_pipeline
 from sr_core.cli import main
 from sr_core.config import to_dict
+from sr_core.parts import save_part
 from sr_core.sampling.generate import generate
 from sr_core.training.stages import ConsistencyRun, DiffusionRun
 from tests.conftest import TINY
@@ -72,6 +73,25 @@ def test_a_folder_of_videos_becomes_a_checkpoint(folder, capsys):
         folder / "two/model.safetensors",
     )
     assert capsys.readouterr().out.splitlines()[-1] == str(out)
+
+
+def test_a_folder_keeps_the_parts_that_its_clips_were_made_with(folder, tiny_pipeline, capsys):
+    vae = save_part(tiny_pipeline.float().vae, folder / "vae.safetensors")
+    words = ["prepare", folder / "videos", "-o", folder / "data", "--seconds", 0.5]
+    words += ["--split", "train", "--patches", "7x28x56"]
+    run(*words, "--channels", 6, "--vae", vae)
+    before = {path.name: path.read_bytes() for path in (folder / "data").iterdir()}
+    next(tiny_pipeline.vae.parameters()).mul_(2)
+    other = save_part(tiny_pipeline.vae, folder / "other.safetensors")
+    for more, said in (
+        (["--channels", 6, "--vae", other], "is not the vae.safetensors that"),
+        (["--channels", 5, "--vae", vae], "expected the same; choose another -o"),
+        (["--channels", 6, "--vae", vae, "--mirror"], "mirror False -> True"),
+        (["--channels", 6], "latent True -> False"),
+    ):
+        assert main([str(word) for word in [*words, *more]]) == 2
+        assert said in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in (folder / "data").iterdir()} == before
 
 
 def test_a_dry_run_prints_every_setting(tmp_path, capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import sys
 from collections import Counter
@@ -12,11 +13,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ..checkpoint import sha256
 from ..io.source import videos_in
-from ..parts import save_part
+from ..parts import load_vision, save_part
 from ..spread.spread import Spread, spread
 from ..spread.spread import add_arguments as add_spread
 from ..training.clips import ClipConfig
+from ..training.folder import check_folder
 from ..training.prepare import ShardJob, ShardMaker, plan
 from ..training.vision_fit import fit_vision, vision_config
 
@@ -45,7 +48,9 @@ The shards are the same bytes whoever makes them. WebDataset and any tar program
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="files or folders")
+    parser.add_argument(
+        "videos", nargs="+", type=Path, metavar="VIDEO", help="files, or folders with all in them"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the shards")
     seen = parser.add_mutually_exclusive_group()
     seen.add_argument("--vision", type=Path, help="a vision encoder, or a checkpoint with one")
@@ -62,7 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--frame", default="224x392", help="HEIGHTxWIDTH seen by DINOv2 (224x392)")
     parser.add_argument("--split", default="auto", help="train, val, ...; auto draws by source")
     parser.add_argument("--held-out", type=float, default=0.05, help="share of sources for val")
-    parser.add_argument("--seconds", type=float, default=8.0, help="length of a clip (8)")
+    length = "of a clip (8); what is left of a video after its last whole one is left out"
+    parser.add_argument("--seconds", type=float, default=8.0, help=length)
     parser.add_argument("--silence-db", type=float, default=ClipConfig.silence_db)
     parser.add_argument("--stillness", type=float, default=ClipConfig.stillness)
     parser.add_argument(
@@ -77,24 +83,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     where = Spread(options.workers, options.ray)
-    videos = [video for place in options.videos for video in videos_in(place)]
+    videos = [video for place in options.videos for video in videos_in(place, deep=True)]
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
-    base = ShardJob(
-        target="",
-        videos=(),
-        clips=ClipConfig(options.seconds, options.silence_db, options.stillness),
-        keep_waveform=options.keep_waveform or options.keep_frames is not None,
-        frame=options.keep_frames,
-        mirror=options.mirror,
-    )
-    jobs = [
-        replace(base, target=target, videos=members)
-        for target, members in plan(
-            videos, output, options.split, options.held_out, options.per_shard
-        )
-    ]
+    jobs = _jobs(options, videos)
+    for shard in check_folder(output, jobs, options.split):
+        print(f"removed {shard}: its videos are in other shards now", file=sys.stderr)
+        shard.with_suffix(".json").unlink()
+        shard.unlink(missing_ok=True)
     vision, vae = _vision(options, videos), _kept(options.vae, output / "vae.safetensors")
+    prints = tuple(path and sha256(Path(path)) for path in (vision, vae))
+    jobs = [replace(job, parts=prints) for job in jobs]
     clips, skipped, failed = Counter(), [], []
     with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
         for done in spread(partial(ShardMaker, vision, vae), jobs, where, _paths):
@@ -115,6 +114,22 @@ def run(options: argparse.Namespace) -> int:
     return 0 if clips["clips"] and not failed else 2
 
 
+def _jobs(options: argparse.Namespace, videos: list[Path]) -> list[ShardJob]:
+    """Shards to be, of parts whose contents are not known yet: of PCAs that are not fitted."""
+    seen = options.vision or options.dinov2 or options.patches
+    base = ShardJob(
+        target="",
+        videos=(),
+        clips=ClipConfig(options.seconds, options.silence_db, options.stillness),
+        keep_waveform=options.keep_waveform or options.keep_frames is not None,
+        frame=options.keep_frames,
+        mirror=options.mirror,
+        parts=("to be fitted" if seen else None, "to be kept" if options.vae else None),
+    )
+    shards = plan(videos, options.output, options.split, options.held_out, options.per_shard)
+    return [replace(base, target=target, videos=members) for target, members in shards]
+
+
 def _paths(job: ShardJob) -> list[str | Path]:
     return [Path(job.target).parent, *job.videos]
 
@@ -133,9 +148,14 @@ def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
         return _kept(options.vision, target)
     if not (options.dinov2 or options.patches):
         return None
+    config = vision_config(options.dinov2, options.patches, options.frame, options.channels)
     if not target.exists():
-        config = vision_config(options.dinov2, options.patches, options.frame, options.channels)
         save_part(fit_vision(videos, config, options.dinov2), target)
+    elif (there := load_vision(target).config) != config:
+        raise ValueError(
+            f"got {config} for {target}, which is {there}; expected the same; choose another -o, "
+            "or give --vision with that file"
+        )
     return str(target)
 
 
@@ -145,6 +165,13 @@ def _kept(source: Path | None, target: Path) -> str | None:
         return None
     if not source.is_file():
         raise ValueError(f"got {source}, which is no file; expected a safetensors file of ours")
-    if not (target.exists() and target.samefile(source)):
-        shutil.copyfile(source, target)
+    if not target.exists():
+        partial = target.with_name(target.name + ".partial")
+        shutil.copyfile(source, partial)
+        os.replace(partial, target)
+    elif sha256(source) != sha256(target):
+        raise ValueError(
+            f"got {source}, which is not the {target.name} that {target.parent} was prepared with; "
+            "expected the same; choose another -o"
+        )
     return str(target)

@@ -78,16 +78,18 @@ def picture_stream(container: InputContainer, source: Source) -> VideoStream:
     )
 
 
-def videos_in(place: Path) -> list[Path]:
+def videos_in(place: Path, deep: bool = False) -> list[Path]:
     """Give the videos of a folder by name, or the one file that place is.
 
-    Raises MediaError for a folder without any.
+    `deep` looks into the folders in it too. Raises MediaError for a folder without any.
     """
     if not place.is_dir():
         return [place]
-    found = sorted(path for path in place.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    paths = place.rglob("*") if deep else place.iterdir()
+    found = sorted(path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES)
     if not found:
+        where = "in it or in its folders" if deep else "in it (its folders are not looked into)"
         raise MediaError(
-            f"got {place} without a video in it; expected {' '.join(sorted(VIDEO_SUFFIXES))}"
+            f"got {place} without a video {where}; expected {' '.join(sorted(VIDEO_SUFFIXES))}"
         )
     return found

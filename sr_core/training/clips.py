@@ -34,7 +34,7 @@ class ClipConfig:
 
 @dataclass
 class Clip:
-    key: str
+    number: int  # among the clips of its video
     start: float  # seconds
     seen: Tensor  # (t ...)
     waveform: Tensor  # (c s) float32, 1600 samples a frame
@@ -47,7 +47,7 @@ def clips_of(
     """Yield the whole clips of a video; `see` turns frames (t 3 h w) uint8 into what is kept.
 
     A mirrored video is seen in a mirror and heard with its channels swapped.
-    Raises MediaError where the video has no sound, or cannot be read.
+    Raises MediaError where the video has no sound, cannot be read, or is shorter than a clip.
     """
     frames = open_video(video)
     if not frames.info.has_sound:
@@ -66,11 +66,19 @@ def clips_of(
             waveform = torch.from_numpy(sound.read(config.frames * SAMPLE_RATE // 30))
             waveform = waveform.flip(0) if mirrored else waveform
             change = float(torch.stack(changes).mean())
-            name = video.stem.replace(".", "_")  # WebDataset's keys end at the first dot
-            key = f"{name}-{count // config.frames - 1:05d}" + "-mirror" * mirrored
-            problem = _problem(waveform, change, config)
-            yield Clip(key, start, torch.cat(seen), waveform, problem)
+            number, problem = count // config.frames - 1, _problem(waveform, change, config)
+            yield Clip(number, start, torch.cat(seen), waveform, problem)
             seen, changes = [], []
+    if count < config.frames:
+        raise MediaError(
+            f"'{video}' has {count / 30:.1f} s; expected {config.seconds:g} or more, the length of "
+            "a clip; give --seconds for shorter ones"
+        )
+
+
+def name_of_clips(video: Path) -> str:
+    """What the clips of a video are called; WebDataset's keys end at the first dot."""
+    return video.stem.replace(".", "_")
 
 
 def _pieces(frames: Frames, length: int) -> Iterator[Tensor]:

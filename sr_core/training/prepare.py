@@ -12,8 +12,9 @@ import io
 import json
 import os
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ..audio.vae import AudioVAE
 from ..parts import load_any_vae, load_vision
 from ..vision.difference import TemporalDifference
 from ..vision.encoder import VisionEncoder, resize
-from .clips import Clip, ClipConfig, clips_of
+from .clips import Clip, ClipConfig, clips_of, name_of_clips
 from .statistics import Moments
 
 
@@ -40,6 +41,15 @@ class ShardJob:
     keep_waveform: bool = False  # also where a VAE is given
     frame: tuple[int, int] | None = None  # height, width of frames kept in place of a grid
     mirror: bool = False  # each video again in a mirror, left and right swapped
+    parts: tuple[str | None, str | None] = (None, None)  # sha256 of the vision encoder and VAE
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """How its clips are made, as JSON has it."""
+        has = {"grid": self.parts[0] is not None, "latent": self.parts[1] is not None}
+        more = {"keep_waveform": self.keep_waveform, "mirror": self.mirror}
+        frame = list(self.frame) if self.frame else None
+        return asdict(self.clips) | has | more | {"frame": frame, "parts": list(self.parts)}
 
 
 def plan(
@@ -79,12 +89,12 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
     report_path = target.with_suffix(".json")
     if report_path.exists() and target.exists():
         report = json.loads(report_path.read_text(encoding="utf-8"))
-        if report["videos"] == list(job.videos):
+        if (report["videos"], report.get("made")) == (list(job.videos), job.made):
             return report
-    report: dict[str, Any] = {"videos": list(job.videos), "clips": {}, "skipped": {}}
+    report = {"videos": list(job.videos), "made": job.made, "clips": {}, "skipped": {}}
     partial_path = target.with_suffix(".tar.partial")
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(partial_path, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(partial_path, "w", format=tarfile.PAX_FORMAT) as tar:
         maker = _Maker(job, vision, vae)
         for video in job.videos:
             try:
@@ -93,6 +103,7 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
             except ValueError as error:
                 report["skipped"][video] = str(error)
     report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
+    report_path.unlink(missing_ok=True)  # no report is better than that of another shard
     os.replace(partial_path, target)
     _write_text(report_path, json.dumps(report))
     return report
@@ -104,6 +115,13 @@ class _Maker:
     def __init__(self, job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None):
         self.job, self.vision, self.vae = job, vision, vae
         self.moments: dict[str, Moments] = {}
+        names = [name_of_clips(Path(video)) for video in job.videos]
+        alike = {name for name, count in Counter(names).items() if count > 1}
+        # Videos of one name in several folders: their place in the shard tells them apart.
+        self.names = {
+            video: f"{place:05d}-{name}" if alike else name
+            for place, (video, name) in enumerate(zip(job.videos, names, strict=True))
+        }
 
     def add(
         self, video: Path, tar: tarfile.TarFile, report: dict[str, Any], mirrored: bool
@@ -111,14 +129,15 @@ class _Maker:
         state = None
         for clip in clips_of(video, self._see, self.job.clips, mirrored):
             tensors, state = self._tensors(clip, state)
+            key = f"{self.names[str(video)]}-{clip.number:05d}" + "-mirror" * mirrored
             if clip.problem:
-                report["skipped"][clip.key] = clip.problem
+                report["skipped"][key] = clip.problem
                 continue
-            self._count(tensors)
             about = {"source": str(video), "start_seconds": clip.start}
-            _add(tar, f"{clip.key}.json", json.dumps(about).encode())
-            _add(tar, f"{clip.key}.safetensors", save(tensors))
-            report["clips"][clip.key] = len(tensors["time"])
+            _add(tar, f"{key}.json", json.dumps(about).encode())
+            _add(tar, f"{key}.safetensors", save(tensors))
+            self._count(tensors)
+            report["clips"][key] = len(tensors["time"])
 
     @torch.inference_mode()
     def _see(self, frames: Tensor) -> Tensor:  # (t 3 h w) -> (t n d), (t 3 h w) or nothing (t)

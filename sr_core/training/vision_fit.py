@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import torch
 from einops import rearrange
 from torch import Tensor
+from tqdm import tqdm
 
 from ..io.video import open_video
 from ..vision.dinov2 import load_dinov2
@@ -49,6 +51,7 @@ def fit_vision(videos: list[Path], config: VisionConfig, dinov2: Path | None) ->
     rows, columns = config.grid
     videos = videos[:: -(-len(videos) // VIDEOS)]
     share = max(1, PATCHES // (rows * columns) // max(1, len(videos)))  # frames of each video
+    videos = tqdm(videos, "fitting the PCA", unit="video", file=sys.stderr)
     fit_pca(encoder, (piece[None] for video in videos for piece in _pieces(video, share)))
     return encoder
 

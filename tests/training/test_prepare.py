@@ -1,5 +1,6 @@
 import json
 import tarfile
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_a_mirror_swaps_the_sides_of_picture_and_sound(tmp_path):
     plain = list(clips_of(video, lambda frames: frames.clone(), CLIPS))
     mirrored = list(clips_of(video, lambda frames: frames.clone(), CLIPS, mirrored=True))
     for one, other in zip(plain, mirrored, strict=True):
-        assert one.key + "-mirror" == other.key
+        assert one.number == other.number
         assert torch.equal(one.seen, other.seen.flip(-1)) and not torch.equal(one.seen, other.seen)
         assert torch.equal(one.waveform[0], other.waveform[1])
         assert one.waveform[0].abs().max() > one.waveform[1].abs().max()
@@ -87,18 +88,56 @@ def test_mirrored_clips_stand_beside_the_others(tmp_path, parts):
     assert report["clips"] == {"a-00000": 15, "a-00000-mirror": 15}
 
 
+def test_videos_of_one_name_keep_their_clips_apart(tmp_path):
+    videos = []
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        videos.append(str(film(tmp_path / folder / "a.mkv", 0.6)))
+    job = ShardJob(str(tmp_path / "train-00000.tar"), tuple(videos), CLIPS)
+    assert ShardMaker(None, None)(job)["clips"] == {"00000-a-00000": 15, "00001-a-00000": 15}
+    batch, names = Batches(tmp_path, "train", 2, 10).at(0, range(2))
+    assert sorted(names) == ["00000-a-00000.safetensors", "00001-a-00000.safetensors"]
+
+
+def test_a_long_name_in_any_script_is_kept(tmp_path):
+    video = str(film(tmp_path / f"{'戦' * 40}.mkv", 0.6))
+    job = ShardJob(str(tmp_path / "train-00000.tar"), (video,), CLIPS, mirror=True)
+    first = ShardMaker(None, None)(job)
+    assert len(first["clips"]) == 2 and not first["skipped"]
+    assert set(Batches(tmp_path, "train", 2, 10).at(0, range(2))[1]) == {
+        f"{key}.safetensors" for key in first["clips"]
+    }
+    before = Path(job.target).read_bytes()
+    Path(job.target).unlink()
+    ShardMaker(None, None)(job)
+    assert Path(job.target).read_bytes() == before
+
+
+def test_a_shard_made_by_another_encoder_is_made_again(tmp_path, parts):
+    video = str(film(tmp_path / "a.mkv", 0.6))
+    job = ShardJob(str(tmp_path / "train-00000.tar"), (video,), CLIPS, parts=("one", "two"))
+    ShardMaker(*parts)(job)
+    stamp = Path(job.target).stat().st_mtime_ns
+    ShardMaker(*parts)(job)
+    assert Path(job.target).stat().st_mtime_ns == stamp
+    ShardMaker(*parts)(replace(job, parts=("one", "three")))
+    assert Path(job.target).stat().st_mtime_ns != stamp
+
+
 def test_a_shard_has_what_was_seen_and_heard(tmp_path, parts, tiny_pipeline):
     videos = (str(film(tmp_path / "a.mkv")), str(film(tmp_path / "mute.mp4", sound=False)))
+    short = str(film(tmp_path / "short.mkv", 0.3))
     (tmp_path / "bad.mp4").write_text("no video")
     job = ShardJob(
         str(tmp_path / "data" / "train-00000.tar"),
-        (*videos, str(tmp_path / "bad.mp4")),
+        (*videos, str(tmp_path / "bad.mp4"), short),
         CLIPS,
         keep_waveform=True,
     )
     report = ShardMaker(*parts)(job)
     assert report["clips"] == {f"a-{n:05d}": 15 for n in range(3)}
-    assert set(report["skipped"]) == {videos[1], str(tmp_path / "bad.mp4")}
+    assert set(report["skipped"]) == {videos[1], str(tmp_path / "bad.mp4"), short}
+    assert "has 0.3 s; expected 0.5 or more" in report["skipped"][short]
     with tarfile.open(job.target) as tar:
         tensors = load(tar.extractfile("a-00001.safetensors").read())
         assert json.load(tar.extractfile("a-00001.json"))["start_seconds"] == 0.5
