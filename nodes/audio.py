@@ -15,7 +15,7 @@ from ..sr_core.audio.signal import check_waveform, to_stereo
 from ..sr_core.io.audio import resample
 from . import host, schema
 from .decoding import START, decode
-from .sampler import pack_latent
+from .sampler import pack_latent, unpack_latent
 
 
 class VAEDecode(io.ComfyNode):
@@ -115,7 +115,7 @@ def pack_audio(waveform: Tensor, vae: host.Part) -> dict[str, Any]:  # (b c s)
 
 def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
     """Waveform pieces (b c s) of one latent each; all at once if the VAE cannot stream."""
-    latents = rearrange(latent["samples"], "b k t -> b t k")
+    latents = unpack_latent(latent, vae)
     if not vae.module.config.causal:
         yield vae.module.decode(latents.to(vae.device))[0]
         return

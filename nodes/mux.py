@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..sr_core.io.frames import Frames
 from ..sr_core.io.mux import mux
+from ..sr_core.io.video import VideoFrames
 from . import host, schema
 from .audio import unpack_audio
 from .frames import ABSENT, frames_of
@@ -117,6 +118,12 @@ class MuxAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         waveform = _single(unpack_audio(audio, SAMPLE_RATE)).split(SAMPLE_RATE, dim=-1)
         frames = picture(video, frames, with_sound=old_sound != "drop")
+        if old_sound != "drop" and video is None and not isinstance(frames, VideoFrames):
+            host.warn(
+                f"these frames carry no sound of their own to {old_sound}; connect the clip to "
+                "`video` in place of `frames`",
+                cls.hidden.unique_id,
+            )
         sound = host.progress(waveform, len(waveform))
         settings = {"old_sound": old_sound, "gain_db": gain_db, "old_gain_db": old_gain_db}
         clip, player = write_clip(frames, sound, container, filename_prefix, cls.hidden, settings)

@@ -21,7 +21,7 @@ from .grid import Grid
 from .state import OUT_TIP, TIP, State, begin
 
 
-def sampling_inputs() -> list[io.Input]:
+def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
     """Choices that change how any clip sounds."""
     return [
         io.Int.Input(
@@ -39,10 +39,11 @@ def sampling_inputs() -> list[io.Input]:
             "steps",
             default=4,
             min=1,
-            max=100,
+            max=most_steps,
             tooltip=(
-                "Evaluations of the head for each frame: 1 to 4 with 'consistency' (default 4; 1 "
-                "is fastest and plainest), about 16 with 'heun'."
+                "Evaluations of the head for each frame, 1 to 4 (default 4). More are slower and "
+                "louder; with `micro` 1 is as good."
+                + (" With method 'heun' about 16." if most_steps > 4 else "")
             ),
         ),
         io.Float.Input(
@@ -65,8 +66,8 @@ def method_input() -> io.Combo.Input:
         options=list(METHODS),
         default="consistency",
         tooltip=(
-            "How a latent is drawn. 'consistency' for tuned checkpoints, in 1 to 4 steps; 'heun' "
-            "for checkpoints of the diffusion stage, slower."
+            "How a latent is drawn. 'consistency' for tuned checkpoints and for `micro`, in 1 to 4 "
+            "steps; 'heun' for other checkpoints of the diffusion stage, in about 16, slower."
         ),
     )
 
@@ -172,16 +173,28 @@ def pack_latent(samples: Tensor, sample_count: int) -> dict[str, Any]:  # (b k t
     return {"samples": samples, "type": "audio", "sample_count": sample_count}
 
 
+def unpack_latent(latent: Mapping[str, Any], part: host.Part) -> Tensor:  # -> (b t k)
+    """Core's LATENT as latents of the checkpoint that `part` is of; others are an error."""
+    samples, channels = latent["samples"], part.loaded.pipeline.config.audio.latent_channels
+    if samples.ndim != 3 or samples.shape[1] != channels:
+        raise ValueError(
+            f"got a latent of shape {tuple(samples.shape)}; expected one of sound, (batch, "
+            f"{channels}, frames); connect a Causal AR Sampler, or a VAE Encode (SoundReactor), of "
+            "the same checkpoint"
+        )
+    return rearrange(samples, "b k t -> b t k")
+
+
 def _prompt(latent: Mapping[str, Any] | None, model: host.Part) -> Tensor | None:
     """The prompt's latents (b t k); its last one must be of sound to its end."""
     if latent is None:
         return None
-    samples, hop = latent["samples"], model.loaded.pipeline.config.audio.hop
-    made = samples.shape[-1] * hop + latent.get("surplus", 0)
+    samples, hop = unpack_latent(latent, model), model.loaded.pipeline.config.audio.hop
+    made = samples.shape[1] * hop + latent.get("surplus", 0)
     padding = made - latent.get("sample_count", made)
     if padding:
         raise ValueError(
             f"got a prompt that ends with {padding} samples of padding; expected sound to the end; "
             "set align to 'end' on its VAE Encode node"
         )
-    return rearrange(samples, "b k t -> b t k")
+    return samples

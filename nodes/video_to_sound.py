@@ -31,7 +31,7 @@ class VideoToSound(io.ComfyNode):
             inputs=[
                 checkpoint_input(),
                 *source_inputs(),
-                *sampling_inputs(),
+                *sampling_inputs(most_steps=4),
                 *file_inputs(),
             ],
             outputs=[

@@ -44,7 +44,10 @@ class Settings:
                 raise ValueError(f"got {name} {getattr(self, name)!r}; expected one of {known}")
         most = 4 if self.method == "consistency" else 1000
         if not 1 <= self.steps <= most:
-            raise ValueError(f"got {self.steps} steps; expected 1 to {most} with {self.method}")
+            more = "; method 'heun' takes more" if self.method == "consistency" else ""
+            raise ValueError(
+                f"got {self.steps} steps; expected 1 to {most} with {self.method}{more}"
+            )
         if not 0 <= self.guidance < float("inf"):
             raise ValueError(f"got guidance {self.guidance}; expected 0 or more (1 is none)")
         if self.context in ("ntk", "interpolate") and (self.length or 0) < 1:

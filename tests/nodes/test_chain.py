@@ -37,8 +37,8 @@ def sample(run, parts, grid):
     return draw
 
 
-def mux(run, audio, container="mp4", **clip):
-    settings = {"old_sound": "drop", "gain_db": 0.0, "old_gain_db": 0.0}
+def mux(run, audio, container="mp4", old_sound="drop", **clip):
+    settings = {"old_sound": old_sound, "gain_db": 0.0, "old_gain_db": 0.0}
     prefix = "video/SoundReactor"
     return run(
         "MuxAudio", audio=audio, container=container, filename_prefix=prefix, **settings, **clip
@@ -200,6 +200,26 @@ def test_the_graph_is_in_the_file_unless_the_user_objects(run, source, pack, mon
             tags.append(dict(container.metadata))
     assert json.loads(tags[0]["workflow"]) == {"id": 1} and json.loads(tags[0]["prompt"])
     assert "workflow" not in tags[1] and "prompt" not in tags[1]
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 8, 8), (1, 64, 5)], ids=["an image's", "another model's"])
+def test_latents_of_anything_else_are_refused(run, sample, parts, shape):
+    latent = {"samples": torch.zeros(shape)}
+    for use in (
+        lambda: run("VAEDecode", latent=latent, vae=parts.vae),
+        lambda: sample(prompt=latent),
+    ):
+        with pytest.raises(ValueError, match="got a latent of shape .*connect a Causal"):
+            use()
+
+
+def test_old_sound_that_frames_do_not_carry_is_told_of(run, source, pack):
+    audio = {"waveform": torch.rand(1, 2, SAMPLES) - 0.5, "sample_rate": 48000}
+    frames = pack.module("frames").frames_from_images(source.images, Fraction(FPS), 30)
+    mux(run, audio, frames=frames)
+    assert not pack.host.texts
+    mux(run, audio, frames=frames, old_sound="keep")
+    assert "no sound of their own to keep; connect the clip to `video`" in pack.host.texts[-1]
 
 
 def test_files_are_numbered_and_never_overwritten(run, source):
