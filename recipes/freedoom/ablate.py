@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from sr_core.checkpoint import load_pipeline, save_pipeline
+from sr_core.checkpoint import load_pipeline, save_pipeline, sha256
 from sr_core.cli import main as command
 from sr_core.config import changed, from_dict
 from sr_core.evaluation.evaluate import evaluate, name_of
@@ -141,13 +141,17 @@ def trained(
 
 
 def figures(model: Path, clips: list[Path], seed: int) -> dict[str, float]:
-    """Of one evaluation of the head a frame; kept beside the model."""
+    """Of one evaluation of the head a frame; kept beside the model, for the same question."""
     kept = model.with_name("figures.json")
-    if not kept.exists():
+    asked = {"model": sha256(model), "clips": [str(clip) for clip in clips], "seed": seed}
+    found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    if found.get("asked") != asked:
         settings = Settings(steps=1)
         result = evaluate(load_pipeline(model, dtype=torch.float32), clips, [settings], seed)
-        kept.write_text(json.dumps(result["groups"]["all"]["sounds"][name_of(settings)]))
-    return json.loads(kept.read_text(encoding="utf-8"))
+        sounds = result["groups"]["all"]["sounds"]
+        found = {"asked": asked, "figures": sounds[name_of(settings)]}
+        kept.write_text(json.dumps(found), encoding="utf-8")
+    return found["figures"]
 
 
 def table(columns: dict[str, dict[str, float]]) -> str:

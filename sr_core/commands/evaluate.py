@@ -22,6 +22,7 @@ from ..io.source import videos_in
 from ..io.video import open_video
 from ..sampling.pipeline import Pipeline
 from ..sampling.settings import METHODS, Settings
+from .generator import best_device, use_threads
 
 HELP = "measure how well generated sound fits clips whose own sound is known"
 EXAMPLES = """\
@@ -64,7 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="patches",
         help="what Frechet distance and MMD look at; passt and clap need packages and weights",
     )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps (cpu)")
+    parser.add_argument("--device", help="cpu, cuda, mps (the best there is)")
+    parser.add_argument("--threads", type=int, help="of the CPU (1 for small models)")
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     parser.add_argument("--export", type=Path, metavar="DIR", help="WAV folders for the toolkit")
     parser.add_argument("--report", type=Path, metavar="DIR", help="report.md and spectrograms")
@@ -90,7 +92,9 @@ def run(options: argparse.Namespace) -> int:
         for steps in dict.fromkeys(options.steps)
     ]
     embed = LOADERS[options.embedding]()
-    pipeline = load_pipeline(options.model, device=options.device, dtype=torch.float32)
+    device = best_device(options.device)
+    pipeline = load_pipeline(options.model, device=device, dtype=torch.float32)
+    use_threads(options.threads, pipeline)
     if pipeline.origin.get("stage") == "untrained":
         warnings.warn(f"{options.model.name} is untrained: its weights are random", stacklevel=2)
     if options.only_loop:

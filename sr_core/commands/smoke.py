@@ -60,7 +60,9 @@ def run(options: argparse.Namespace) -> int:
     folder = options.output or Path(tempfile.mkdtemp(prefix="soundreactor-smoke-"))
     print(f"everything is written to {folder}")
     clip = folder / "clips" / "clip.mkv"
-    if not clip.exists():
+    if clip.exists():
+        print(f"going on with {clip} as it was cut; for another video choose another -o")
+    else:
         began = cut_excerpt(options.data, clip)
         print(f"{clip}: {SECONDS} s of {options.data.name}, from {began} s on")
     model = _learn(folder, ["--device", options.device, "--threads", options.threads or 1])

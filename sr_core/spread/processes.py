@@ -63,7 +63,7 @@ def _start(make: Make, number: int, gpu: bool) -> None:
     global _worker
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if gpu:
-        torch.cuda.set_device(number % torch.cuda.device_count())
+        torch.cuda.set_device(number % max(1, torch.cuda.device_count()))  # none: it says so
     _worker = Worker(make)
 
 

@@ -21,8 +21,10 @@ class Diary:
     def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
         self.enabled, self.seconds, self.rows = enabled, 0.0, 0
         self.steps, self.sums, self.rates = 0, {}, {}  # since the last line
-        self.writer = _writer(directory) if enabled else None
+        self.writer = _writer(directory, begin) if enabled else None
         self.curve = directory / CURVE  # the same numbers for whom TensorBoard is too much
+        if enabled:
+            _forget(self.curve, begin)
         self.bar = tqdm(total=end, initial=begin, unit="step", file=sys.stderr, disable=not enabled)
 
     def __enter__(self) -> Diary:
@@ -78,7 +80,15 @@ def spectrogram(waveform: Tensor) -> Tensor:  # (s) -> (frequency time) in 0..1
     return (1 + decibels / 80).flip(0)
 
 
-def _writer(directory: Path):
+def _forget(curve: Path, begin: int) -> None:
+    """Drop what a run that was stopped wrote after its last save: it comes again."""
+    lines = curve.read_text(encoding="utf-8").splitlines() if curve.exists() else []
+    kept = [line for line in lines if json.loads(line)["step"] <= begin]
+    if len(kept) < len(lines):
+        curve.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _writer(directory: Path, begin: int):
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -88,4 +98,4 @@ def _writer(directory: Path):
             stacklevel=2,
         )
         return None
-    return SummaryWriter(directory / "tensorboard")
+    return SummaryWriter(directory / "tensorboard", purge_step=begin + 1)

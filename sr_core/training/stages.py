@@ -183,7 +183,9 @@ def _train_model(
 
     def save(average: dict[str, Tensor], step: int) -> None:
         kept, model = pipeline.origin, pipeline.model
-        pipeline.origin = kept | {"stage": stage, "step": step, "data": data.name}
+        pipeline.origin = {"stage": stage, "step": step, "data": data.name}
+        if init is not None:
+            pipeline.origin["init"] = kept  # whose name and licence are not those of the result
         pipeline.model = _averaged(model, average)
         try:
             save_pipeline(pipeline, target)

@@ -34,6 +34,12 @@ def test_a_run_that_goes_on_adds_to_its_curve(tmp_path):
     assert [line["step"] for line in curve(tmp_path)] == [2, 4, 6]
 
 
+def test_steps_that_are_made_again_after_a_stop_are_written_once(tmp_path):
+    keep(tmp_path, 0, 6)  # killed, saved last at 2
+    keep(tmp_path, 2, 6)
+    assert [line["step"] for line in curve(tmp_path)] == [2, 4, 6]
+
+
 def test_without_tensorboard_one_is_told_where_the_numbers_are(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.warns(UserWarning, match="curve.jsonl"):
