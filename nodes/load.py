@@ -18,8 +18,8 @@ def checkpoint_input() -> io.Combo.Input:
         options=host.checkpoint_names(),
         tooltip=(
             "The model: a .safetensors file from models/soundreactor, or a [bundled] one that "
-            "comes with this package: micro knows games like Doom, and little else. Larger ones "
-            "sound better and run slower."
+            "comes with this package: micro knows games like Doom, and little else. None is "
+            "published for other footage yet: see 'Train your own' in the README."
         ),
     )
 

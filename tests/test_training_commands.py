@@ -59,6 +59,7 @@ def test_a_folder_of_videos_becomes_a_checkpoint(folder, capsys):
     run("train", "consistency", folder / "data", "-o", folder / "two", *tuned)
     pipeline = load_pipeline(folder / "two" / "model.safetensors")
     assert pipeline.origin["stage"] == "consistency" and pipeline.origin["step"] == 2
+    assert pipeline.origin["init"]["stage"] == "diffusion"
     settings = json.loads((folder / "two" / "config.json").read_text())
     assert settings["task"]["steps"] == 2  # so that the gap shrinks over the steps there are
     assert pipeline.vae.latent_scale.std() > 0 and pipeline.model.grid_scale.std() > 0

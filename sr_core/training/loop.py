@@ -102,18 +102,20 @@ def train(
             batch = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
             began = time.monotonic()
             for group, optimizer in optimizers.items():
+                pace = task.pace(group)
+                rate = pace.rate * config.rate(step)
                 for settings in optimizer.param_groups:
-                    settings["lr"] = config.rate(step)
+                    settings["lr"] = rate
                 facts = _accumulate(task, group, batch, rows, config, processes)
                 parameters = optimizer.param_groups[0]["params"]
                 processes.average([p.grad for p in parameters if p.grad is not None])
-                norm = nn.utils.clip_grad_norm_(parameters, config.clip)
+                norm = nn.utils.clip_grad_norm_(parameters, pace.clip or config.clip)
                 facts |= {"gradient_norm": norm}
                 _check(facts, step, group, names, processes)
                 optimizer.step()
                 # Also what this turn left with the others: a judge's gradient of the judged.
                 task.zero_grad(set_to_none=True)
-                diary.note(group, facts, config.rate(step))
+                diary.note(group, facts, rate)
             _follow(average, _weights(task), config.ema, step)
             diary.tick(step, config.batch, time.monotonic() - began, config.log_every)
             done = step + 1

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from torch import Tensor, nn
 
 from .chance import Generators
+
+
+class Pace(NamedTuple):
+    """How a group of parameters moves, where it is not as the loop's settings say."""
+
+    rate: float = 1.0  # of the learning rate
+    clip: float | None = None  # of the gradient's norm
 
 
 class Task(nn.Module):
@@ -20,6 +29,9 @@ class Task(nn.Module):
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by name of the optimizer that moves them, in the order they take turns."""
         return {"model": [p for p in self.trained().parameters() if p.requires_grad]}
+
+    def pace(self, group: str) -> Pace:
+        return Pace()
 
     def trained(self) -> nn.Module:
         """The network that is the result, and of which a running average is kept."""

@@ -20,7 +20,7 @@ from .losses import (
     kl_divergence,
     spectral_distance,
 )
-from .task import Task
+from .task import Pace, Task
 
 DISCRIMINATOR = "discriminator"
 
@@ -38,6 +38,8 @@ class VAETaskConfig:
     adversarial: float = 0.0  # 0.1 in the official VAE; 0 leaves the discriminator out
     matching: float = 5.0  # weight of its features
     adversarial_from: int = 0  # step at which it begins to count
+    judge_rate: float = 2.0  # of the learning rate: 3e-4 and 1.5e-4 in the official VAE
+    judge_clip: float = 10.0  # of its gradient's norm, where the VAE's is 1000
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
 
@@ -65,6 +67,10 @@ class VAETask(Task):
             if self.judge is None
             else groups | {DISCRIMINATOR: list(self.judge.parameters())}
         )
+
+    def pace(self, group: str) -> Pace:
+        judge = group == DISCRIMINATOR
+        return Pace(self.config.judge_rate, self.config.judge_clip) if judge else Pace()
 
     def trained(self) -> AudioVAE:
         return self.vae

@@ -13,7 +13,7 @@ from torch import nn
 from sr_core.training.chance import normal
 from sr_core.training.data import Batches
 from sr_core.training.loop import LoopConfig, train
-from sr_core.training.task import Task
+from sr_core.training.task import Pace, Task
 
 ROOT = Path(__file__).parents[2]
 CONFIG = LoopConfig(steps=8, batch=4, warmup=2, ema=0.9, learning_rate=1e-2, save_every=2)
@@ -152,6 +152,19 @@ def test_a_turn_begins_without_the_gradients_of_the_turn_before(shards, tmp_path
             return loss + self.other(self.net.bias).sum(), facts
 
     assert run(shards, tmp_path / "out", task=Judged())
+
+
+def test_a_group_can_have_a_pace_of_its_own(shards, tmp_path):
+    class Paced(Toy):
+        def pace(self, group):
+            return Pace(rate=0.0) if group == "net" else Pace(clip=1e-12)
+
+    task, config = Paced(), LoopConfig(**{**CONFIG.__dict__, "weight_decay": 0.0})
+    before = {name: value.clone() for name, value in task.state_dict().items()}
+    run(shards, tmp_path / "out", config, task)
+    moved = {n: (v - before[n]).abs().max().item() for n, v in task.state_dict().items()}
+    assert moved["net.weight"] == 0  # Adam steps are as long as the rate, but for tiny gradients
+    assert 0 < moved["other.weight"] < 8 * config.learning_rate / 100
 
 
 def test_a_stop_between_the_last_result_and_its_state_makes_the_result_again(shards, tmp_path):

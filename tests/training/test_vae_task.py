@@ -64,6 +64,11 @@ def test_both_sides_learn_and_the_generator_never_moves_its_judge(audio):
     assert not any(value.requires_grad for value in facts.values())
 
 
+def test_the_judge_has_the_pace_of_the_official_one():
+    task = task_of(SPECTRAL, **JUDGED)
+    assert task.pace("generator") == (1.0, None) and task.pace("discriminator") == (2.0, 10.0)
+
+
 def test_the_judge_waits_for_its_step():
     task = task_of(SPECTRAL, adversarial_from=10, **JUDGED)
     assert "adversarial" not in task.loss("generator", batch(), chances(0))[1]
