@@ -83,7 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     where = Spread(options.workers, options.ray)
-    videos = [video for place in options.videos for video in videos_in(place, deep=True)]
+    found = [video for place in options.videos for video in videos_in(place, deep=True)]
+    videos = list(dict.fromkeys(found))  # a folder may be given beside the one that it is in
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(options, videos)
