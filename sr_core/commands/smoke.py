@@ -39,7 +39,6 @@ DIFFUSION = {
         "aggregator": {"width": 64, "depth": 2, "heads": 4},
         "transformer": {
             "width": 96, "depth": 3, "heads": 3, "hidden": 256, "qk_norm": True,
-            "train_frames": FRAMES,
         },
         "head": {"width": 128, "depth": 3},
     },

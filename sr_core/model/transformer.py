@@ -20,7 +20,7 @@ class TransformerConfig:
     hidden: int = 3072  # of the SwiGLU; gives 245 M parameters, the paper's "about 250 M"
     rope_base: float = 10_000.0
     qk_norm: bool = False
-    train_frames: int = 240  # length of the training sequences: 8 s at 30 Hz
+    train_frames: int = 240  # length of the training sequences, 8 s at 30 Hz: set by training
 
 
 class Transformer(nn.Module):

@@ -34,7 +34,7 @@ NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
 
 @dataclass(frozen=True)
 class DiffusionRun:
-    frames: int = 240  # of a row; what the model will remember is model.transformer.train_frames
+    frames: int = 240  # of a row, and what a model begun here remembers (its train_frames)
     adopt: bool = False  # with --init: the data's frame encoder and VAE, to be learned anew
     loop: LoopConfig = field(default_factory=LoopConfig)
     task: DiffusionConfig = field(default_factory=DiffusionConfig)
@@ -82,7 +82,12 @@ def diffusion_task(
         pipeline = new_pipeline(data, run)
     else:
         pipeline = load_pipeline(init)
-        check_shapes("model", run.model, SoundReactorConfig(), pipeline.config.model, init)
+        own = pipeline.config.model
+        given, default = (  # which may have learned from rows of another length
+            _remembering(model, own.transformer.train_frames)
+            for model in (run.model, SoundReactorConfig())
+        )
+        check_shapes("model", given, default, own, init)
         if run.adopt:
             _adopt(pipeline, data, *_parts(data))
         else:
@@ -142,10 +147,16 @@ def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:
     """Fresh weights around the parts that the data was prepared with, and its statistics."""
     torch.manual_seed(run.loop.seed)
     vision, vae = _parts(data)
-    config = PipelineConfig(vision=vision.config, model=run.model, audio=vae.config)
+    # Positions that no row reached mean nothing to it: further back it would only be confused.
+    model = _remembering(run.model, run.frames)
+    config = PipelineConfig(vision=vision.config, model=model, audio=vae.config)
     pipeline = Pipeline(config)
     _adopt(pipeline, data, vision, vae)
     return pipeline
+
+
+def _remembering(model: SoundReactorConfig, frames: int) -> SoundReactorConfig:
+    return replace(model, transformer=replace(model.transformer, train_frames=frames))
 
 
 def _parts(data: Path) -> tuple[VisionEncoder, AudioVAE]:
