@@ -15,7 +15,7 @@ from .frames import ABSENT
 from .grid import check_rate, later
 from .mux import ONE_CLIP, picture
 from .player import Player
-from .sampler import method_input, sampling_inputs
+from .sampler import check_settings, method_input, sampling_inputs
 from .state import OUT_TIP, TIP, State, begin
 
 
@@ -58,8 +58,12 @@ class Live(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, model, video=ABSENT, frames=ABSENT) -> bool | str:
-        return (video is ABSENT) != (frames is ABSENT) or ONE_CLIP
+    def validate_inputs(
+        cls, model, steps=None, guidance=None, method=None, video=ABSENT, frames=ABSENT
+    ) -> bool | str:
+        if (video is ABSENT) == (frames is ABSENT):
+            return ONE_CLIP
+        return check_settings(steps, guidance, method)
 
     @classmethod
     def execute(

@@ -72,6 +72,16 @@ def method_input() -> io.Combo.Input:
     )
 
 
+def check_settings(steps: int | None, guidance: float | None, method: str | None) -> bool | str:
+    """Before anything runs, what is wrong with the settings; what is connected is None yet."""
+    if None not in (steps, guidance, method):
+        try:
+            Settings(steps, guidance, method)
+        except ValueError as error:
+            return str(error)
+    return True
+
+
 class Sampler(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -117,6 +127,10 @@ class Sampler(io.ComfyNode):
             ],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(cls, steps=None, guidance=None, method=None) -> bool | str:
+        return check_settings(steps, guidance, method)
 
     @classmethod
     def execute(

@@ -213,6 +213,14 @@ def test_latents_of_anything_else_are_refused(run, sample, parts, shape):
             use()
 
 
+def test_settings_that_do_not_go_together_are_told_before_anything_runs(pack):
+    check = pack.nodes["SoundReactorSampler"].validate_inputs
+    assert check(4, 2.0, "consistency") is True and check(16, 2.0, "heun") is True
+    assert "expected 1 to 4 with consistency; method 'heun'" in check(16, 2.0, "consistency")
+    assert "expected one of" in check(4, 2.0, "euler")
+    assert check(None, 2.0, "consistency") is True  # connected: not known yet
+
+
 def test_old_sound_that_frames_do_not_carry_is_told_of(run, source, pack):
     audio = {"waveform": torch.rand(1, 2, SAMPLES) - 0.5, "sample_rate": 48000}
     frames = pack.module("frames").frames_from_images(source.images, Fraction(FPS), 30)

@@ -67,6 +67,7 @@ def test_a_video_is_as_good_as_its_frames(live, source):
 def test_it_wants_exactly_one_clip(live, pack, source):
     check = pack.nodes["SoundReactorLive"].validate_inputs
     assert check(None, video=None) is True and check(None, frames=None) is True
+    assert "expected 1 to 4" in check(None, 8, 2.0, "consistency", video=None)
     assert "expected one" in check(None) and "expected one" in check(None, video=0, frames=0)
     with pytest.raises(ValueError, match="expected one"):
         live(video=source.video)
