@@ -28,7 +28,9 @@ BACKBONE = DINOv2Config(width=48, depth=2, heads=3, registers=2, position_grid=4
 LOOP = {"warmup": 20, "schedule": "cosine", "ema": 0.98, "log_every": 50, "save_every": 10_000}
 VAE = {
     "frames": 48,
-    "loop": LOOP | {"steps": 350, "batch": 2, "learning_rate": 2e-3, "clip": 10.0},
+    "loop": LOOP
+    | {"steps": 350, "batch": 2, "learning_rate": 2e-3, "clip": 10.0}
+    | {"betas": [0.9, 0.95], "weight_decay": 0.02},
     "task": {"spectra": {"sizes": [2048, 512, 128], "drawn": 2}, "waveform": 1.0, "kl": 1e-5},
     "audio": {
         "latent_channels": 16, "channels": 4, "multipliers": [4, 8, 16], "strides": [10, 10, 16],
