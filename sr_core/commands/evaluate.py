@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from ..checkpoint import bundled_checkpoint, load_pipeline
+from ..checkpoint import bundled_checkpoint
 from ..evaluation.embeddings import LOADERS
 from ..evaluation.evaluate import Observer, evaluate
 from ..evaluation.export import Export
@@ -22,7 +19,7 @@ from ..io.source import videos_in
 from ..io.video import open_video
 from ..sampling.pipeline import Pipeline
 from ..sampling.settings import METHODS, Settings
-from .generator import best_device, use_threads
+from .generator import best_device, load
 
 HELP = "measure how well generated sound fits clips whose own sound is known"
 EXAMPLES = """\
@@ -67,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", help="cpu, cuda, mps (the best there is)")
     parser.add_argument("--threads", type=int, help="of the CPU (1 for small models)")
+    parser.set_defaults(dtype="float32")  # figures are of the model, not of rounding
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
     parser.add_argument("--export", type=Path, metavar="DIR", help="WAV folders for the toolkit")
     parser.add_argument("--report", type=Path, metavar="DIR", help="report.md and spectrograms")
@@ -92,11 +90,7 @@ def run(options: argparse.Namespace) -> int:
         for steps in dict.fromkeys(options.steps)
     ]
     embed = LOADERS[options.embedding]()
-    device = best_device(options.device)
-    pipeline = load_pipeline(options.model, device=device, dtype=torch.float32)
-    use_threads(options.threads, pipeline)
-    if pipeline.origin.get("stage") == "untrained":
-        warnings.warn(f"{options.model.name} is untrained: its weights are random", stacklevel=2)
+    pipeline = load(options, best_device(options.device))
     if options.only_loop:
         return _run_loop(options, pipeline, settings)
     report = Report(options.report) if options.report else None

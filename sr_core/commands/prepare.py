@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
+import filecmp
 import shutil
 import sys
 from collections import Counter
@@ -14,6 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..checkpoint import sha256
+from ..io.container import whole_file
 from ..io.source import videos_in
 from ..parts import load_vision, save_part
 from ..spread.spread import Spread, spread
@@ -167,10 +168,9 @@ def _kept(source: Path | None, target: Path) -> str | None:
     if not source.is_file():
         raise ValueError(f"got {source}, which is no file; expected a safetensors file of ours")
     if not target.exists():
-        partial = target.with_name(target.name + ".partial")
-        shutil.copyfile(source, partial)
-        os.replace(partial, target)
-    elif sha256(source) != sha256(target):
+        with whole_file(target) as copy:
+            shutil.copyfile(source, copy)
+    elif not filecmp.cmp(source, target, shallow=False):
         raise ValueError(
             f"got {source}, which is not the {target.name} that {target.parent} was prepared with; "
             "expected the same; choose another -o"

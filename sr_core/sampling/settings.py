@@ -42,9 +42,9 @@ class Settings:
         ):
             if getattr(self, name) not in known:
                 raise ValueError(f"got {name} {getattr(self, name)!r}; expected one of {known}")
-        most = 4 if self.method == "consistency" else 1000
+        tuned = self.method == "consistency"
+        most, more = (4, "; method 'heun' takes more") if tuned else (1000, "")
         if not 1 <= self.steps <= most:
-            more = "; method 'heun' takes more" if self.method == "consistency" else ""
             raise ValueError(
                 f"got {self.steps} steps; expected 1 to {most} with {self.method}{more}"
             )

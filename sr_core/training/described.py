@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..checkpoint import sha256
 from ..config import to_dict
+from ..io.container import whole_file
 
 # Settings that may change between a stop and the next start without making it another run.
 FREE = {f"loop.{n}" for n in ("steps", "log_every", "save_every", "show_every", "accumulate")}
@@ -29,16 +29,12 @@ class Described:
 
     def check(self, before: str, path: Path) -> None:
         """ValueError, by name, where the run that `as_json` wrote `before` is another."""
-        had = {name: _flat(part) for name, part in json.loads(before).items()}
-        have = {name: _flat(part) for name, part in json.loads(self.as_json()).items()}
-        old, new = had.get("settings", {}), have["settings"]
+        record = json.loads(before)
+        old, new = _flat(record.get("settings", {})), _flat(self.settings)
         names = [name for name in old | new if name not in FREE]
         changed = [f"{n} {old.get(n)} -> {new.get(n)}" for n in names if old.get(n) != new.get(n)]
-        changed += [
-            f"other contents of {name}"
-            for name, print_ in have["sources"].items()
-            if had.get("sources", {}).get(name) != print_
-        ]
+        known = record.get("sources", {})
+        changed += [f"other contents of {n}" for n, x in self.sources.items() if known.get(n) != x]
         if changed:
             raise ValueError(
                 f"got another run than the one in {path} ({', '.join(changed)}); expected the same "
@@ -48,9 +44,8 @@ class Described:
 
     def write(self, directory: Path) -> None:
         """The settings as `--config` reads them."""
-        partial = directory / "config.json.partial"
-        partial.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, directory / "config.json")
+        with whole_file(directory / "config.json") as partial:
+            partial.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
 
 
 def describe(run: Any, data: Path, init: Path | None) -> Described:

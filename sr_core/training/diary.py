@@ -83,9 +83,16 @@ def spectrogram(waveform: Tensor) -> Tensor:  # (s) -> (frequency time) in 0..1
 def _forget(curve: Path, begin: int) -> None:
     """Drop what a run that was stopped wrote after its last save: it comes again."""
     lines = curve.read_text(encoding="utf-8").splitlines() if curve.exists() else []
-    kept = [line for line in lines if json.loads(line)["step"] <= begin]
+    kept = [line for line in lines if _step_of(line) <= begin]
     if len(kept) < len(lines):
         curve.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+
+def _step_of(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return float("inf")  # half written when the run was stopped
 
 
 def _writer(directory: Path, begin: int):

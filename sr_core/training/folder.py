@@ -19,7 +19,7 @@ def check_folder(directory: Path, jobs: list[ShardJob], split: str) -> list[Path
     settings, videos that are not among theirs (their shards would be overwritten), or are in
     another split (what is learned from must not be in what it is judged by).
     """
-    planned = {job.target: job for job in jobs}
+    planned = {job.target for job in jobs}
     places = {video: split_of(job.target) for job in jobs for video in job.videos}
     own = AUTO if split == "auto" else {split}
     left_over = []

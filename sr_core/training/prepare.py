@@ -12,7 +12,6 @@ import io
 import json
 import os
 import tarfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..audio.vae import AudioVAE
+from ..io.container import whole_file
 from ..parts import load_any_vae, load_vision
 from ..vision.difference import TemporalDifference
 from ..vision.encoder import VisionEncoder, resize
@@ -105,7 +105,8 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
     report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
     report_path.unlink(missing_ok=True)  # no report is better than that of another shard
     os.replace(partial_path, target)
-    _write_text(report_path, json.dumps(report))
+    with whole_file(report_path) as partial:
+        partial.write_text(json.dumps(report), encoding="utf-8")
     return report
 
 
@@ -116,7 +117,7 @@ class _Maker:
         self.job, self.vision, self.vae = job, vision, vae
         self.moments: dict[str, Moments] = {}
         names = [name_of_clips(Path(video)) for video in job.videos]
-        alike = {name for name, count in Counter(names).items() if count > 1}
+        alike = len(set(names)) < len(names)
         # Videos of one name in several folders: their place in the shard tells them apart.
         self.names = {
             video: f"{place:05d}-{name}" if alike else name
@@ -188,9 +189,3 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial_path = path.with_name(path.name + ".partial")
-    partial_path.write_text(text, encoding="utf-8")
-    os.replace(partial_path, path)

@@ -83,10 +83,8 @@ def diffusion_task(
     else:
         pipeline = load_pipeline(init)
         own = pipeline.config.model
-        given, default = (  # which may have learned from rows of another length
-            _remembering(model, own.transformer.train_frames)
-            for model in (run.model, SoundReactorConfig())
-        )
+        frames = own.transformer.train_frames  # stays, whatever length the rows have now
+        given, default = _remembering(run.model, frames), _remembering(SoundReactorConfig(), frames)
         check_shapes("model", given, default, own, init)
         if run.adopt:
             _adopt(pipeline, data, *_parts(data))

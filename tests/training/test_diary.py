@@ -36,6 +36,8 @@ def test_a_run_that_goes_on_adds_to_its_curve(tmp_path):
 
 def test_steps_that_are_made_again_after_a_stop_are_written_once(tmp_path):
     keep(tmp_path, 0, 6)  # killed, saved last at 2
+    with (tmp_path / "curve.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"step": 8, "model/lo')
     keep(tmp_path, 2, 6)
     assert [line["step"] for line in curve(tmp_path)] == [2, 4, 6]
 
