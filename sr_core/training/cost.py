@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from .chance import generator_of
 from .loop import LoopConfig
+from .precision import autocast
 from .task import Task
 
 PASSES = 2  # that are timed, after one that is counted
@@ -52,7 +53,7 @@ def _pass(task: Task, loop: LoopConfig, row: dict[str, Tensor]) -> float:
     began = time.monotonic()
     for group in task.groups():
         generators = [generator_of(loop.seed, task.step, 0, group)]
-        with torch.autocast(device.type, torch.bfloat16, enabled=loop.bf16):
+        with autocast(device, loop.bf16):
             loss, _ = task.loss(group, row, generators)
         loss.backward()
     _wait(device)

@@ -21,6 +21,7 @@ from .chance import generator_of, seed_of
 from .data import Batches
 from .described import Described
 from .diary import Diary
+from .precision import autocast, warn_without_bf16
 from .processes import Processes
 from .resume import load_resume, save_resume
 from .task import Task
@@ -43,7 +44,7 @@ class LoopConfig:
     schedule: str = "constant"
     clip: float = 1.0  # of the gradient's norm
     ema: float = 0.9999
-    bf16: bool = False
+    bf16: bool = False  # where the device has it
     seed: int = 0
     log_every: int = 50
     save_every: int = 1000
@@ -93,6 +94,7 @@ def train(
     processes.agree(begin, "step to resume from")
     if processes.rank == 0:
         described.write(directory)
+        warn_without_bf16(device, config.bf16)
     with Diary(directory, begin, config.steps, enabled=processes.rank == 0) as diary:
         for step in range(begin, config.steps):
             task.step = step
@@ -142,7 +144,7 @@ def _accumulate(
         generators = [generator_of(config.seed, task.step, rows[i], group) for i in part.tolist()]
         share = len(part) / len(rows)
         piece = {name: value[part.to(value.device)] for name, value in batch.items()}
-        with torch.autocast(device, torch.bfloat16, enabled=config.bf16):
+        with autocast(device, config.bf16):
             loss, more = task.loss(group, piece, generators)
         (loss * share).backward()
         for name, value in {"loss": loss, **more}.items():
