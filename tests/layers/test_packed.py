@@ -6,10 +6,13 @@ from sr_core.audio.oobleck import Decoder, OobleckConfig
 from sr_core.layers.blocks import SnakeBeta
 from sr_core.layers.causal import CausalConv1d, CausalConvTranspose1d
 from sr_core.layers.packed import (
+    SHORT,
+    SMALL,
     FixedSnakeBeta,
     PackedConv,
     PackedConvTranspose,
     PackedLinear,
+    ShortDepthwise,
     packed,
     packs,
 )
@@ -35,8 +38,8 @@ def in_pieces(layer, x, sizes):
 @pytest.mark.parametrize("rows", [1, 3, 40])
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_packed_linear_layer_gives_what_the_plain_one_gives(rows, bias):
-    layer = nn.Linear(48, 80, bias=bias)
-    quick, x = packed(layer), signal(2, rows, 48)
+    layer = nn.Linear(300, 250, bias=bias)
+    quick, x = packed(layer), signal(2, rows, 300)
     assert type(quick) is PackedLinear
     torch.testing.assert_close(quick(x), layer(x), rtol=1e-5, atol=1e-5)
 
@@ -71,6 +74,25 @@ def test_a_packed_transposed_convolution_streams_as_the_plain_one(bias, sizes):
     torch.testing.assert_close(quick_state, state, rtol=1e-5, atol=1e-5)
     # Either goes on from the other's state.
     torch.testing.assert_close(quick(x, state)[0], layer(x, quick_state)[0], rtol=1e-5, atol=1e-5)
+
+
+def test_a_small_linear_layer_stays_as_it_is():
+    layer = nn.Linear(256, SMALL // 256)
+    assert type(packed(layer)) is nn.Linear
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("sizes", [[23], [1] * 23, [4] * 5 + [3], [2, SHORT + 1, 4]])
+def test_a_short_depthwise_convolution_streams_as_the_plain_one_and_their_states_are_one(
+    sizes,
+):
+    layer, x = CausalConv1d(12, 12, 7, groups=12), signal(2, 12, 23)
+    quick = packed(layer)
+    assert type(quick) is ShortDepthwise
+    expected, state = layer(x)
+    heard, quick_state = in_pieces(quick, x, sizes)
+    torch.testing.assert_close(heard, expected, rtol=1e-5, atol=1e-5)
+    assert torch.equal(quick_state, state)
 
 
 def test_a_fixed_snake_is_the_same_function():
