@@ -14,7 +14,7 @@ from sr_core.checkpoint import load_pipeline, save_pipeline
 
 ABOUT = {
     "name": "micro",
-    "data": "8 hours of Freedoom gameplay, see recipes/freedoom",
+    "data": "10 hours of Freedoom gameplay, see recipes/freedoom",
     "knows": "games like Doom: shots, explosions, doors, monsters",
     "licence": "Apache-2.0; sounds learned from Freedoom (BSD)",
 }

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 from .chance import generator_of
 from .loop import LoopConfig
-from .precision import autocast
+from .precision import autocast, warn_without_bf16
 from .task import Task
 
 PASSES = 2  # that are timed, after one that is counted
@@ -29,6 +29,7 @@ def costs_of(
     task: Task, loop: LoopConfig, row: dict[str, Tensor], device: str | torch.device
 ) -> dict[str, Any]:
     """Counts and seconds of a whole run, from forward and backward of a batch of one row."""
+    warn_without_bf16(device, loop.bf16)
     task.to(device).train()
     task.step = loop.steps // 2  # what begins late has begun, and what ends late goes on
     row = {name: tensor.to(device) for name, tensor in row.items()}
