@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -28,6 +28,19 @@ from .prepared import prepared
 from .ring import PAIR, KeyValueRing
 from .samplers import SAMPLERS, SIGMAS
 
+Method = TypeVar("Method", bound=Callable[..., Tensor])
+
+
+def _computing(method: Method) -> Method:
+    """The method without gradients, on the pipeline's number of threads."""
+
+    @wraps(method)
+    def run(session: Session, *inputs: Tensor) -> Tensor:
+        with torch.inference_mode(), session.pipeline.computing():
+            return method(session, *inputs)
+
+    return run
+
 
 class Session:
     """One stream of one pipeline, fast because it may keep what it needs between frames.
@@ -50,7 +63,7 @@ class Session:
         """
         sampler = state.sampler
         self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
-        with torch.inference_mode():
+        with torch.inference_mode(), pipeline.computing():
             self.model = model = prepared(pipeline.model)
             self._ring = self._enter(sampler)
         self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
@@ -85,13 +98,13 @@ class Session:
             ring.enter(sampler.transformer)
         return ring
 
-    @torch.inference_mode()
+    @_computing
     def step(self, frames: Tensor) -> Tensor:
         """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
         tokens = self.see(frames).split(1, dim=1)
         return self.decode(torch.stack([self.draw(self.read(token)) for token in tokens], dim=1))
 
-    @torch.inference_mode()
+    @_computing
     def see(self, frames: Tensor) -> Tensor:
         """What each frame shows: (b t 3 h w) -> tokens (b t d)."""
         check_batch(len(frames), self.batch)
@@ -102,7 +115,7 @@ class Session:
             self._watch.see(grid)
         return tokens
 
-    @torch.inference_mode()
+    @_computing
     def look(self, grid: Tensor) -> Tensor:
         """The same for grids with differences that were seen elsewhere: (b t n 2d) -> (b t d)."""
         check_batch(len(grid), self.batch)
@@ -110,7 +123,7 @@ class Session:
             self._watch.see(grid)
         return self.model.look(grid.to(self.model.start))
 
-    @torch.inference_mode()
+    @_computing
     def read(self, token: Tensor) -> Tensor:
         """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
         check_room(self.model, self.settings, self._ring.position // PAIR)
@@ -120,14 +133,14 @@ class Session:
         self._ring.position += PAIR
         return z
 
-    @torch.inference_mode()
+    @_computing
     def draw(self, z: Tensor) -> Tensor:
         """One latent from its condition: (b 2d) -> (b k)."""
         noise = draw(self.model, self.settings, self.batch, self._noise)
         self._latent = self._run_draw(z, noise)
         return self._latent
 
-    @torch.inference_mode()
+    @_computing
     def decode(self, latents: Tensor) -> Tensor:
         """The sound of latents that were drawn: (b t k) -> (b c hop*t)."""
         waveform, self._decoder = self._run_decode(latents, self._decoder)
