@@ -22,12 +22,13 @@ from .autoregressive import (
 )
 from .denoiser import Denoiser
 from .frame_pass import Turn, read_frame, turn_of
-from .graphed import Graphed
+from .graphed import CHECKED, Graphed
 from .pipeline import Pipeline, StreamState
 from .prepared import prepared
 from .ring import PAIR, KeyValueRing
 from .samplers import SAMPLERS, SIGMAS
 
+WARM_UP = 1 + CHECKED  # frames; a stream's first one has no past, and so runs eagerly
 Method = TypeVar("Method", bound=Callable[..., Tensor])
 
 
@@ -65,10 +66,9 @@ class Session:
         self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
         with torch.inference_mode(), pipeline.computing():
             self.model = model = prepared(pipeline.model)
-            self._ring = self._enter(sampler)
-        self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
+            self._ring = self._empty_ring()
         self._noise = torch.Generator()
-        self._noise.set_state(sampler.noise)
+        self._enter(state)
         self.sigmas = SIGMAS[self.settings.method](
             self.settings.steps, model.config.head.sigma_data
         )
@@ -88,15 +88,35 @@ class Session:
     def vae(self) -> AudioVAE:
         return prepared(self.pipeline.vae)
 
-    def _enter(self, sampler: SamplerState) -> KeyValueRing:
+    def _empty_ring(self) -> KeyValueRing:
         self.context = context_of(self.model, self.settings)
         self._matched = keeps_null_history(self.settings)
         rows = 2 * self.batch if self._matched else self.batch
         pairs = self.context.window or frame_limit(self.model, self.settings)
-        ring = KeyValueRing(self.model.config.transformer, rows, pairs, self.model.start)
+        return KeyValueRing(self.model.config.transformer, rows, pairs, self.model.start)
+
+    @torch.inference_mode()
+    def _enter(self, state: StreamState) -> None:
+        """Stand where a state does, in the same buffers: a captured graph knows no others."""
+        sampler = state.sampler
+        self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
+        self._noise.set_state(sampler.noise)
+        self._ring.position = 0
         if sampler.transformer:
-            ring.enter(sampler.transformer)
-        return ring
+            self._ring.enter(sampler.transformer)
+
+    def warm_up(self, frames: Tensor) -> None:
+        """Do now what the first frames would wait for, such as capturing graphs: (b 1 3 h w).
+
+        The stream stays where it is. Raises ValueError where a context that does not slide has no
+        room for as many frames as that takes.
+        """
+        state, watch = self.state(), self._watch
+        self._watch = None
+        for _ in range(WARM_UP):
+            self.step(frames)
+        self._watch = watch
+        self._enter(state)
 
     @_computing
     def step(self, frames: Tensor) -> Tensor:
