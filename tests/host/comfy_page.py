@@ -27,10 +27,11 @@ FLAGS = (
     "--remote-debugging-port=0 --remote-allow-origins=*"
 ).split()
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Files that a fresh user of any host does not have.
+# Files that a fresh user of any host does not have, and what front end 1.49 says with no package.
 HARMLESS = re.compile(r"^/(user\.css|favicon\.ico|api/userdata[/?])")
+SAID_ANYWAY = "ComfyApp graph accessed before initialization"
 READY = (
-    "!!(window.app && app.graph && app.canvas && window.LiteGraph && app.extensionManager"
+    "!!(window.app && app.canvas?.graph && window.LiteGraph && app.extensionManager"
     " && Object.keys(LiteGraph.registered_node_types).length > 50)"
 )
 
@@ -146,8 +147,10 @@ class Browser:
 
     def _note(self, level: str, text: str, url: str) -> None:
         # What the front end asks of the outside world fails on a machine without it.
-        outside = bool(re.match(r"https?://", url)) and not url.startswith(self.host.url)
         text, url = text[:2000].replace(self.host.url, ""), url.removeprefix(self.host.url)
+        outside = bool(re.match(r"https?://", url)) or "Content Security Policy" in text
+        if text == SAID_ANYWAY:
+            return
         entry = {"level": level, "text": text, "url": url, "outside": outside}
         same = next((c for c in self.console if entry.items() <= c.items()), None)
         if same:
