@@ -38,6 +38,17 @@ def source_inputs() -> list[io.Input]:
                 "the package. Not used while video or images is connected; 'none' shows that."
             ),
         ),
+        io.Float.Input(
+            "fps",
+            default=0.0,
+            min=0.0,
+            max=1000.0,
+            step=0.001,
+            tooltip=(
+                "Frames a second of the images input, for example 16 or 24: all timing hangs on "
+                "it. No default: 0 means not given. Not used with a file or a video."
+            ),
+        ),
         io.Video.Input(
             "video",
             optional=True,
@@ -50,18 +61,6 @@ def source_inputs() -> list[io.Input]:
             lazy=True,
             tooltip=(
                 "An IMAGE batch instead of the file, as from a video-generation node. Needs fps."
-            ),
-        ),
-        io.Float.Input(
-            "fps",
-            optional=True,
-            default=0.0,
-            min=0.0,
-            max=1000.0,
-            step=0.001,
-            tooltip=(
-                "Frames a second of the images input, for example 16 or 24: all timing hangs on "
-                "it. No default: 0 means not given. Not used with a file or a video."
             ),
         ),
         schema.VideoInfo.Input(
@@ -100,7 +99,7 @@ def check_source(inputs: Mapping[str, Any], hidden: io.HiddenHolder) -> list[str
     if "video" in inputs and "images" in inputs:
         raise ValueError(TWO_SOURCES)
     if "images" in inputs:
-        _check_rate(inputs.get("fps", 0), "video_info" in inputs)
+        _check_rate(inputs["fps"], "video_info" in inputs)
     refuse_batches(hidden, "video", "images")
     return list(inputs)
 
@@ -122,9 +121,9 @@ def fingerprint_file(file: str | None) -> str:
 
 def open_clip(
     file: str,
+    fps: float,
     video: Input.Video | None,
     images: Tensor | None,  # (t h w 3)
-    fps: float,
     video_info: Mapping[str, Any] | None,
 ) -> Input.Video:
     """The one clip that is given, as VIDEO."""
@@ -230,11 +229,11 @@ class LoadFrames(io.ComfyNode):
     def execute(
         cls,
         file: str,
+        fps: float,
         video: Input.Video | None = None,
         images: Tensor | None = None,
-        fps: float = 0.0,
         video_info: Mapping[str, Any] | None = None,
     ) -> io.NodeOutput:
-        clip = open_clip(file, video, images, fps, video_info)
+        clip = open_clip(file, fps, video, images, video_info)
         frames = frames_of(clip)
         return io.NodeOutput(frames, clip, float(frames.duration))

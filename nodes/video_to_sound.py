@@ -33,7 +33,7 @@ class VideoToSound(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorVideoToSound",
-            display_name="Video to Sound (SoundReactor)",
+            display_name="Video to Sound (SoundReactor foley)",
             description="Gives a clip generated stereo sound and writes it as a file.",
             search_aliases=["foley", "sound effects", "sfx", "video to audio", "v2a"],
             inputs=[
@@ -74,6 +74,7 @@ class VideoToSound(io.ComfyNode):
         cls,
         checkpoint: str,
         file: str,
+        fps: float,
         seed: int,
         steps: int,
         guidance: float,
@@ -82,10 +83,9 @@ class VideoToSound(io.ComfyNode):
         filename_prefix: str,
         video: Input.Video | None = None,
         images: Tensor | None = None,
-        fps: float = 0.0,
         video_info: Mapping[str, Any] | None = None,
     ) -> io.NodeOutput:
-        clip = open_clip(file, video, images, fps, video_info)
+        clip = open_clip(file, fps, video, images, video_info)
         frames = frames_of(clip, old_sound)
         loaded, heard = load(checkpoint, cls.hidden.unique_id), []
         node = cls.hidden.unique_id

@@ -50,13 +50,20 @@ def pack(tmp_path_factory) -> Iterator[SimpleNamespace]:
 
 @pytest.fixture
 def run(pack):
-    """`run("Sampler", model=...)`: execute a node as the host does."""
+    """`run("Sampler", model=...)`: execute a node as the host does.
+
+    Widgets that are not set have their defaults, as in the front end.
+    """
     pack.host.interrupt_after = None
     pack.host.texts.clear()
 
     def execute(name: str, **inputs):
+        node = pack.stub.prepared(pack.nodes[f"SoundReactor{name}"])
+        widgets = [
+            i for i in node.define_schema().inputs if getattr(i, "default", None) is not None
+        ]
         with torch.inference_mode():
-            return pack.stub.prepared(pack.nodes[f"SoundReactor{name}"]).execute(**inputs)
+            return node.execute(**{i.id: i.default for i in widgets} | inputs)
 
     return execute
 
