@@ -7,8 +7,6 @@ import sys
 import traceback
 import warnings
 
-from tqdm import tqdm
-
 from .commands import benchmark, convert, evaluate, generate, inspect, prepare, stream, train
 
 DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
@@ -62,4 +60,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
+    from tqdm import tqdm
+
     tqdm.write(f"warning: {message}", file=sys.stderr)  # not behind a progress bar's end

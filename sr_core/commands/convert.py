@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..checkpoint import sha256
-
 HELP = "convert public weights (the official SoundReactor VAE, DINOv2 with registers) to our files"
 EXAMPLES = """\
 examples:
@@ -28,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     # Imported here: opening pickles is nothing the other verbs should be able to do.
+    from ..checkpoint import sha256
     from ..convert import convert_dinov2, convert_vae
 
     converters = {"vae": convert_vae, "dinov2": convert_dinov2}

@@ -8,10 +8,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from ..io.pcm import FORMATS
-from .generate import add_model
-from .generator import settings_of
-from .streamer import MUXED, stream
+from .generate import add_model, settings_of
 
 HELP = "sound for a picture while it runs: a file, an address, a camera, a screen, a pipe"
 EXAMPLES = """\
@@ -36,6 +33,10 @@ With --realtime, always on for cameras, screens, live addresses and --play, ever
 by the clock. One that comes too late for its turn is not looked at: its 1/30 s gets the sound of
 what was seen last; more than a second behind, silence. The report on standard error counts both.
 """
+
+
+FORMATS = ("s16le", "f32le")  # plain samples
+MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, length=None)
     _check(options)
+    from .streamer import stream
+
     target = stream(options, settings)
     if target is not None:
         print(target, flush=True)

@@ -24,7 +24,7 @@ from ..io.address import is_live
 from ..io.arrivals import Arrivals
 from ..io.live import LivePicture, LiveVideo, Read
 from ..io.moments import Moment, Pace, moments_of_clock, moments_of_source
-from ..io.pcm import FORMATS, Pipe, Speaker
+from ..io.pcm import Pipe, Speaker
 from ..io.raw import RawPicture
 from ..io.recording import GROWING, Recording, growing_container
 from ..io.tally import Tally
@@ -32,8 +32,7 @@ from ..sampling.pipeline import Pipeline
 from ..sampling.session import Session
 from ..sampling.settings import Settings
 from .generator import best_device, load, read_prompt
-
-MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
+from .stream import FORMATS, MUXED
 
 
 class Ear(Protocol):
