@@ -19,6 +19,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from torch import Tensor
 
+from .clock import packets_of
 from .container import Container, open_output, whole_file, writing
 from .layout import Planar, settle_order
 from .sound import waveform_pieces
@@ -87,7 +88,7 @@ def decode_sound(
     have no mix.
     """
     planar = Planar(settle_order(stream, source), stereo)
-    for packet in container.demux(stream):
+    for packet in packets_of(container, [stream]):
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
