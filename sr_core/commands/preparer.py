@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..checkpoint import sha256
-from ..io.container import whole_file
+from ..io.partial import whole_file
 from ..io.source import videos_in
 from ..parts import load_vision, save_part
 from ..spread.spread import Spread, spread
