@@ -28,7 +28,9 @@ def run(options: argparse.Namespace) -> int:
     # Imported here: opening pickles is nothing the other verbs should be able to do.
     from ..checkpoint import sha256
     from ..convert import convert_dinov2, convert_vae
+    from .targets import check_overwritten
 
+    check_overwritten([options.source], [options.target])
     converters = {"vae": convert_vae, "dinov2": convert_dinov2}
     target = converters[options.kind](options.source, options.target)
     print(f"sha256 {sha256(target)}")

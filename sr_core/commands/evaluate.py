@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..sampling.settings import METHODS, Settings
+from .generate import video
 
 HELP = "measure how well generated sound fits clips whose own sound is known"
 EXAMPLES = """\
@@ -24,7 +25,7 @@ EMBEDDINGS = ("clap", "passt", "patches")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Settings()
-    parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="files or folders")
+    parser.add_argument("clips", nargs="+", type=video, metavar="CLIP", help="files or folders")
     parser.add_argument("--model", type=Path, help="checkpoint (default: bundled)")
     parser.add_argument("--seed", type=int, default=0, help="as in generate (0)")
     parser.add_argument(

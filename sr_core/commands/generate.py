@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="files or folders")
+    parser.add_argument("videos", nargs="+", type=video, metavar="VIDEO", help="files or folders")
     parser.add_argument(
         "-o",
         "--output",
@@ -50,6 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--skip-existing", action="store_true", help="leave out videos whose output is there"
     )
     add_spread(parser)
+
+
+def video(text: str) -> Path:
+    """A path on the command line; an address, whose video comes once and in order, is none."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"got the address {text}; expected a file, as it is read more than once; download it, "
+            f"or use `python -m sr_core stream {text} -o OUT.mkv`"
+        )
+    return Path(text)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -99,12 +110,14 @@ def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings
 
 def run(options: argparse.Namespace) -> int:
     from .generator import Generator, device_of
-    from .targets import plan
+    from .targets import check_overwritten, plan
 
     where = Spread(options.workers, options.ray, device_of(options).startswith("cuda"))
     settings_of(options)  # what is wrong with them should show before any work
     planned = plan(options.videos, options.output)
-    jobs = [job for job in planned if not (options.skip_existing and job[1].exists())]
+    read = [path for path in (options.prompt, options.model) if path]
+    check_overwritten(read, [target for _, target in planned])
+    jobs = [job for job in planned if not (options.skip_existing and os.path.exists(job[1]))]
     failed = 0
     for done in spread(partial(Generator, options), jobs, where, _paths):
         source, target = done.job

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..spread.spread import add_arguments as add_spread
+from .generate import video
 
 HELP = "cut videos with sound into clips and cache what training reads of them"
 EXAMPLES = """\
@@ -33,7 +34,7 @@ The shards are the same bytes whoever makes them. WebDataset and any tar program
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "videos", nargs="+", type=Path, metavar="VIDEO", help="files, or folders with all in them"
+        "videos", nargs="+", type=video, metavar="VIDEO", help="files, or folders with all in them"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the shards")
     seen = parser.add_mutually_exclusive_group()

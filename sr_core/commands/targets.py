@@ -17,8 +17,8 @@ def plan(videos: list[Path], output: Path) -> list[Job]:
 
     `output` is the target of a single video, else a folder for all.
     """
-    if len(videos) > 1 or videos[0].is_dir() or output.is_dir():
-        if output.suffix and not output.is_dir():
+    if len(videos) > 1 or os.path.isdir(videos[0]) or os.path.isdir(output):
+        if output.suffix and not os.path.isdir(output):
             raise ValueError(f"got {output} for several videos; expected a folder to write them to")
         sources = [source for video in videos for source in videos_in(video)]
         jobs = [(source, output / _target_name(source)) for source in sources]
@@ -31,9 +31,9 @@ def plan(videos: list[Path], output: Path) -> list[Job]:
 
 def check_overwritten(sources: Iterable[Path], targets: Iterable[Path]) -> None:
     """ValueError where a target is one of the sources, under this name, another, or a link's."""
-    read = {_identity(source): source for source in sources if source.exists()}
+    read = {_identity(source): source for source in sources if os.path.exists(source)}
     for target in targets:
-        source = read.get(_identity(target)) if target.exists() else None
+        source = read.get(_identity(target)) if os.path.exists(target) else None
         if source is not None:
             raise ValueError(
                 f"got {target} as output, which is {source} itself and would be overwritten; "
@@ -60,10 +60,11 @@ def _check_collisions(jobs: list[Job], caseless: bool) -> None:
 
 def is_caseless(place: Path) -> bool:
     """Whether names there differ by more than capitals, as far as folders that exist can tell."""
-    for folder in [*[Path(os.path.abspath(place))], *Path(os.path.abspath(place)).parents]:
-        swapped = folder.with_name(folder.name.swapcase())
-        if folder.exists() and swapped != folder:
-            return swapped.exists() and swapped.samefile(folder)
+    full = Path(os.path.abspath(place))
+    for folder in (full, *full.parents):
+        swapped = str(folder.parent / folder.name.swapcase())
+        if os.path.exists(folder) and swapped != str(folder):
+            return os.path.exists(swapped) and os.path.samefile(swapped, folder)
     return False
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .generate import video
+
 HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, consistency"
 EXAMPLES = """\
 examples:
@@ -25,7 +27,7 @@ STAGES = ("vae", "vision", "whiten", "diffusion", "consistency", "smoke")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("data", type=Path, help="folder that `prepare` wrote; for smoke a video")
+    parser.add_argument("data", type=video, help="folder that `prepare` wrote; for smoke a video")
     parser.add_argument("-o", "--output", type=Path, help="folder of this run (smoke: a fresh one)")
     parser.add_argument("--init", type=Path, help="checkpoint (or part) to start from")
     parser.add_argument("--config", type=Path, help="JSON file with settings")
