@@ -23,6 +23,9 @@ from .frames import Frames, Picture
 from .source import MediaError, Source, name_of, open_source, picture_stream
 from .timing import Timing, scan
 
+# Numbers of AVColorSpace whose matrices FFmpeg's scaler knows, RGB's and "not said" (2) among them;
+# others (YCgCo, ICtCp, constant luminance ...) are seen by its default; packets stay as they are.
+MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
 ITU601 = 5  # AVCOL_SPC_SMPTE170M, FFmpeg's own choice for pictures without a tag
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 Matrix = tuple[int, int, int, int]  # a, b, c, d of a display matrix
@@ -151,7 +154,7 @@ def to_rgb(
         width=size[0],
         height=size[1],
         format="rgb24",
-        src_colorspace=int(frame.colorspace),
+        src_colorspace=own if (own := int(frame.colorspace)) in MATRICES else ITU601,
         dst_colorspace=ITU601,
         src_color_range=int(frame.color_range),
         dst_color_range=FULL_RANGE,

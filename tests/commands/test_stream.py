@@ -3,6 +3,7 @@
 import io
 import re
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import av
@@ -14,6 +15,8 @@ from sr_core.cli import main
 from sr_core.io.audio import read_audio
 from sr_core.io.video import open_video
 from tests.test_cli import write_video
+
+MEDIA = Path(__file__).parents[1] / "media"
 
 
 def packets_of(path, kind="video"):
@@ -204,3 +207,16 @@ def test_a_bad_input_leaves_the_old_output_alone(run, tmp_path):
     code, _, err = run("stream", tmp_path / "bad.mp4", "-o", tmp_path / "out.mkv")
     assert code == 2 and "cannot be opened" in err
     assert (tmp_path / "out.mkv").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "rate"), [("raw.h264", 60, 30), ("dv.hevc", 259, 23.976)]
+)
+def test_a_raw_stream_ends_with_its_picture_at_the_rate_of_generate(
+    run, tmp_path, name, frames, rate
+):
+    raw, target = MEDIA / name, tmp_path / "out.mkv"
+    run("stream", raw, "-o", target)
+    assert len(packets_of(target)[0]) == frames
+    seconds = read_audio(target)[0].shape[1] / 48000
+    assert abs(seconds - frames / rate) < 0.05

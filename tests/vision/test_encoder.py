@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from sr_core.config import from_dict, to_dict
+from sr_core.vision import encoder as encoding
 from sr_core.vision.dinov2 import DINOv2Config
 from sr_core.vision.encoder import IMAGENET_MEAN, IMAGENET_STD, VisionConfig, VisionEncoder
 
@@ -50,6 +51,22 @@ def test_frames_are_resized_whole_and_antialiased():
     halves = torch.cat([torch.zeros(1, 1, 3, 99, 50), torch.ones(1, 1, 3, 99, 50)], dim=-1)
     resized = encoder._resize(halves)
     assert resized[..., :20].max() < 0.01 and resized[..., -20:].min() > 0.99
+
+
+@pytest.mark.parametrize("size", [(97, 131), (300, 200), (57, 40)])
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32])
+def test_a_large_frame_in_strips_is_resized_to_the_same_numbers(size, kind, monkeypatch):
+    frame = torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8).to(kind)
+    whole = encoding.resize(frame.float(), 28, 56)
+    monkeypatch.setattr(encoding, "STRIP", 30 * size[1])
+    rows = []
+    monkeypatch.setattr(
+        encoding,
+        "resize",
+        lambda x, *to, own=encoding.resize: (rows.append(x.shape), own(x, *to))[1],
+    )
+    assert torch.equal(encoding._resize_in_strips(frame, torch.float32, 28, 56), whole)
+    assert max(shape[-2] for shape in rows[:-1]) < size[0]  # the last one is for the height
 
 
 def test_bytes_equal_their_floats():
