@@ -64,13 +64,18 @@ def run(options: argparse.Namespace) -> int:
     else:
         began = cut_excerpt(options.data, clip)
         print(f"{clip}: {SECONDS} s of {options.data.name}, from {began} s on")
-    model = _learn(folder, ["--device", options.device, "--threads", options.threads or 1])
+    model = _learn(folder, _machine(options))
     video = folder / "clip-with-sound.mkv"
     _command(generate, clip, "-o", video, "--model", model, "--steps", STEPS)
     problems = _judge(clip, model, folder / "report")
     print(f"video: {video}\nspectrograms: {folder / 'report' / 'clip.png'}")
     print(f"it does not learn: {'; '.join(problems)}" if problems else "it learns")
     return 1 if problems else 0
+
+
+def _machine(options: argparse.Namespace) -> list[Any]:
+    device = ["--device", options.device] if options.device else []
+    return [*device, "--threads", options.threads or 1]
 
 
 def _learn(folder: Path, machine: list[Any]) -> Path:

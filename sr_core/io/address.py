@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import av
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from .source import MediaError, is_read_once, open_source
 
@@ -25,6 +26,19 @@ def is_live(source: str) -> bool:
         return not source.startswith("lavfi:")
     scheme, found, _ = source.partition("://")
     return bool(found) and scheme not in ("http", "https", "file")
+
+
+def check_reachable(source: str, stream: VideoStream) -> None:
+    """Raise MediaError where an index was read, and none of the picture before it can be.
+
+    To be called when a picture brought no packet at all.
+    """
+    if "://" in source and stream.frames:
+        raise MediaError(
+            f"'{source}' has its index behind the picture, and its server cannot go back to what "
+            "was passed over; download the file first, or put the index in front: "
+            "`ffmpeg -i FILE -c copy -movflags +faststart NEW`"
+        )
 
 
 @contextmanager

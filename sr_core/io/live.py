@@ -18,7 +18,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from torch import Tensor
 
-from .address import open_live
+from .address import check_reachable, open_live
 from .complete import promised_end
 from .frames import Picture
 from .picture import ANIMATIONS
@@ -145,6 +145,8 @@ class _Pass:
             elif len(self._waiting) > MOST_UNSEEN:
                 break
         if self.timing is None:
+            if not self._waiting:
+                check_reachable(self.video.source, self.stream)
             raise MediaError(
                 f"'{self.video.source}': no frame of its {self.stream.codec_context.name} picture "
                 "can be decoded; re-encode it to H.264"

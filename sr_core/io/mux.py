@@ -14,9 +14,10 @@ from av.stream import Stream
 from torch import Tensor
 
 from .clock import packets_of
-from .container import Container, container_for, open_output, whole_file, writing
+from .container import Container, container_for, open_output, writing
 from .frames import Frames
 from .old_sound import OldSound, amplified, mixed
+from .partial import whole_file
 from .picture import CopiedPicture, CopiedStream, EncodedPicture, check_copy, is_copied
 from .sound import SoundTrack, stereo, waveform_pieces
 from .source import Source, open_source, picture_stream

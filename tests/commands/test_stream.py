@@ -188,7 +188,7 @@ def test_what_cannot_be_meant_is_refused_and_nothing_is_overwritten(run, tmp_pat
     clip = write_video(tmp_path / "clip.mp4")
     before = clip.read_bytes()
     for words, complaint in [
-        ((clip, "-o", clip), "expected another file"),
+        ((clip, "-o", clip), "would be overwritten; expected another"),
         ((clip, "-o", tmp_path / "out.avi"), "expected a name ending in .mka"),
         ((clip, "-o", tmp_path), "a folder"),
         ((tmp_path / "none.mp4", "-o", tmp_path / "o.mkv"), "does not exist"),
