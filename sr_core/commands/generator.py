@@ -114,7 +114,7 @@ def use_threads(asked: int | None, pipeline: Pipeline) -> None:
 def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole latents
     """The end of a sound file, to continue from."""
     audio = pipeline.config.audio
-    waveform, rate = read_audio(path)
+    waveform, rate = read_audio(path, stereo=True)
     waveform = to_stereo(resample(waveform, rate, audio.sample_rate)[None])
     whole = waveform.shape[-1] // audio.hop * audio.hop
     if not whole:
