@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from .config import from_dict, to_dict
 from .sampling.pipeline import Pipeline, PipelineConfig
@@ -55,7 +56,7 @@ def load_pipeline(
     path = Path(path)
     metadata = read_metadata(path)
     config = from_dict(PipelineConfig, metadata["config"])
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialised():
         pipeline = Pipeline(config, metadata["training"])
     weights = _referenced(metadata["references"], find or path.parent.joinpath) | load_file(path)
     _check_names(path, weights, pipeline.state_dict())
@@ -92,6 +93,23 @@ def save_pipeline(
         "training": json.dumps(pipeline.origin),
     }
     return write_weights(weights, Path(path), described)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Modules are made without initial values: those of a file replace them.
+
+    On the meta device torch draws normal numbers in Python code that imports a thousand modules,
+    most of the time that a first load takes.
+    """
+
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if function is Tensor.normal_:
+            return args[0]
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 class Header(NamedTuple):

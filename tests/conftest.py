@@ -36,6 +36,19 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def threads_seen():
+    """The numbers of threads that modules ran on, where torch was set to two."""
+    seen = set()
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda module, inputs: seen.add(torch.get_num_threads())
+    )
+    torch.set_num_threads(2)
+    yield seen
+    torch.set_num_threads(1)
+    hook.remove()
+
+
 @pytest.fixture(scope="session")
 def tiny_config() -> PipelineConfig:
     return TINY

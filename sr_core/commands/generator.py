@@ -25,7 +25,6 @@ from ..sampling.pipeline import Pipeline
 from ..sampling.settings import Settings
 
 WRITABLE = {".mp4", ".mov", ".mkv", ".webm"}
-SMALL = 50_000_000  # parameters
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -105,20 +104,17 @@ def load(options: argparse.Namespace, device: str) -> Pipeline:
 
 
 def use_threads(asked: int | None, pipeline: Pipeline) -> None:
-    """As many as asked for; else one for a small model on the CPU.
-
-    Threads that wait for each other at every tiny tensor gain a small model nothing, and on a busy
-    machine they cost it far more than they could.
-    """
-    small = sum(p.numel() for p in pipeline.parameters()) < SMALL
-    if asked or (small and pipeline.vae.latent_mean.device.type == "cpu"):
-        torch.set_num_threads(asked or 1)
+    """As many as asked for, else as suit the model; also for what this process does beside it."""
+    pipeline.threads = asked
+    with pipeline.computing():
+        threads = torch.get_num_threads()
+    torch.set_num_threads(threads)
 
 
 def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole latents
     """The end of a sound file, to continue from."""
     audio = pipeline.config.audio
-    waveform, rate = read_audio(path)
+    waveform, rate = read_audio(path, stereo=True)
     waveform = to_stereo(resample(waveform, rate, audio.sample_rate)[None])
     whole = waveform.shape[-1] // audio.hop * audio.hop
     if not whole:

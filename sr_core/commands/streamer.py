@@ -98,9 +98,7 @@ class Player:
 
     def warm_up(self, picture: LivePicture) -> None:
         """Let all that is slow once be slow before the clock runs."""
-        settings = self.session.state().sampler.settings
-        frame = torch.zeros(1, 1, 3, picture.height, picture.width, dtype=torch.uint8)
-        Session(self.pipeline, self.pipeline.start(settings, 0)).step(frame)
+        self.session.warm_up(torch.zeros(1, 1, 3, picture.height, picture.width, dtype=torch.uint8))
 
     def sound(self, moment: Moment) -> np.ndarray:  # -> (2 s)
         """The sound of one moment."""

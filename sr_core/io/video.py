@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -17,6 +18,7 @@ from av.video.stream import VideoStream
 from einops import rearrange
 from torch import Tensor
 
+from .clock import packets_of
 from .frames import Frames, Picture
 from .source import MediaError, Source, name_of, open_source, picture_stream
 from .timing import Timing, scan
@@ -106,19 +108,27 @@ def decode(container: InputContainer, stream: VideoStream, source: Source) -> It
     A frame that cannot be decoded leaves the one before it in place; MediaError names the time
     after which this went on for more than a second.
     """
-    good, latest, damaged = None, None, False
-    for packet in container.demux(stream):
+    good, latest, damaged, lost = None, None, False, 0
+    for packet in packets_of(container, [stream]):
         latest = packet.pts if packet.pts is not None else latest
+        if packet.size == 0 and packet.dts is not None:
+            continue  # the frame before is shown again (Theora, AVI); no packet has neither: flush
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
-            damaged = True
+            damaged, lost = True, lost + 1
             continue
         for frame in frames:
             _check_hole(good, frame.pts, damaged, stream, source)
             good, damaged = frame.pts if frame.pts is not None else good, False
             yield frame
     _check_hole(good, latest, damaged, stream, source)
+    if lost:
+        warnings.warn(
+            f"{name_of(source)}: {lost} packets of its picture are damaged and cannot be decoded; "
+            "the frame before stays on the screen",
+            stacklevel=2,
+        )
 
 
 def _check_hole(good, now, damaged: bool, stream: VideoStream, source: Source) -> None:

@@ -57,7 +57,8 @@ class VisionEncoder(nn.Module):
         patches = isinstance(config.backbone, PatchesConfig)
         self.backbone = Patches(config.backbone) if patches else DINOv2(config.backbone)
         self.register_buffer("pca_mean", torch.zeros(width))
-        self.register_buffer("pca_basis", torch.eye(width, config.channels))
+        # Not torch.eye: on the meta device it imports a thousand modules, a second of a load.
+        self.register_buffer("pca_basis", torch.zeros(width, config.channels).fill_diagonal_(1))
 
     def forward(self, frames: Tensor) -> Tensor:  # (b t 3 h w) -> (b t n channels)
         """Grid of each frame; frames are uint8 0..255 or float 0..1, of any size and device.
