@@ -14,6 +14,7 @@ examples:
   python -m sr_core benchmark
   python -m sr_core benchmark --config paper --steps 1 --frames 60 --against plain dinov2
   python -m sr_core benchmark --config paper --against vae --official-vae soundreactor_vae/
+  python -m sr_core benchmark --busy --frames 80
   python -m sr_core benchmark --model my-model.safetensors --json > out.json
 
 `paper` has random weights of the paper's size, which take the time of trained ones. Peers: dinov2
@@ -36,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=int, default=300, help="that are measured, after a warm-up of 30 (300)"
     )
+    parser.add_argument(
+        "--busy",
+        action="store_true",
+        help="only the time of a frame beside a spinning process for each core, and without",
+    )
     parser.add_argument("--against", nargs="+", choices=PEERS, default=[], metavar="NAME")
     parser.add_argument(
         "--official-vae", type=Path, metavar="PATH", help="a checkout of the official VAE's code"
@@ -49,6 +55,6 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("got --config and --model; expected one of them")
     if options.frames < 1:
         raise ValueError(f"got {options.frames} frames; expected at least 1; 300 tell p99")
-    from .benchmarker import benchmark
+    from .benchmarker import benchmark, benchmark_busy
 
-    return benchmark(options)
+    return benchmark_busy(options) if options.busy else benchmark(options)

@@ -9,6 +9,7 @@ import warnings
 
 import torch
 
+from ..benchmark.busy import busy_text, measure_busy
 from ..benchmark.cost import costs_of
 from ..benchmark.dinov2 import dinov2_peer
 from ..benchmark.hardware import measure_hardware
@@ -31,6 +32,15 @@ def benchmark(options: argparse.Namespace) -> int:
     if options.page:
         write_section(options.page, report, _command(options))
     print(json.dumps(report.figures()) if options.json else report.text())
+    return 0
+
+
+def benchmark_busy(options: argparse.Namespace) -> int:
+    """Print what a busy processor does to a frame's time."""
+    pipeline = _pipeline(options, torch.device("cpu"), torch.float32)
+    pipeline.threads = options.threads
+    settings = Settings(steps=options.steps, guidance=GUIDANCE)
+    print(busy_text(measure_busy(pipeline, settings, options.frames)))
     return 0
 
 
