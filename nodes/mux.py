@@ -16,6 +16,7 @@ from . import host, schema
 from .audio import unpack_audio
 from .frames import ABSENT, frames_of
 from .graph import refuse_batches
+from .prefix import check_prefix
 
 SAMPLE_RATE = 48000
 CONTAINERS = ("mp4", "mov", "mkv", "webm")
@@ -55,7 +56,7 @@ def file_inputs() -> list[io.Input]:
             default="video/SoundReactor",
             tooltip=(
                 "Folder and start of the name in the output folder; a number is added, nothing is "
-                "overwritten. %date% patterns work as in core's Save nodes."
+                "overwritten. %date:yyyy-MM-dd% and %Node.widget% work as in core's Save nodes."
             ),
         ),
     ]
@@ -121,6 +122,7 @@ class MuxAudio(io.ComfyNode):
 
     @classmethod
     def check_lazy_status(cls, **inputs: Any) -> list[str]:
+        check_prefix(inputs["filename_prefix"])
         return check_clip(inputs, cls.hidden)
 
     @classmethod
@@ -142,7 +144,7 @@ class MuxAudio(io.ComfyNode):
         frames = picture(video, frames, old_sound)
         if old_sound != "drop" and not kept:
             host.warn(NOT_CARRIED.format(old_sound), cls.hidden.unique_id)
-        waveform = _single(unpack_audio(audio, SAMPLE_RATE))
+        waveform = _single(unpack_audio(audio, SAMPLE_RATE, cls.hidden.unique_id))
         pieces = fitted(waveform, frames, cls.hidden.unique_id).split(SAMPLE_RATE, dim=-1)
         sound = host.progress(pieces, len(pieces))
         settings = {"old_sound": old_sound, "gain_db": gain_db, "old_gain_db": old_gain_db}

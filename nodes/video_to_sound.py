@@ -25,6 +25,7 @@ from .frames import (
 )
 from .load import checkpoint_input, load
 from .mux import file_inputs, write_clip
+from .prefix import check_prefix
 from .sampler import sampling_inputs
 
 
@@ -62,6 +63,7 @@ class VideoToSound(io.ComfyNode):
 
     @classmethod
     def check_lazy_status(cls, **inputs: Any) -> list[str]:
+        check_prefix(inputs["filename_prefix"])
         return check_source(inputs, cls.hidden)
 
     @classmethod
@@ -94,7 +96,8 @@ class VideoToSound(io.ComfyNode):
             frames, sound, container, filename_prefix, cls.hidden, {"old_sound": old_sound}
         )
         waveform = torch.cat(heard, dim=-1)[..., : frames.samples()]
-        return io.NodeOutput(clip, pack_audio(waveform, host.Part(loaded, "vae")), ui=player)
+        audio = pack_audio(waveform, host.Part(loaded, "vae"), node)
+        return io.NodeOutput(clip, audio, ui=player)
 
 
 def _sound(

@@ -149,7 +149,10 @@ def mistakes(node: type, prompt: dict | None, /, **inputs) -> list[tuple[str | N
         found = [(name, str(answer)) for name in given if answer is not True]
     if not found and hasattr(node, "check_lazy_status"):
         try:
-            wanted = node.check_lazy_status(**inputs)
+            widgets = (
+                i for i in node.define_schema().inputs if getattr(i, "default", None) is not None
+            )
+            wanted = node.check_lazy_status(**{i.id: i.default for i in widgets} | inputs)
         except ValueError as error:
             return [(None, str(error))]
         assert {name for name, value in inputs.items() if value is None} <= set(wanted)
@@ -290,14 +293,18 @@ def _progress_bar(host: Host) -> type:
 
 
 def _prompt_server(host: Host) -> type:
-    def send_progress_text(text, node_id, sid=None):
-        host.texts.append(text)
-
     def send_sync(event, data, sid=None):
-        host.sent.append((event, json.loads(json.dumps(data)), sid))
+        if event == "soundreactor.warning":
+            host.texts.append(data["text"])
+        else:
+            host.sent.append((event, json.loads(json.dumps(data)), sid))
+
+    running = (0, "prompt", {}, {"extra_pnginfo": {"workflow": {"id": 1}}}, [])
 
     host.server = SimpleNamespace(
-        client_id="tab", send_progress_text=send_progress_text, send_sync=send_sync
+        client_id="tab",
+        send_sync=send_sync,
+        prompt_queue=SimpleNamespace(currently_running={0: running}),
     )
     return SimpleNamespace(instance=host.server)
 
