@@ -119,7 +119,9 @@ def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
     """Waveform pieces (b c s) of one latent each; all at once if the VAE cannot stream."""
     latents = unpack_latent(latent, vae)
     if not vae.module.config.causal:
-        yield vae.module.decode(latents.to(vae.device))[0]
+        with vae.computing():
+            waveform, _ = vae.module.decode(latents.to(vae.device))
+        yield waveform
         return
     # So that there is no seam where the sound before ends.
     before = latent.get("before")
@@ -140,7 +142,8 @@ def _encode(waveform: Tensor, vae: host.Part) -> Iterator[Tensor]:  # (b c s) ->
     size = module.config.sample_rate if module.config.causal else waveform.shape[-1]
     pieces = waveform.split(size - size % module.config.hop, dim=-1)
     for piece in host.progress(pieces, len(pieces)):
-        latents, state = module.encode(piece.to(vae.device), state)
+        with vae.computing():
+            latents, state = module.encode(piece.to(vae.device), state)
         yield latents.float()
 
 

@@ -71,7 +71,8 @@ def decode(latents: Tensor, vae: host.Part, state: Any) -> Iterator[Decoded]:  #
     state = moved(state, vae.device)
     for piece in latents.split(1, dim=1):
         if piece.shape[1]:
-            waveform, state = vae.module.decode(piece.to(vae.device), state)
+            with vae.computing():
+                waveform, state = vae.module.decode(piece.to(vae.device), state)
             yield Decoded(waveform.float(), state)
 
 

@@ -46,7 +46,9 @@ def encode(frames: Frames, part: Part, cache_bytes: int) -> Grid:
 
     def pieces(start: Fraction = START, last: Tensor | None = None) -> Iterator[Tensor]:
         for frame in later(frames, start).pieces(1):
-            yield part.module(frame[None]).float().cpu()
+            with part.computing():
+                grid = part.module(frame[None]).float().cpu()
+            yield grid
 
     return Grid(frames, part, _Kept(pieces, frames.count, cache_bytes))
 
@@ -66,7 +68,8 @@ def difference(grid: Grid) -> Grid:
     def pieces(start: Fraction = START, last: Tensor | None = None) -> Iterator[Tensor]:
         module = TemporalDifference()
         for piece in grid.pieces(start, last):
-            piece, last = module(piece, last)
+            with grid.part.computing():
+                piece, last = module(piece, last)
             yield piece
 
     return replace(grid, pieces=pieces)

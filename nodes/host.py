@@ -9,6 +9,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -56,6 +57,10 @@ class Part:
     @property
     def module(self) -> nn.Module:
         return getattr(self.loaded.pipeline, self.name)
+
+    def computing(self) -> AbstractContextManager[None]:
+        """As `Pipeline.computing`: a host's own threads are too many for a small model."""
+        return self.loaded.pipeline.computing()
 
     @property
     def device(self) -> torch.device:

@@ -95,7 +95,8 @@ def begin(
 def _start(
     model: host.Part, settings: Settings, seed: int, prompt: Tensor | None = None
 ) -> SamplerState:
-    return start_sampler(model.module, settings, seed, prompt=prompt)
+    with model.computing():
+        return start_sampler(model.module, settings, seed, prompt=prompt)
 
 
 def _check(state: State, source: str, settings: Settings) -> None:

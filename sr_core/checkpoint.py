@@ -18,8 +18,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from .config import from_dict, to_dict
+from .io.partial import whole_file
 from .sampling.pipeline import Pipeline, PipelineConfig
 
 FORMAT = "soundreactor-1"
@@ -55,7 +57,7 @@ def load_pipeline(
     path = Path(path)
     metadata = read_metadata(path)
     config = from_dict(PipelineConfig, metadata["config"])
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialised():
         pipeline = Pipeline(config, metadata["training"])
     weights = _referenced(metadata["references"], find or path.parent.joinpath) | load_file(path)
     _check_names(path, weights, pipeline.state_dict())
@@ -92,6 +94,23 @@ def save_pipeline(
         "training": json.dumps(pipeline.origin),
     }
     return write_weights(weights, Path(path), described)
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Modules are made without initial values: those of a file replace them.
+
+    On the meta device torch draws normal numbers in Python code that imports a thousand modules,
+    most of the time that a first load takes.
+    """
+
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if function is Tensor.normal_:
+            return args[0]
+        if getattr(function, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 class Header(NamedTuple):
@@ -132,14 +151,9 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
 
 def write_weights(weights: dict[str, Tensor], target: Path, metadata: dict[str, str]) -> Path:
     """Write beside, then rename, so that a target is either whole or not there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    try:
+    with whole_file(target) as partial:
         save_file({name: value.contiguous() for name, value in weights.items()}, partial, metadata)
         os.chmod(partial, _usual_mode())  # the writer makes files that only their owner reads
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 import torch
 
@@ -13,6 +14,10 @@ from sr_core.model.transformer import TransformerConfig
 from sr_core.sampling.pipeline import Pipeline, PipelineConfig
 from sr_core.vision.dinov2 import DINOv2Config
 from sr_core.vision.encoder import VisionConfig
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 TINY = PipelineConfig(
     vision=VisionConfig(
@@ -34,6 +39,19 @@ TINY = PipelineConfig(
 def one_thread() -> None:
     """Tiny tensors gain nothing from more, and results do not depend on the machine."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def threads_seen():
+    """The numbers of threads that modules ran on, where torch was set to two."""
+    seen = set()
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(
+        lambda module, inputs: seen.add(torch.get_num_threads())
+    )
+    torch.set_num_threads(2)
+    yield seen
+    torch.set_num_threads(1)
+    hook.remove()
 
 
 @pytest.fixture(scope="session")

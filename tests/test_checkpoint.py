@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -165,3 +167,23 @@ def test_the_bundled_checkpoint_loads_is_small_and_says_what_it_is():
 def test_the_sample_clip_comes_with_its_licence():
     assert sample_clip().stat().st_size < 1e6
     assert "Freedoom" in sample_clip().with_name("NOTICE.txt").read_text(encoding="utf-8")
+
+
+LOADING = """
+import sys
+from sr_core.checkpoint import load_pipeline
+
+before = set(sys.modules)
+load_pipeline(sys.argv[1])
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
+compiler = [name for name in sys.modules if name.startswith(("sympy", "torch._dynamo"))]
+assert not compiler, f"loading imports {compiler[:3]}"
+assert new <= {"torch"}, f"loading imports {sorted(new)}"
+"""
+
+
+@pytest.mark.parametrize("bundled", [True, False], ids=["patches, spectral VAE", "DINOv2, Oobleck"])
+def test_loading_imports_nothing_of_torchs_compiler(bundled, saved):
+    path = bundled_checkpoint() if bundled else saved
+    done = subprocess.run([sys.executable, "-c", LOADING, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 import av
@@ -18,7 +19,10 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from torch import Tensor
 
-from .container import Container, open_output, whole_file, writing
+from .clock import packets_of
+from .container import Container, open_output, writing
+from .layout import Planar, settle_order
+from .partial import whole_file
 from .sound import waveform_pieces
 from .source import MediaError, Source, name_of, open_source
 
@@ -31,22 +35,37 @@ FILTER_SAMPLES = 256
 LONGEST_PADDING = 4096  # samples by which a codec's last frame can pass the end of the sound
 
 
-def read_audio(source: Source) -> tuple[Tensor, int]:  # -> (c s) float32, rate
-    """Decode the first sound stream of any file, without the codec's own delay and padding.
+def read_audio(source: Source, stereo: bool = False) -> tuple[Tensor, int]:  # -> (c s), rate
+    """Decode the first sound stream of any file to float32, without codec delay and padding.
 
+    `stereo` mixes more than two channels down to two, as FFmpeg does; so is sound whose number of
+    channels or rate changes, which comes at its first rate.
     Raises MediaError where there is no sound that can be decoded.
     """
     with open_source(source) as container:
         stream = sound_stream(container, source)
-        decoded = list(decode_sound(container, stream))
+        decoded = list(decode_sound(container, stream, source, stereo))
         seconds = stream.duration and stream.duration * stream.time_base
     if not decoded:
         raise MediaError(f"{name_of(source)}: its sound cannot be decoded; convert it to WAV")
     rate, length = decoded[0][1], seconds and round(seconds * decoded[0][1])
+    if len({(own, wave.shape[0]) for _, own, wave in decoded}) > 1:
+        return _joined(source, rate), rate
     waveform = np.concatenate([wave for _, _, wave in decoded], axis=1)
     if length and 0 < waveform.shape[1] - length < LONGEST_PADDING:
         waveform = waveform[:, :length]
     return torch.from_numpy(np.ascontiguousarray(waveform)), rate
+
+
+def _joined(source: Source, rate: int) -> Tensor:  # -> (2 s)
+    """Decode sound that changes its format, as stereo at one rate."""
+    with open_source(source) as container:
+        decoded = decode_sound(container, sound_stream(container, source), source, stereo=True)
+        parts = []
+        for own, waves in groupby(decoded, key=lambda piece: piece[1]):
+            both = [np.broadcast_to(wave, (2, wave.shape[1])) for _, _, wave in waves]
+            parts.append(resample(torch.from_numpy(np.concatenate(both, axis=1)), own, rate))
+    return torch.cat(parts, dim=1)
 
 
 def sound_stream(container: InputContainer, source: Source) -> AudioStream:
@@ -62,21 +81,30 @@ def sound_stream(container: InputContainer, source: Source) -> AudioStream:
 
 
 def decode_sound(
-    container: InputContainer, stream: AudioStream
+    container: InputContainer, stream: AudioStream, source: Source, stereo: bool = False
 ) -> Iterator[tuple[Fraction | None, int, np.ndarray]]:
-    """Yield (seconds of its first sample or None, rate, float32 (c s)) of every decoded frame."""
-    converter = None
-    for packet in container.demux(stream):
+    """Yield (seconds of its first sample or None, rate, float32 (c s)) of every decoded frame.
+
+    `stereo` is as in `read_audio`. Raises MediaError for channels that cannot be decoded safely or
+    have no mix.
+    """
+    planar = Planar(settle_order(stream, source), stereo)
+    for packet in packets_of(container, [stream]):
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
             continue  # one damaged packet: the gap is seen in the times of the next ones
         for frame in frames:
             time = None if frame.pts is None else frame.pts * frame.time_base
-            layout, rate = frame.layout.name, frame.sample_rate
-            converter = converter or AudioResampler("fltp", layout, rate)
-            for planar in converter.resample(frame):
-                yield time, rate, planar.to_ndarray()
+            try:
+                waves = list(planar(frame))
+            except ValueError as error:  # FFmpeg's own ones are ValueErrors too
+                raise MediaError(
+                    f"{name_of(source)}: its sound of layout {frame.layout.name} has no mix to "
+                    "stereo; mix it down first"
+                ) from error
+            for wave in waves:
+                yield time, frame.sample_rate, wave
 
 
 def resample(waveform: Tensor, source_rate: int, target_rate: int) -> Tensor:

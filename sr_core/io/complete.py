@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from fractions import Fraction
 
 import av
@@ -13,6 +14,8 @@ from av.video.stream import VideoStream
 from .source import MediaError, Source, name_of, size_of
 
 SLACK, LOOSE_SLACK = Fraction(1, 10), Fraction(1, 2)  # seconds a right header may be off
+LENGTHS_OF_THEIR_OWN = ("matroska,webm", "mpegts", "mpeg")
+FEW, FEW_SHARE = 3, 0.02  # gaps, of all frames, that are no variable rate yet
 EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
@@ -61,6 +64,27 @@ def promised_end(container: InputContainer, stream: VideoStream) -> Fraction | N
         return None
     hours, minutes, seconds = match.groups()
     return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+
+
+def warn_of_holes(container, timing, source: Source) -> None:
+    """Warn where a few frames of an otherwise steady picture are not there, and count them.
+
+    Only of formats whose packets say how long each is shown; many gaps are a variable rate.
+    """
+    if container.format.name not in LENGTHS_OF_THEIR_OWN or not timing.snaps:
+        return
+    times = [timing.time(pts) for pts in timing.shown] + [timing.duration]
+    gaps = [round((b - a) * timing.rate) - 1 for a, b in zip(times, times[1:], strict=False)]
+    places = [n for n, gap in enumerate(gaps) if gap > 0]
+    if not places or len(places) > max(FEW, len(gaps) * FEW_SHARE):
+        return
+    longest = max(places, key=gaps.__getitem__)
+    warnings.warn(
+        f"{name_of(source)}: {sum(gaps[n] for n in places)} of {len(gaps) + sum(gaps)} frames are "
+        f"missing, the most after {float(times[longest]):.3f} s for "
+        f"{float(times[longest + 1] - times[longest]):.3f} s; the one before stays on the screen",
+        stacklevel=4,
+    )
 
 
 def check_complete(container, stream, source: Source, packets, end: Fraction, cut: bool) -> None:

@@ -13,9 +13,11 @@ from av.packet import Packet
 from av.stream import Stream
 from torch import Tensor
 
-from .container import Container, container_for, open_output, whole_file, writing
+from .clock import packets_of
+from .container import Container, container_for, open_output, writing
 from .frames import Frames
 from .old_sound import OldSound, amplified, mixed
+from .partial import whole_file
 from .picture import CopiedPicture, CopiedStream, EncodedPicture, check_copy, is_copied
 from .sound import SoundTrack, stereo, waveform_pieces
 from .source import Source, open_source, picture_stream
@@ -146,7 +148,7 @@ class _Feed:
 
     def _copied(self) -> Iterator[Packet]:
         streams = [stream for stream in self.source.streams if stream.index in self.copies]
-        for packet in self.source.demux(streams):
+        for packet in packets_of(self.source, streams):
             if packet.size == 0:
                 continue
             packet = self.copies[packet.stream.index].take(packet)

@@ -62,20 +62,23 @@ def amplified(pieces: Iterator[np.ndarray], gain_db: float) -> Iterator[np.ndarr
 
 def _placed(source: Source, start: Fraction) -> Iterator[np.ndarray]:
     """Yield the sound from `start` on at 48 kHz: cut before it, silence in gaps."""
-    position = resampler = None
+    position, resampler, latest = None, None, None
     with open_source(source) as container:
         stream = sound_stream(container, source)
-        for time, rate, wave in decode_sound(container, stream):
-            resampler = resampler or AudioResampler("fltp", "stereo", SAMPLE_RATE)
+        for time, rate, wave in decode_sound(container, stream, source, stereo=True):
+            if rate != latest:
+                yield from _rest(resampler)
+                resampler = AudioResampler("fltp", "stereo", SAMPLE_RATE)
+                position = position and round(Fraction(position, latest) * rate)
+                latest = rate
             place = position if time is None else round((time - start) * rate)
             position = min(place or 0, 0) if position is None else position
             place = position if place is None else place
             for part in _fill(wave, place - position, rate):
                 audible = part[:, max(0, -position) :]
                 position += part.shape[1]
-                yield from _resampled(resampler, audible, rate, stream.layout.name)
-        if resampler is not None:
-            yield from (frame.to_ndarray() for frame in resampler.resample(None))
+                yield from _resampled(resampler, audible, rate)
+        yield from _rest(resampler)
 
 
 def _fill(wave: np.ndarray, gap: int, rate: int) -> Iterator[np.ndarray]:
@@ -87,14 +90,18 @@ def _fill(wave: np.ndarray, gap: int, rate: int) -> Iterator[np.ndarray]:
     yield wave[:, max(0, -gap) :]
 
 
-def _resampled(
-    resampler: AudioResampler, wave: np.ndarray, rate: int, layout: str
-) -> Iterator[np.ndarray]:
+def _rest(resampler: AudioResampler | None) -> Iterator[np.ndarray]:
+    """Yield what a resampler still holds."""
+    if resampler is not None:
+        yield from (frame.to_ndarray() for frame in resampler.resample(None))
+
+
+def _resampled(resampler: AudioResampler, wave: np.ndarray, rate: int) -> Iterator[np.ndarray]:
     if wave.shape[1] == 0:
         return
-    if wave.shape[0] == 1:  # FFmpeg's own way would make one channel 3 dB softer on both sides
-        wave, layout = np.repeat(wave, 2, axis=0), "stereo"
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(wave), "fltp", layout)
+    # FFmpeg's own way would make one channel 3 dB softer on both sides.
+    both = np.broadcast_to(wave, (2, wave.shape[1]))
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(both), "fltp", "stereo")
     frame.sample_rate = rate
     for out in resampler.resample(frame):
         yield out.to_ndarray()

@@ -83,8 +83,11 @@ class CopiedPicture:
         packets = self.timing.packets
         last = max(n for n, packet in enumerate(packets) if not packet.hidden)
         self._kept = [self._is_needed(p, hides, n < last) for n, p in enumerate(packets)]
-        self._plan = zip(packets, self._kept, strict=True)
-        own = [self._ticks(p) for p, kept in zip(packets, self._kept, strict=True) if kept]
+        self._plan = iter(self._kept)
+        own = self._distinct(
+            [self._ticks(p) for p, kept in zip(packets, self._kept, strict=True) if kept]
+        )
+        self._own = iter(own)
         self._decoding = self._decoding_times(own)
         ordered = sorted(own)
         self._lengths = {a: b - a for a, b in zip(ordered, ordered[1:], strict=False)}
@@ -95,13 +98,20 @@ class CopiedPicture:
 
     def take(self, packet: Packet) -> Packet | None:
         """Turn the source's next packet into the target's, or None where it shows nothing."""
-        shown, kept = next(self._plan)
-        if not kept:
+        if not next(self._plan):
             return None
         packet.stream, packet.time_base = self.stream, self.timing.clock
-        packet.pts, packet.dts = self._ticks(shown), next(self._decoding)
+        packet.pts, packet.dts = next(self._own), next(self._decoding)
         packet.duration = self._lengths.get(packet.pts, self._last_length)
         return packet
+
+    def _distinct(self, own: list[int]) -> list[int]:
+        """The same times, of equal ones each later packet's a tick later: MP4 refuses two alike."""
+        times, last = list(own), None
+        for n in sorted(range(len(own)), key=lambda n: (own[n], n)):
+            times[n] = own[n] if last is None else max(own[n], last + 1)
+            last = times[n]
+        return times
 
     def _ticks(self, shown: Shown) -> int:
         return round(self.timing.time(shown.pts) / self.timing.clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -10,7 +11,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from .complete import check_complete, is_whole, promised_end
+from .clock import Clock, packets_of
+from .complete import check_complete, is_whole, promised_end, warn_of_holes
 from .source import MediaError, Source, name_of
 
 NTSC_RATES = [Fraction(base * 1000, 1001) for base in (12, 15, 24, 30, 48, 60, 120, 240)]
@@ -100,7 +102,9 @@ class Timing:
 
 def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timing:
     """Read every packet's times without decoding; MediaError for no frame, or a file cut short."""
-    packets, end, cut = _read(container, stream)
+    clocks: dict[int, Clock] = {}
+    packets, end, cut = _read(container, stream, clocks)
+    jumps = clocks[stream.index].jumps if clocks else []
     if not packets:
         raise MediaError(f"{name_of(source)} has a video stream without frames; re-encode it")
     tick = stream.time_base
@@ -108,6 +112,8 @@ def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timi
     promised = promised_end(container, stream)
     if not cut and is_whole(container, stream, source, len(packets)) and promised and not counted:
         packets = _with_last_length(packets, round(promised / tick))
+    elif jumps:
+        _tell_of_jumps(jumps, source)  # what such a header promises is the difference of its stamps
     else:
         check_complete(container, stream, source, packets, end, cut)
     if counted:
@@ -115,8 +121,10 @@ def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timi
     first = min((p.pts for p in packets if not p.hidden), default=packets[0].pts)
     ticks = [p.pts - first for p in packets if not p.hidden]
     reach = _reach(ticks, tick)
-    rate, snaps = _nominal_rate(ticks, tick, reach, stream)
-    return Timing(tuple(packets), first, tick, reach, rate, snaps, counted)
+    rate, snaps = (1 / tick, True) if counted else _nominal_rate(ticks, tick, reach, stream)
+    timing = Timing(tuple(packets), first, tick, reach, rate, snaps, counted)
+    warn_of_holes(container, timing, source)
+    return timing
 
 
 def _reach(ticks: list[int], tick: Fraction) -> Fraction:
@@ -131,11 +139,25 @@ def _reach(ticks: list[int], tick: Fraction) -> Fraction:
     return max(tick, common) if common <= MILLISECOND else tick
 
 
-def _read(container: InputContainer, stream: VideoStream) -> tuple[list[Shown], Fraction, bool]:
+def _tell_of_jumps(jumps: list[tuple[Fraction, Fraction]], source: Source) -> None:
+    places = ", ".join(
+        f"after {float(place):.3f} s by {float(step):+.3f} s" for place, step in jumps[:3]
+    )
+    more = f" and at {len(jumps) - 3} places more" if len(jumps) > 3 else ""
+    warnings.warn(
+        f"{name_of(source)}: its time stamps jump {places}{more}; it is taken to go on there "
+        "without a gap",
+        stacklevel=4,
+    )
+
+
+def _read(
+    container: InputContainer, stream: VideoStream, clocks: dict[int, Clock]
+) -> tuple[list[Shown], Fraction, bool]:
     """Collect the picture's packets, where any stream ends, and whether the last packet is cut."""
     packets, end, cut = [], Fraction(0), False
     try:
-        for packet in container.demux():
+        for packet in packets_of(container, container.streams, clocks):
             if packet.size == 0:
                 continue
             stamp, length = packet.pts, packet.duration or 0
@@ -170,8 +192,16 @@ def is_decoding_clock(container: InputContainer, stream: VideoStream) -> bool:
 
 def _count(packets: list[Shown], stream: VideoStream) -> tuple[list[Shown], Fraction]:
     """Give frames without times one nominal period each, in order of decoding."""
-    rate = standard_rate(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
+    rate = rate_of_counted(stream)
     return [Shown(n, 1, p.hidden, p.key) for n, p in enumerate(packets)], 1 / rate
+
+
+def rate_of_counted(stream: VideoStream) -> Fraction:
+    """Give the rate of frames without times: what FFmpeg guesses from the stream itself.
+
+    The average rate of a raw stream is only FFmpeg's own default.
+    """
+    return standard_rate(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
 
 
 def _nominal_rate(

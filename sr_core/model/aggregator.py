@@ -31,8 +31,8 @@ class Aggregator(nn.Module):
         rows, columns = divided(grid, config.stride)
         self.grid = tuple(grid)
         self.project = nn.Conv2d(channels, config.width, config.stride, stride=config.stride)
-        self.positions = nn.Parameter(torch.randn(rows * columns, config.width) * 0.02)
-        self.readout = nn.Parameter(torch.randn(1, config.width) * 0.02)
+        self.positions = nn.Parameter(torch.empty(rows * columns, config.width).normal_(std=0.02))
+        self.readout = nn.Parameter(torch.empty(1, config.width).normal_(std=0.02))
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
 

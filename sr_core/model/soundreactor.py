@@ -49,8 +49,10 @@ class SoundReactor(nn.Module):
         self.register_buffer("grid_scale", torch.ones(grid_channels))
         self.audio_input = nn.Linear(latent_channels, width)
         self.vision_input = nn.Linear(config.aggregator.width, width)
-        self.start = nn.Parameter(torch.randn(width) * 0.02)  # in the place of x_0
-        self.null = nn.Parameter(torch.randn(config.aggregator.width) * 0.02)  # of no frame
+        self.start = nn.Parameter(torch.empty(width).normal_(std=0.02))  # in the place of x_0
+        self.null = nn.Parameter(
+            torch.empty(config.aggregator.width).normal_(std=0.02)
+        )  # of no frame
         self.transformer = Transformer(config.transformer)
         self.head = Head(config.head, latent_channels, 2 * width)
 

@@ -38,7 +38,8 @@ class Familiar(nn.Module):
         super().__init__()
         self.frames = frames  # that are enough to judge
         self.register_buffer("mean", torch.zeros(2 * channels))
-        self.register_buffer("whitening", torch.eye(2 * channels))
+        # Not torch.eye, as in vision/encoder.py.
+        self.register_buffer("whitening", torch.zeros(2 * channels, 2 * channels).fill_diagonal_(1))
         self.register_buffer("limit", torch.tensor(torch.inf))
 
     def see(self, grid: Tensor, look: Look | None) -> Look:  # (b t n 2d)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -18,6 +20,7 @@ from ..vision.encoder import VisionConfig, VisionEncoder
 from .autoregressive import SamplerState, sample_latents, start_sampler
 from .familiar import SECONDS, Familiar, Watch, features, look_at
 from .settings import Settings
+from .threads import on_threads, threads_for
 
 
 @dataclass(frozen=True)
@@ -45,8 +48,10 @@ class Pipeline(nn.Module):
     """Frozen vision and audio around the trained model (SoundReactor, arXiv 2510.02110).
 
     `origin` tells how the weights came about: at least {"stage": ...}, "untrained" where they
-    are random.
+    are random. `threads` of the CPU compute its frames; None: as many as suit its size.
     """
+
+    threads: int | None = None
 
     def __init__(self, config: PipelineConfig, origin: dict[str, Any] | None = None):
         super().__init__()
@@ -77,6 +82,14 @@ class Pipeline(nn.Module):
         self.familiar.fit(found, clips)
         self.config = replace(self.config, judged_frames=self.familiar.frames)
 
+    @cached_property
+    def _size(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def computing(self) -> AbstractContextManager[None]:
+        """A context in which this pipeline's parts run, on their number of threads."""
+        return on_threads(self.threads or threads_for(self._size, self.model.start.device))
+
     @torch.inference_mode()
     def start(
         self, settings: Settings, seed: int, batch: int = 1, prompt: Tensor | None = None
@@ -89,18 +102,20 @@ class Pipeline(nn.Module):
             )
         if prompt is None:
             return StreamState(None, start_sampler(self.model, settings, seed, batch), None)
-        latents, _ = self.vae.encode(prompt.to(self.vae.latent_mean))
-        _, decoder = self.vae.decode(latents)
-        sampler = start_sampler(self.model, settings, seed, batch, latents)
+        with self.computing():
+            latents, _ = self.vae.encode(prompt.to(self.vae.latent_mean))
+            _, decoder = self.vae.decode(latents)
+            sampler = start_sampler(self.model, settings, seed, batch, latents)
         return StreamState(None, sampler, decoder)
 
     @torch.inference_mode()
     def step(self, frames: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
         """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
         cuts = state.sampler.settings.cuts
-        grid, vision = self.difference(self.vision(frames), state.vision, cuts)
-        latents, sampler = sample_latents(self.model, grid, state.sampler)
-        waveform, decoder = self.vae.decode(latents.to(self.vae.latent_mean), state.decoder)
+        with self.computing():
+            grid, vision = self.difference(self.vision(frames), state.vision, cuts)
+            latents, sampler = sample_latents(self.model, grid, state.sampler)
+            waveform, decoder = self.vae.decode(latents.to(self.vae.latent_mean), state.decoder)
         return waveform, StreamState(vision, sampler, decoder)
 
     def watch(self, tell: Callable[[str], None]) -> Watch:

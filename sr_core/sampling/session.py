@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,11 +22,25 @@ from .autoregressive import (
 )
 from .denoiser import Denoiser
 from .frame_pass import Turn, read_frame, turn_of
-from .graphed import Graphed
+from .graphed import CHECKED, Graphed
 from .pipeline import Pipeline, StreamState
 from .prepared import prepared
 from .ring import PAIR, KeyValueRing
 from .samplers import SAMPLERS, SIGMAS
+
+WARM_UP = 1 + CHECKED  # frames; a stream's first one has no past, and so runs eagerly
+Method = TypeVar("Method", bound=Callable[..., Tensor])
+
+
+def _computing(method: Method) -> Method:
+    """The method without gradients, on the pipeline's number of threads."""
+
+    @wraps(method)
+    def run(session: Session, *inputs: Tensor) -> Tensor:
+        with torch.inference_mode(), session.pipeline.computing():
+            return method(session, *inputs)
+
+    return run
 
 
 class Session:
@@ -50,12 +64,11 @@ class Session:
         """
         sampler = state.sampler
         self.pipeline, self.settings, self.batch = pipeline, sampler.settings, sampler.batch
-        with torch.inference_mode():
+        with torch.inference_mode(), pipeline.computing():
             self.model = model = prepared(pipeline.model)
-            self._ring = self._enter(sampler)
-        self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
+            self._ring = self._empty_ring()
         self._noise = torch.Generator()
-        self._noise.set_state(sampler.noise)
+        self._enter(state)
         self.sigmas = SIGMAS[self.settings.method](
             self.settings.steps, model.config.head.sigma_data
         )
@@ -75,23 +88,43 @@ class Session:
     def vae(self) -> AudioVAE:
         return prepared(self.pipeline.vae)
 
-    def _enter(self, sampler: SamplerState) -> KeyValueRing:
+    def _empty_ring(self) -> KeyValueRing:
         self.context = context_of(self.model, self.settings)
         self._matched = keeps_null_history(self.settings)
         rows = 2 * self.batch if self._matched else self.batch
         pairs = self.context.window or frame_limit(self.model, self.settings)
-        ring = KeyValueRing(self.model.config.transformer, rows, pairs, self.model.start)
-        if sampler.transformer:
-            ring.enter(sampler.transformer)
-        return ring
+        return KeyValueRing(self.model.config.transformer, rows, pairs, self.model.start)
 
     @torch.inference_mode()
+    def _enter(self, state: StreamState) -> None:
+        """Stand where a state does, in the same buffers: a captured graph knows no others."""
+        sampler = state.sampler
+        self._grid, self._latent, self._decoder = state.vision, sampler.latent, state.decoder
+        self._noise.set_state(sampler.noise)
+        self._ring.position = 0
+        if sampler.transformer:
+            self._ring.enter(sampler.transformer)
+
+    def warm_up(self, frames: Tensor) -> None:
+        """Do now what the first frames would wait for, such as capturing graphs: (b 1 3 h w).
+
+        The stream stays where it is. Raises ValueError where a context that does not slide has no
+        room for as many frames as that takes.
+        """
+        state, watch = self.state(), self._watch
+        self._watch = None
+        for _ in range(WARM_UP):
+            self.step(frames)
+        self._watch = watch
+        self._enter(state)
+
+    @_computing
     def step(self, frames: Tensor) -> Tensor:
         """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
         tokens = self.see(frames).split(1, dim=1)
         return self.decode(torch.stack([self.draw(self.read(token)) for token in tokens], dim=1))
 
-    @torch.inference_mode()
+    @_computing
     def see(self, frames: Tensor) -> Tensor:
         """What each frame shows: (b t 3 h w) -> tokens (b t d)."""
         check_batch(len(frames), self.batch)
@@ -102,7 +135,7 @@ class Session:
             self._watch.see(grid)
         return tokens
 
-    @torch.inference_mode()
+    @_computing
     def look(self, grid: Tensor) -> Tensor:
         """The same for grids with differences that were seen elsewhere: (b t n 2d) -> (b t d)."""
         check_batch(len(grid), self.batch)
@@ -110,7 +143,7 @@ class Session:
             self._watch.see(grid)
         return self.model.look(grid.to(self.model.start))
 
-    @torch.inference_mode()
+    @_computing
     def read(self, token: Tensor) -> Tensor:
         """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
         check_room(self.model, self.settings, self._ring.position // PAIR)
@@ -120,14 +153,14 @@ class Session:
         self._ring.position += PAIR
         return z
 
-    @torch.inference_mode()
+    @_computing
     def draw(self, z: Tensor) -> Tensor:
         """One latent from its condition: (b 2d) -> (b k)."""
         noise = draw(self.model, self.settings, self.batch, self._noise)
         self._latent = self._run_draw(z, noise)
         return self._latent
 
-    @torch.inference_mode()
+    @_computing
     def decode(self, latents: Tensor) -> Tensor:
         """The sound of latents that were drawn: (b t k) -> (b c hop*t)."""
         waveform, self._decoder = self._run_decode(latents, self._decoder)

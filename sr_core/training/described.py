@@ -10,7 +10,7 @@ from typing import Any
 
 from ..checkpoint import sha256
 from ..config import to_dict
-from ..io.container import whole_file
+from ..io.partial import whole_file
 
 # Settings that may change between a stop and the next start without making it another run.
 FREE = {f"loop.{n}" for n in ("steps", "log_every", "save_every", "show_every", "accumulate")}

@@ -51,6 +51,13 @@ def test_a_replay_that_does_not_agree_is_given_up_with_a_warning():
     assert add(torch.ones(2), torch.ones(2)).tolist() == [2, 2] and add.replays == 1
 
 
+def test_a_replay_of_not_a_number_is_given_up():
+    add = Replayed(torch.add, CPU)
+    add.spoil = float("nan")
+    with pytest.warns(UserWarning, match="did not agree with the eager call; it runs eagerly"):
+        assert add(torch.ones(2), torch.ones(2)).tolist() == [2, 2]
+
+
 def test_only_the_first_replays_are_checked():
     calls = []
     count = Replayed(lambda x: calls.append(1) or x, CPU)
@@ -68,6 +75,15 @@ def test_what_cannot_be_captured_runs_eagerly(monkeypatch):
         assert Replayed(torch.neg, CPU)(torch.ones(1)).tolist() == [-1]
 
 
+def replayed(pipeline, start):
+    """A session as it is on CUDA, with the stand-in for graphs."""
+    session = Session(pipeline, start)
+    session._on_cuda = True
+    for name in ("see", "read", "draw", "decode"):
+        setattr(session, f"_run_{name}", Replayed(getattr(session, f"_{name}"), CPU))
+    return session
+
+
 @pytest.mark.parametrize(
     "choice", [Settings(steps=2), Settings(steps=1, null_history="matched")], ids=repr
 )
@@ -75,12 +91,23 @@ def test_a_session_of_replayed_steps_equals_the_plain_path(tiny_pipeline, choice
     generator = torch.Generator().manual_seed(2)
     frames = torch.randint(0, 256, (1, 13, 3, 28, 56), dtype=torch.uint8, generator=generator)
     start = tiny_pipeline.start(choice, 7)
-    session = Session(tiny_pipeline, start)
-    session._on_cuda = True
-    for name in ("see", "read", "draw", "decode"):
-        setattr(session, f"_run_{name}", Replayed(getattr(session, f"_{name}"), CPU))
+    session = replayed(tiny_pipeline, start)
     for n, frame in enumerate(frames.split(1, dim=1)):
         expected, start = tiny_pipeline.step(frame, start)
         assert (session.step(frame) - expected).abs().max() < 1e-9, n
     assert session._run_see.replays == session._run_read.replays == 12
     assert session._run_draw.replays == 13 and session._run_decode.replays == 12
+
+
+def test_a_session_that_was_warmed_up_captures_and_checks_nothing_while_it_plays(tiny_pipeline):
+    frames = torch.randint(0, 256, (1, 9, 3, 28, 56), dtype=torch.uint8)
+    start = tiny_pipeline.start(Settings(steps=1), 7)
+    session = replayed(tiny_pipeline, start)
+    session.warm_up(frames[:, :1])
+    steps = [session._run_see, session._run_read, session._run_draw, session._run_decode]
+    buffers = [[buffer.data_ptr() for buffer, _ in step._buffers] for step in steps]
+    assert all(buffers) and all(step._checked == CHECKED for step in steps)
+    for n, frame in enumerate(frames.split(1, dim=1)):
+        expected, start = tiny_pipeline.step(frame, start)
+        assert (session.step(frame) - expected).abs().max() < 1e-9, n
+    assert buffers == [[buffer.data_ptr() for buffer, _ in step._buffers] for step in steps]

@@ -7,6 +7,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from sr_core.model.transformer import TransformerConfig
+from sr_core.sampling.familiar import Familiar
 from sr_core.sampling.pipeline import Pipeline, PipelineConfig
 from sr_core.sampling.ring import KeyValueRing
 from sr_core.sampling.session import Session
@@ -216,3 +217,27 @@ def test_a_frame_can_be_taken_part_by_part(tiny_pipeline, frames):
     for frame in frames[:1, :7].split(1, dim=1):
         latent = apart.draw(apart.read(apart.see(frame)))
         assert torch.equal(apart.decode(latent[:, None]), whole.step(frame))
+
+
+@EVERY_CHOICE
+@pytest.mark.parametrize("taken", [0, 1, 12])
+def test_warming_up_leaves_the_stream_where_it_is(tiny_pipeline, frames, choice, taken):
+    middle = tiny_pipeline.start(choice, 7)
+    if taken:
+        _, middle = plainly(tiny_pipeline, frames[:1, :taken], middle)
+    session = Session(tiny_pipeline, middle)
+    expected = Session(tiny_pipeline, middle).step(frames[:1, taken : taken + 6])
+    session.warm_up(frames[1:, :1])
+    assert_same(session.state(), middle)
+    assert torch.equal(session.step(frames[:1, taken : taken + 6]), expected)
+
+
+def test_warming_up_tells_nothing_of_a_picture_that_nobody_sees(tiny_pipeline, frames):
+    tiny_pipeline.familiar = Familiar(TINY.vision.channels, frames=1)
+    tiny_pipeline.familiar.limit.zero_()  # everything is unlike
+    told = []
+    session = Session(tiny_pipeline, tiny_pipeline.start(Settings(), 0), told.append)
+    session.warm_up(frames[:1, :1])
+    assert told == []
+    session.step(frames[:1, :1])
+    assert len(told) == 1

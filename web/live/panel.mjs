@@ -5,12 +5,12 @@ import { Player } from "./player.mjs";
 const LOUDEST = 0, SOFTEST = -60; // dB at the ends of a meter
 const VOLUME = "SoundReactor.volume";
 
-export const HEIGHT = 150; // pixels
+export const HEIGHT = 160, WIDTH = 320; // pixels that it wants; it can be used at 270
 
 addStyle();
 
-// An element that follows the player it holds as `player`.
-export function createPanel() {
+// An element that follows the player it holds as `player`; `visible` as the player takes it.
+export function createPanel(visible) {
   const panel = element("div", "soundreactor-live");
   const button = element("button", "", { type: "button" });
   const clock = element("span", "clock");
@@ -21,11 +21,10 @@ export function createPanel() {
   const save = element("a", "", { textContent: "Save", download: "SoundReactor.wav" });
   save.title = "Download the sound as a 32-bit WAV";
 
-  const top = row("top", button, clock, volume);
-  const bottom = row("bottom", words, save);
-  panel.append(top, place, row("meters", ...meters), bottom);
+  const levels = row("levels", row("meters", ...meters), volume);
+  panel.append(row("top", button, clock), place, levels, row("bottom", words, save));
 
-  const player = (panel.player = new Player(show));
+  const player = (panel.player = new Player(show, visible));
   player.volume = volume.value = Number(localStorage.getItem(VOLUME) ?? 1);
   button.onclick = () => (player.playing && !player.state().silenced ? player.pause() : player.play());
   volume.oninput = () => localStorage.setItem(VOLUME, (player.volume = Number(volume.value)));
@@ -42,7 +41,7 @@ export function createPanel() {
     button.disabled = idle || (state.status !== "running" && !state.made);
     set(button, "textContent", label(state));
     set(button, "dataset.playing", String(Boolean(state.playing && !state.silenced)));
-    set(clock, "textContent", idle ? "" : `${time(state.heard)} / ${time(state.total)}`);
+    set(clock, "textContent", idle ? "" : clockText(state));
     place.disabled = idle;
     place.max = state.total ?? 1;
     place.value = state.heard ?? 0;
@@ -50,6 +49,7 @@ export function createPanel() {
     place.style.setProperty("--heard", `${idle ? 0 : (100 * state.heard) / state.total}%`);
     meters.forEach((meter, i) => meter.style.setProperty("--level", level(state.peaks?.[i] ?? 0)));
     set(words, "textContent", story(state));
+    set(words, "title", story(state)); // where it is too long for the panel
     save.hidden = idle || state.status === "running" || !state.made;
     if (!idle) set(save, "href", state.url);
   }
@@ -69,15 +69,21 @@ function story(state) {
   const queue = `${ahead} s made ahead, ${Math.max(0, state.held).toFixed(1)} s of it loaded`;
   if (state.status === "running") return `${speed}, ${queue}`;
   if (state.status === "done") return `Done at ${speed}. ${state.playing ? queue : ""}`;
-  return state.made ? `Stopped: ${time(state.made)} of sound are kept until it runs again.` : "Stopped.";
+  return state.made ? `Stopped: ${time(state.made, state.made >= 3600)} of sound are kept until it runs again.` : "Stopped.";
 }
 
-function time(seconds) {
+// Tenths of a second matter in a short clip; of an hour they only take the clock's room.
+function time(seconds, long = false) {
   const tenths = Math.floor(seconds * 10 + 1e-6);
-  const minutes = Math.floor(tenths / 600);
-  const rest = `${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
-  if (minutes < 60) return `${minutes}:${rest}`;
-  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest}`;
+  const [hours, minutes] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60];
+  const rest = String(Math.floor(tenths / 10) % 60).padStart(2, "0");
+  if (long) return `${hours}:${String(minutes).padStart(2, "0")}:${rest}`;
+  return `${60 * hours + minutes}:${rest}.${tenths % 10}`;
+}
+
+function clockText({ heard, total }) {
+  const long = total >= 3600;
+  return `${time(heard, long)} / ${time(total, long)}`;
 }
 
 // Of a peak: how much of a meter is lit, in per cent.

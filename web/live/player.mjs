@@ -11,9 +11,11 @@ const waiting = []; // players whose sound began while another one's was heard
 let heardNow = null;
 
 export class Player {
-  // `view` shows what `state()` says whenever it has changed.
-  constructor(view) {
+  // `view` shows what `state()` says whenever it has changed; nothing is heard of a player that
+  // cannot be seen, and so not be stopped, as `visible` tells.
+  constructor(view, visible = () => true) {
     this.view = view;
+    this.visible = visible;
     this.wanted = true; // begin by itself when there is sound
     this.level = 1;
     this.forget();
@@ -28,24 +30,27 @@ export class Player {
 
   // The host tells of a run, for the first time or again.
   async update(report) {
-    if (this.sound?.name === report.file.filename) {
-      this.sound.update(report);
-    } else {
-      await this.load(report);
-    }
+    const before = this.sound?.name === report.file.filename ? this.sound.report.status : null;
+    if (before) this.sound.update(report);
+    else this.load(report);
+    if (report.status === "running" && before !== "running") await this.begin();
+    if (report.status === "stopped" && before === "running") this.stop();
     this.show();
     this.fill();
   }
 
-  async load(report) {
+  load(report) {
     this.stop();
     this.forget();
     this.sound = new Sound(report);
     this.seek(0);
-    if (this.wanted && report.status === "running") {
-      if (heardNow) waiting.push(this);
-      else await this.play();
-    }
+  }
+
+  // A run has begun, or goes on after the page was loaded again.
+  async begin() {
+    if (!this.wanted || !this.visible()) return;
+    if (heardNow) waiting.push(this);
+    else await this.play();
   }
 
   async play() {
@@ -106,7 +111,7 @@ export class Player {
   follow({ epoch, heard, queued, peaks }) {
     if (epoch !== this.epoch) return;
     Object.assign(this, { heard, queued, peaks });
-    if (this.playing && this.ended) {
+    if (this.playing && (this.ended || !this.visible())) {
       this.stop();
       waiting.shift()?.play();
     }

@@ -17,7 +17,8 @@ export class Tape {
   }
 
   receive(message) {
-    if ("epoch" in message) this.rewind(message.epoch);
+    // The page says where it is whenever it plays: only another place empties the ring.
+    if ("epoch" in message && message.epoch !== this.epoch) this.rewind(message.epoch);
     if ("playing" in message) this.playing = message.playing;
     if ("samples" in message) this.ring.write(message.samples);
     if ("whole" in message) this.whole = message.whole; // nothing more will come
