@@ -28,7 +28,12 @@ VAE = {
     "frames": 24,
     "loop": LOOP
     | {"steps": 400, "learning_rate": 2e-3, "betas": [0.8, 0.99], "clip": 5.0, "ema": 0.99},
-    "task": {"spectra": {"sizes": [2048, 512, 128], "drawn": 2}, "waveform": 0.5, "kl": 3e-5},
+    "task": {
+        "stft": {"weight": 0.0},
+        "energy": {"weight": 1.0, "sizes": [2048, 512, 128], "drawn": 2},
+        "waveform": 0.5,
+        "kl": 3e-5,
+    },
     "audio": {"latent_channels": 16, "width": 128, "encoder_blocks": 3, "decoder_blocks": 4},
 }
 DIFFUSION = {

@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from .source import MediaError, open_source
+from .source import MediaError, is_read_once, open_source
 
 DEVICES = ("v4l2", "x11grab", "avfoundation", "dshow", "gdigrab", "lavfi")
 
@@ -45,12 +45,15 @@ def check_reachable(source: str, stream: VideoStream) -> None:
 def open_live(source: str, options: dict[str, str]) -> Iterator[InputContainer]:
     """Open a path, an address or DEVICE:NAME; raises MediaError with what to do about it."""
     kind, _, name = source.partition(":")
-    if not is_device(source) and "://" not in source:
+    once = is_read_once(source)
+    if not is_device(source) and "://" not in source and not once:
         with open_source(source) as container:
             yield container
         return
     try:
-        if is_device(source):
+        if once:  # an absolute path cannot be taken for a protocol
+            container = av.open(os.path.abspath(source), metadata_errors="replace")
+        elif is_device(source):
             container = av.open(name, format=kind, options=options)
         else:
             container = av.open(source, metadata_errors="replace")

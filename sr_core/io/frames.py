@@ -30,6 +30,7 @@ class Frames(ABC):
     clock: Fraction  # seconds a tick, in which the source's own frame times are whole numbers
     fps: Fraction  # the source's own nominal rate
     steady: bool  # every frame of the source is shown for 1 / fps
+    has_sound: bool = False  # the source has sound of its own
 
     @abstractmethod
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:

@@ -1,7 +1,9 @@
 """What `stream` makes of files: the same sound as `generate`, beside the same picture."""
 
 import io
+import os
 import re
+import threading
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -220,3 +222,16 @@ def test_a_raw_stream_ends_with_its_picture_at_the_rate_of_generate(
     assert len(packets_of(target)[0]) == frames
     seconds = read_audio(target)[0].shape[1] / 48000
     assert abs(seconds - frames / rate) < 0.05
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_is_read_as_it_comes_and_refused_where_it_would_be_read_twice(run, tmp_path):
+    clip, pipe = write_video(tmp_path / "clip.mkv", frames=30, rate=30), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code, _, err = run("generate", pipe, "-o", tmp_path / "no.mkv")
+    assert code == 2 and "can be read only once" in err and "sr_core stream" in err
+    feeding = threading.Thread(target=lambda: pipe.write_bytes(clip.read_bytes()), daemon=True)
+    feeding.start()
+    code, _, err = run("stream", pipe, "-o", tmp_path / "out.mkv")
+    assert code == 0, err
+    assert len(packets_of(tmp_path / "out.mkv")[0]) == 30

@@ -4,7 +4,7 @@ import torch
 from sr_core.config import from_dict, to_dict
 from sr_core.vision import encoder as encoding
 from sr_core.vision.dinov2 import DINOv2Config
-from sr_core.vision.encoder import IMAGENET_MEAN, IMAGENET_STD, VisionConfig, VisionEncoder
+from sr_core.vision.encoder import VisionConfig, VisionEncoder
 
 BACKBONE = DINOv2Config(width=32, depth=1, heads=2, position_grid=5)
 CONFIG = VisionConfig(backbone=BACKBONE, height=28, width=42, channels=12)
@@ -34,7 +34,9 @@ def test_any_frame_size_gives_the_grid_of_the_config():
 def test_a_grid_is_the_projected_backbone_of_the_normalised_frame():
     encoder = build()
     frames = torch.rand(2, 3, 3, 28, 42).double()
-    mean, std = torch.tensor([IMAGENET_MEAN, IMAGENET_STD], dtype=torch.float64)[..., None, None]
+    # Of red, green and blue over ImageNet, as DINOv2's own transforms have them.
+    mean = torch.tensor([0.485, 0.456, 0.406], dtype=torch.float64)[:, None, None]
+    std = torch.tensor([0.229, 0.224, 0.225], dtype=torch.float64)[:, None, None]
     tokens = encoder.backbone((frames - mean) / std)
     expected = (tokens - encoder.pca_mean) @ encoder.pca_basis
     assert torch.allclose(encoder(frames), expected, rtol=0, atol=1e-12)
