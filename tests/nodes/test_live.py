@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import mmap
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
