@@ -6,11 +6,13 @@ import argparse
 import json
 import os
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 
 from ..config import changed, from_dict, to_dict
+from ..io.partial import sole_writer
 from ..training import stages, vision_stage, whiten
 from ..training.cost import costs_of
 from ..training.data import check_has, one_row
@@ -44,7 +46,9 @@ def train(options: argparse.Namespace) -> int:
         print(json.dumps(to_dict(config) | {"costs": _costs(options, config)}, indent=2))
         return 0
     options.output.mkdir(parents=True, exist_ok=True)
-    target = stage(options.data, options.output, config, options.init, _own(options.device))
+    first = os.environ.get("RANK", "0") == "0"  # of a run's processes the one that writes
+    with sole_writer(options.output / "training") if first else nullcontext():
+        target = stage(options.data, options.output, config, options.init, _own(options.device))
     print(target)
     return 0
 

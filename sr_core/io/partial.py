@@ -40,6 +40,12 @@ def whole_file(target: Path) -> Iterator[Path]:
                 partial.unlink(missing_ok=True)
 
 
+def write_text(target: Path, text: str) -> None:
+    """Write UTF-8, the same bytes on every system, whole or not at all."""
+    with whole_file(target) as partial:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+
+
 @contextmanager
 def sole_writer(target: Path) -> Iterator[Path]:
     """Keep every other writer from the target; gives the file it is, as links are followed.

@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..audio.vae import AudioVAE
-from ..io.partial import whole_file
+from ..io.partial import whole_file, write_text
 from ..parts import load_any_vae, load_vision
 from ..vision.difference import TemporalDifference
 from ..vision.encoder import VisionEncoder, resize
@@ -102,8 +102,7 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
                     report["skipped"][video] = str(error)
         report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
         report_path.unlink(missing_ok=True)  # no report is better than that of another shard
-    with whole_file(report_path) as partial:
-        partial.write_text(json.dumps(report), encoding="utf-8")
+    write_text(report_path, json.dumps(report))
     return report
 
 
