@@ -88,6 +88,17 @@ def test_all_of_the_model_drops_out_as_the_config_says(parts):
         assert torch.equal(run(), run())
 
 
+def test_the_head_stays_in_float32_where_the_rest_is_in_half_precision(parts):
+    task, batch = ConsistencyTask(*parts, ConsistencyConfig(steps=8)), batch_of(rows=2)
+    kinds = {"head": [], "transformer": []}
+    linears = (task.model.head.input, task.model.transformer.blocks[0].mlp.down)
+    for name, linear in zip(kinds, linears, strict=True):
+        linear.register_forward_hook(lambda m, x, y, name=name: kinds[name].append(y.dtype))
+    with torch.autocast("cpu", torch.bfloat16):
+        task.loss("model", batch, rows_of(batch))
+    assert kinds == {"head": [torch.float32] * 2, "transformer": [torch.bfloat16]}
+
+
 def test_the_uncertainty_of_stage_1_stands_still(parts):
     task = ConsistencyTask(*parts, ConsistencyConfig(steps=8))
     moved = {id(p) for p in task.groups()["model"]}
@@ -114,7 +125,11 @@ def test_distance_and_weight_follow_their_formulas():
     assert ConsistencyConfig(mapping="cf").distance(one, other).item() == pytest.approx(5.0)
     c = 0.00054 * 2**0.5
     huber = ConsistencyConfig(mapping="in").distance(one, other).item()
-    assert huber == pytest.approx((25 + c * c) ** 0.5 - c)
+    assert huber == pytest.approx((25 + c * c) ** 0.5 - c, rel=1e-6)
+    deep = torch.full((2, 7, 1, 9), 1e-3), torch.zeros(2, 7, 1, 9)  # c is of the last axis alone
+    c, found = 0.00054 * 3, ConsistencyConfig(mapping="in").distance(*deep)
+    assert found.shape == (2, 7, 1)
+    assert found[0, 0, 0].item() == pytest.approx((9e-6 + c * c) ** 0.5 - c, rel=1e-4)
     t, r = torch.tensor(2.0), torch.tensor(1.5)
     assert ConsistencyConfig(mapping="cf").weight(t, r, 0.5).item() == pytest.approx(2.0)
     assert ConsistencyConfig(mapping="in").weight(t, r, 0.5).item() == pytest.approx(4.25)

@@ -182,8 +182,11 @@ def test_what_is_trained_is_the_vae_and_can_be_heard(audio):
     task = task_of(audio)
     heard = task.show(batch(), chances(0))
     assert task.trained() is task.vae
-    assert len(heard) == 4
-    assert {sound.shape for sound in heard.values()} == {(2, 16 * 12)}
+    decoded, _ = task.vae.decode(task.vae.encode(batch()["waveform"])[0])
+    assert set(heard) == {f"{row}/{name}" for row in (0, 1) for name in ("reference", "decoded")}
+    for row in (0, 1):
+        assert torch.equal(heard[f"{row}/reference"], batch()["waveform"][row])
+        torch.testing.assert_close(heard[f"{row}/decoded"], decoded[row])
 
 
 def test_an_encoder_and_a_decoder_are_moved_by_the_one_optimizer():
