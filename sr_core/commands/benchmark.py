@@ -13,7 +13,7 @@ import torch
 from ..benchmark.cost import costs_of
 from ..benchmark.dinov2 import dinov2_peer
 from ..benchmark.hardware import measure_hardware
-from ..benchmark.llama import llama_peer
+from ..benchmark.llama import llama_peers
 from ..benchmark.official_vae import official_vae_peer
 from ..benchmark.page import write_section
 from ..benchmark.peer import NotAtHand, Peer
@@ -34,8 +34,8 @@ examples:
   python -m sr_core benchmark --model my-model.safetensors --json > out.json
 
 `paper` has random weights of the paper's size, which take the time of trained ones. Peers: dinov2
-and transformer are those of `pip install transformers`, vae is the streaming decoder in a checkout
-of the official code, plain is this package without its session.
+and transformer (a Llama, in one call a frame and in two) are of `pip install transformers`, vae is
+the streaming decoder in a checkout of the official code, plain is this package without its session.
 """
 PEERS = ("dinov2", "transformer", "vae", "plain")
 
@@ -108,16 +108,17 @@ def _peers(
 ) -> dict[str, Peer]:
     """Those asked for and at hand; `missing` gets the others and why."""
     device = pipeline.vae.latent_mean.device
+    official = options.official_vae
     makers = {
-        "dinov2": lambda: dinov2_peer(pipeline.config.vision, device),
-        "transformer": lambda: llama_peer(pipeline.model.transformer, device),
-        "vae": lambda: official_vae_peer(prepared(pipeline.vae), options.official_vae, device),
-        "plain": lambda: plain_peer(pipeline, settings),
+        "dinov2": lambda: {"dinov2": dinov2_peer(pipeline.config.vision, device)},
+        "transformer": lambda: llama_peers(pipeline.model.transformer, device),
+        "vae": lambda: {"vae": official_vae_peer(prepared(pipeline.vae), official, device)},
+        "plain": lambda: {"plain": plain_peer(pipeline, settings)},
     }
-    peers = {}
+    peers: dict[str, Peer] = {}
     for name in dict.fromkeys(options.against):
         try:
-            peers[name] = makers[name]()
+            peers |= makers[name]()
         except NotAtHand as reason:
             missing[name] = str(reason)
             print(f"{name} not measured: {reason}", file=sys.stderr)
