@@ -74,10 +74,11 @@ def test_of_runs_that_do_not_drift_one_in_twenty_changes_more_than_chance():
 
 
 def test_the_chance_of_a_run_comes_from_its_showings():
-    gains = [1, 1.1, 0.9, 1.05, 0.95, 1.02]
+    gains = [1, *[1.1, 0.9, 1.05, 0.95, 1.02] * 4]
     found = stability([LOOP * gain for gain in gains], SAMPLE_RATE)
     levels = 20 * torch.tensor(gains[1:]).log10()
     assert found["level_spread_db"] == pytest.approx(float(levels.std()), rel=1e-3)
-    expected = found["level_spread_db"] * farthest_by_chance(5)  # five parts of one showing each
+    assert len(found["parts"]) == 10  # of two showings each
+    expected = found["level_spread_db"] * farthest_by_chance(10) / math.sqrt(2)
     assert found["level_chance_db"] == pytest.approx(expected)
     assert found["onset_rate_chance"] == 0 and abs(found["level_change_db"]) > 0
