@@ -2,7 +2,7 @@
 
 A name is a file and a map in it: "1:E1M1" of freedoom1.wad, "2:MAP01" of freedoom2.wad, "s:NAME" a
 scenario that comes with ViZDoom. `test` has chosen checkpoints, so it is validation by now; `final`
-is every second map of those left, and no decision may be made by it. Maps in none of the lists stay
+is about half of the maps left, and no decision may be made by it. Maps in none of the lists stay
 unused, for the next figures that need maps which chose nothing.
 """
 

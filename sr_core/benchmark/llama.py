@@ -12,12 +12,15 @@ from ..sampling.frame_pass import read_frame, turn_of
 from ..sampling.ring import KeyValueRing
 from .peer import Peer, transformers
 
+ONE_CALL, TWO_CALLS = "transformer", "transformer, 2 calls"
 
-def llama_peer(transformer: Transformer, device: torch.device) -> Peer:
-    """A frame's audio and vision token, after a full window.
 
-    Theirs steps the two one after the other. Ours reads them and the null token of guidance, which
-    theirs would need a third step for. Raises NotAtHand where `transformers` is missing.
+def llama_peers(transformer: Transformer, device: torch.device) -> dict[str, Peer]:
+    """A frame's audio and vision token, after a full window: theirs in one call, and in two.
+
+    Both tokens are known before the frame is read, so one call is what theirs needs. Ours reads
+    them and the null token of guidance, which theirs would need a third token and a mask for.
+    Raises NotAtHand where `transformers` is missing.
     """
     config = transformer.config
     tokens = torch.randn(1, 3, config.width, device=device, dtype=transformer.norm.weight.dtype)
@@ -30,11 +33,12 @@ def llama_peer(transformer: Transformer, device: torch.device) -> Peer:
         turn = turn_of(quick, ring, context, 3)
         return read_frame(quick, tokens, ring, turn)[:, :2]
 
-    return Peer(ours, Llama(transformer, tokens[:, :2]))
+    theirs = Llama(transformer, tokens[:, :2])
+    return {ONE_CALL: Peer(ours, theirs.in_one_call), TWO_CALLS: Peer(ours, theirs.in_two_calls)}
 
 
 class Llama:
-    """Steps the same two tokens at the end of a window, at each call."""
+    """Reads the same two tokens at the end of a window, each time it is asked to."""
 
     def __init__(self, transformer: Transformer, tokens: Tensor, past: int | None = None):
         """`past`: tokens in the cache, by default as many as the window holds before these."""
@@ -61,7 +65,11 @@ class Llama:
         if self.past:
             self._step(torch.randn_like(tokens[:, :1]).expand(-1, self.past, -1), 0)
 
-    def __call__(self) -> Tensor:  # -> (b 2 d)
+    def in_one_call(self) -> Tensor:  # -> (b 2 d)
+        self._rewind()
+        return self._step(self.tokens, self.past)
+
+    def in_two_calls(self) -> Tensor:  # -> (b 2 d)
         self._rewind()
         steps = [self._step(self.tokens[:, n : n + 1], self.past + n) for n in range(2)]
         return torch.cat(steps, dim=1)

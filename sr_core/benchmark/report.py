@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from .cost import Cost
 from .hardware import Hardware
+from .llama import ONE_CALL
 from .run import PARTS, Times
 
-OUTSIDE = ("dinov2", "transformer", "vae")  # peers that together do a whole frame's work
+OUTSIDE = ("dinov2", ONE_CALL, "vae")  # peers that together do a whole frame's work
+COLUMN = 22  # characters of a peer's name
 QUIET = 0.9  # of the time; a process that had less shared its core
 GUIDANCE = 3.0  # of the paper's protocol
 WIDTH = 40  # characters of the longest bar
@@ -112,18 +114,20 @@ class Report(NamedTuple):
         against = self.against()
         if not against:
             return []
-        lines = [f"{'against':16}{'ours':>8}{'theirs':>8}{'theirs/ours':>13}"]
+        lines = [f"{'against':{COLUMN}}{'ours':>8}{'theirs':>8}{'theirs/ours':>13}"]
         for name, row in against.items():
             if row["ratio"] is None:
-                lines.append(f"{name:16}not measured: {self.missing[name]}")
+                lines.append(f"{name:{COLUMN}}not measured: {self.missing[name]}")
             else:
                 lines.append(
-                    f"{name:16}{row['ours_ms']:8.1f}{row['theirs_ms']:8.1f}{row['ratio']:13.2f}"
+                    f"{name:{COLUMN}}{row['ours_ms']:8.1f}{row['theirs_ms']:8.1f}"
+                    f"{row['ratio']:13.2f}"
                 )
         theirs = [against.get(name, {}).get("theirs_ms") for name in OUTSIDE]
         if None not in theirs:
             ours, summed = self.figures()["waveform_ms"]["p50"], sum(theirs)
-            lines.append(f"{'outside, summed':16}{ours:8.1f}{summed:8.1f}{summed / ours:13.2f}")
+            numbers = f"{ours:8.1f}{summed:8.1f}{summed / ours:13.2f}"
+            lines.append(f"{'outside, summed':{COLUMN}}{numbers}")
         return lines
 
 

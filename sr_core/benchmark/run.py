@@ -52,9 +52,12 @@ def measure(
     frames: int,
     make_peers: Callable[[], Mapping[str, Peer]],
 ) -> Times:
-    """Frame after frame of one stream, the peers' turns between them, all in one run."""
+    """Frame after frame of one stream, the peers' turns between them, all in one run.
+
+    The stream's window is full from the first frame on, however few are measured.
+    """
     device, frame = pipeline.vae.latent_mean.device, synthetic_frame()
-    session = Session(pipeline, pipeline.start(settings, 0))
+    session = Session(pipeline, _full(pipeline, settings))
     for _ in range(WARM_UP):
         session.step(frame)
     peak = peak_mib(device)

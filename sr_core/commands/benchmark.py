@@ -18,8 +18,8 @@ examples:
   python -m sr_core benchmark --model my-model.safetensors --json > out.json
 
 `paper` has random weights of the paper's size, which take the time of trained ones. Peers: dinov2
-and transformer are those of `pip install transformers`, vae is the streaming decoder in a checkout
-of the official code, plain is this package without its session.
+and transformer (a Llama, in one call a frame and in two) are of `pip install transformers`, vae is
+the streaming decoder in a checkout of the official code, plain is this package without its session.
 """
 PEERS = ("dinov2", "transformer", "vae", "plain")
 

@@ -13,7 +13,7 @@ from ..benchmark.busy import busy_text, measure_busy
 from ..benchmark.cost import costs_of
 from ..benchmark.dinov2 import dinov2_peer
 from ..benchmark.hardware import measure_hardware
-from ..benchmark.llama import llama_peer
+from ..benchmark.llama import llama_peers
 from ..benchmark.official_vae import official_vae_peer
 from ..benchmark.page import write_section
 from ..benchmark.peer import NotAtHand, Peer
@@ -79,16 +79,17 @@ def _peers(
 ) -> dict[str, Peer]:
     """Those asked for and at hand; `missing` gets the others and why."""
     device = pipeline.vae.latent_mean.device
+    official = options.official_vae
     makers = {
-        "dinov2": lambda: dinov2_peer(pipeline.config.vision, device),
-        "transformer": lambda: llama_peer(pipeline.model.transformer, device),
-        "vae": lambda: official_vae_peer(prepared(pipeline.vae), options.official_vae, device),
-        "plain": lambda: plain_peer(pipeline, settings),
+        "dinov2": lambda: {"dinov2": dinov2_peer(pipeline.config.vision, device)},
+        "transformer": lambda: llama_peers(pipeline.model.transformer, device),
+        "vae": lambda: {"vae": official_vae_peer(prepared(pipeline.vae), official, device)},
+        "plain": lambda: {"plain": plain_peer(pipeline, settings)},
     }
-    peers = {}
+    peers: dict[str, Peer] = {}
     for name in dict.fromkeys(options.against):
         try:
-            peers[name] = makers[name]()
+            peers |= makers[name]()
         except NotAtHand as reason:
             missing[name] = str(reason)
             print(f"{name} not measured: {reason}", file=sys.stderr)

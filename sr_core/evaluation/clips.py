@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -43,6 +44,14 @@ class Clip:
         else:
             dense = len(self.log.sounds) >= DENSE_SOUNDS_PER_S * float(self.frames.duration)
         return "dense" if dense else "quiet"
+
+    def seed(self, seed: int) -> int:
+        """The seed of this clip's noise, of `seed` and its name alone, 0 to 2**32 - 1.
+
+        With one noise for all clips their figures would not be independent draws, and an interval
+        over clips would not see what another noise does. `generate --seed` takes the number.
+        """
+        return int.from_bytes(hashlib.sha256(f"{seed} {self.name}".encode()).digest()[:4], "big")
 
     def sound(self) -> Tensor:  # -> (2 s)
         """Its own sound, as long as the picture."""

@@ -58,26 +58,39 @@ def frechet_distance(embeddings: Tensor, reference: Tensor) -> float | None:  # 
         return None
     x, y = embeddings.double(), reference.double()
     cov_x, cov_y = (torch.cov(rearrange(z, "n d -> d n"), correction=1) for z in (x, y))
+    return float(frechet_from_moments(x.mean(0), cov_x, y.mean(0), cov_y))
+
+
+def frechet_from_moments(
+    mean_x: Tensor, cov_x: Tensor, mean_y: Tensor, cov_y: Tensor
+) -> Tensor:  # (... d), (... d d), the same -> (...)
+    """The same of means and covariances, any number of them at once."""
     values, vectors = torch.linalg.eigh(cov_x)
-    root = vectors * values.clamp_min(0).sqrt() @ rearrange(vectors, "d e -> e d")
-    shared = torch.linalg.eigvalsh(root @ cov_y @ root).clamp_min(0).sqrt().sum()
-    means = (x.mean(0) - y.mean(0)).square().sum()
-    return float((means + cov_x.trace() + cov_y.trace() - 2 * shared).clamp_min(0))
+    scaled = vectors * rearrange(values.clamp_min(0).sqrt(), "... d -> ... 1 d")
+    root = scaled @ vectors.mT
+    shared = torch.linalg.eigvalsh(root @ cov_y @ root).clamp_min(0).sqrt().sum(-1)
+    traces = sum(cov.diagonal(dim1=-2, dim2=-1).sum(-1) for cov in (cov_x, cov_y))
+    return ((mean_x - mean_y).square().sum(-1) + traces - 2 * shared).clamp_min(0)
 
 
 def mmd(embeddings: Tensor, reference: Tensor) -> float | None:  # (n d), (m d)
     """Squared maximum mean discrepancy x 1000, Gaussian kernel of bandwidth 10 (biased)."""
     if not len(embeddings) or not len(reference):
         return None
-    x, y = embeddings.double(), reference.double()
-    value = _kernel(x, x) + _kernel(y, y) - 2 * _kernel(x, y)
-    return MMD_SCALE * max(0.0, value)
+    x, y = embeddings, reference
+    value = kernel_mean(x, x) + kernel_mean(y, y) - 2 * kernel_mean(x, y)
+    return float(mmd_of(torch.tensor(value, dtype=torch.float64)))
 
 
-def _kernel(x: Tensor, y: Tensor) -> float:
+def mmd_of(squared: Tensor) -> Tensor:
+    """Scaled, and 0 where rounding made a distance negative."""
+    return MMD_SCALE * squared.clamp_min(0)
+
+
+def kernel_mean(x: Tensor, y: Tensor) -> float:  # (n d), (m d)
     """Mean of the kernel over all pairs, a thousand rows at once."""
     total = 0.0
-    for rows in x.split(1000):
-        squares = torch.cdist(rows, y).square()
+    for rows in x.double().split(1000):
+        squares = torch.cdist(rows, y.double()).square()
         total += float(reduce((-squares / (2 * BANDWIDTH**2)).exp(), "n m ->", "sum"))
     return total / (len(x) * len(y))

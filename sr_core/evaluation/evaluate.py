@@ -20,10 +20,11 @@ from ..sampling.settings import Settings
 from .clips import Clip, as_long_as, partners, read_clips
 from .distances import mel_distance_db
 from .embeddings import Embed, patch_statistics
+from .intervals import ratio_interval
 from .long_run import long_run
 from .scores import Heard, Scores, hear, score
 from .sounds import from_model, from_nothing, through_codec
-from .summary import Figures, compare_clouds, summarise
+from .summary import Figures, compare_clouds, ms_per_frame, summarise
 
 Observer = Callable[[Clip, dict[str, Tensor]], None]  # each sound (2 s) under its name
 REFERENCE, CODEC, SHUFFLED, NULLED, HISS = "reference", "codec", "shuffled", "nulled", "hiss"
@@ -37,12 +38,14 @@ class Column:
     points: list[Tensor] = field(default_factory=list)  # each (n d)
     side_points: list[Tensor] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)  # that generating took
+    frames: list[int] = field(default_factory=list)
 
-    def add(self, heard: Heard, scores: Scores, seconds: float) -> None:
+    def add(self, heard: Heard, scores: Scores, seconds: float, frames: int) -> None:
         self.scores.append(scores)
         self.points.append(heard.points)
         self.side_points.append(heard.side_points)
         self.seconds.append(seconds)
+        self.frames.append(frames)
 
 
 def evaluate(
@@ -58,7 +61,7 @@ def evaluate(
     and the model with each of `settings`, for all clips and for dense and quiet ones apart; with
     `loop_seconds` also of the first clip's long run.
 
-    The nulled model has `seed` + the clip's number: one seed would make one sound for all.
+    Each clip has noise of its own, see `Clip.seed`; the loops have that of `seed`.
     """
     clips, left_out = read_clips(paths, pipeline.config.frame_rate)
     loops = {}
@@ -67,7 +70,7 @@ def evaluate(
     done, hiss, columns = [], [], defaultdict(Column)
     for clip, partner in zip(_shown(clips), partners(clips), strict=True):
         try:
-            sounds, seconds = _sounds(pipeline, clip, partner, settings, seed, len(done))
+            sounds, seconds = _sounds(pipeline, clip, partner, settings, clip.seed(seed))
         except (ValueError, OSError) as error:
             left_out[str(clip.path)] = str(error)
             print(f"left out: {clip.path}: {error}", file=sys.stderr)
@@ -81,7 +84,7 @@ def evaluate(
         raise ValueError(f"got no clip that could be evaluated: {'; '.join(left_out.values())}")
     return {
         "groups": _groups(done, columns, hiss),
-        "clips": [_of_clip(clip, n, columns) for n, clip in enumerate(done)],
+        "clips": [_of_clip(clip, n, columns, seed) for n, clip in enumerate(done)],
         "loops": loops,
         "left_out": left_out,
     }
@@ -97,7 +100,6 @@ def _sounds(
     partner: Clip | None,
     settings: Sequence[Settings],
     seed: int,
-    place: int,
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
     """All sounds for a clip by name, and how many seconds the model's took."""
     own = clip.sound()
@@ -107,7 +109,7 @@ def _sounds(
         REFERENCE: own,
         CODEC: through_codec(pipeline.vae, own),
         SHUFFLED: as_long_as(other, own.shape[-1]),
-        NULLED: from_nothing(pipeline, clip.frames, settings[-1], seed + place),
+        NULLED: from_nothing(pipeline, clip.frames, settings[-1], seed),
     }
     seconds = {}
     for each in settings:
@@ -128,7 +130,8 @@ def _keep(
     reference = hear(sounds[REFERENCE], embed)
     for name, waveform in sounds.items():
         heard = reference if name == REFERENCE else hear(waveform, embed)
-        columns[name].add(heard, score(heard, reference, clip.log), seconds.get(name, 0))
+        scores = score(heard, reference, clip.log)
+        columns[name].add(heard, scores, seconds.get(name, 0), clip.frames.count)
     return reference
 
 
@@ -157,12 +160,22 @@ def _figures(at: list[int], columns: dict[str, Column], hiss: list[float]) -> di
     reference = columns[REFERENCE]
     figures: dict[str, Figures] = {}
     for name, column in columns.items():
-        picked = [column.scores[n] for n in at]
-        seconds, shown = sum(column.seconds[n] for n in at), sum(s.seconds for s in picked)
-        figures[name] = summarise(picked) | _cloud_figures(name, column, reference, at)
-        figures[name]["ms_per_frame"] = seconds / shown / 30 * 1000 if seconds else None
-    figures[HISS] = {"mel_db": sum(hiss[n] for n in at) / len(at), "mel_spread_ratio": 0.0}
+        own = summarise([column.scores[n] for n in at])
+        clouds = _cloud_figures(name, column, reference, at)
+        intervals = own["intervals"] | clouds["intervals"]
+        spent = ms_per_frame([column.seconds[n] for n in at], [column.frames[n] for n in at])
+        figures[name] = own | clouds | {"ms_per_frame": spent, "intervals": intervals}
+    figures[HISS] = _hiss_figures([hiss[n] for n in at])
     return figures
+
+
+def _hiss_figures(distances: list[float]) -> Figures:
+    interval = ratio_interval(distances, [1] * len(distances))
+    return {
+        "mel_db": sum(distances) / len(distances),
+        "mel_spread_ratio": 0.0,
+        "intervals": {"mel_db": interval} if interval else {},
+    }
 
 
 def _cloud_figures(name: str, column: Column, reference: Column, at: list[int]) -> Figures:
@@ -171,19 +184,20 @@ def _cloud_figures(name: str, column: Column, reference: Column, at: list[int]) 
     In its place every second clip's real sound stands against that of the clips between.
     """
     mine, real = (at[1::2], at[::2]) if name == SHUFFLED else (at, at)
-    source = reference if name == SHUFFLED else column
+    source, paired = (reference, False) if name == SHUFFLED else (column, True)
     if not mine:
-        return {"frechet": None, "mmd": None, "frechet_side": None}
-    points, side = _joined(source.points, mine), _joined(source.side_points, mine)
-    figures = compare_clouds(points, _joined(reference.points, real))
-    side_figures = compare_clouds(side, _joined(reference.side_points, real))
-    return figures | {"frechet_side": side_figures["frechet"]}
+        return {"frechet": None, "mmd": None, "frechet_side": None, "intervals": {}}
+    points = [[own[n] for n in mine] for own in (source.points, source.side_points)]
+    others = [[own[n] for n in real] for own in (reference.points, reference.side_points)]
+    both, side = (compare_clouds(x, y, paired) for x, y in zip(points, others, strict=True))
+    if "frechet" in side["intervals"]:
+        both["intervals"]["frechet_side"] = side["intervals"]["frechet"]
+    return both | {"frechet_side": side["frechet"]}
 
 
-def _joined(points: list[Tensor], at: list[int]) -> Tensor:  # each (n d) -> (n d)
-    return torch.cat([points[n] for n in at])
-
-
-def _of_clip(clip: Clip, place: int, columns: dict[str, Column]) -> dict[str, Any]:
+def _of_clip(clip: Clip, place: int, columns: dict[str, Column], seed: int) -> dict[str, Any]:
     sounds = {name: summarise([column.scores[place]]) for name, column in columns.items()}
-    return {"name": clip.name, "group": clip.group, "sounds": sounds}
+    for figures in sounds.values():
+        figures.pop("intervals")  # one clip has none
+    said = {"name": clip.name, "group": clip.group, "seed": clip.seed(seed)}
+    return said | {"sounds": sounds}

@@ -10,6 +10,7 @@ from .mel import SAMPLE_RATE
 FRAME = SAMPLE_RATE // 30  # samples
 SILENCE_DB = -80.0  # what is below is not told apart
 ENVELOPE_FLOOR_DB = -60.0
+SILENT_DB = -55.0  # a frame that is softer is counted as silent
 
 
 def level_db(waveform: Tensor, floor_db: float = SILENCE_DB) -> float:  # (c s)
@@ -26,6 +27,11 @@ def loudness_envelope(waveform: Tensor) -> Tensor:  # (c s) -> (t) dB at 30 Hz
     whole = waveform.shape[-1] // FRAME * FRAME
     power = reduce(waveform[:, :whole].square(), "c (t n) -> t", "mean", n=FRAME)
     return decibels(power, ENVELOPE_FLOOR_DB)
+
+
+def silent_share(envelope: Tensor) -> float:  # (t) dB
+    """Share of frames below -55 dB; of a sound shorter than a frame 0."""
+    return float((envelope < SILENT_DB).double().mean()) if len(envelope) else 0.0
 
 
 def envelope_correlation(envelope: Tensor, reference: Tensor) -> float | None:  # (t), (t)

@@ -15,6 +15,7 @@ NEAR = 8  # columns, 67 ms: an onset is the highest point so far around
 AROUND = 60  # columns, 0.5 s either side: what the local mean is taken over
 LATE_SECONDS = 0.015  # a rise over LAG columns is seen about half of them after it began
 TOLERANCE_SECONDS = 0.066  # two frames at 30 Hz, less rounding
+CLOSE_SECONDS = 0.05  # the default of mir_eval.onset.f_measure
 FARTHEST_SECONDS = 0.25  # of the histogram of offsets
 BIN_SECONDS = 1 / 30
 
@@ -49,11 +50,6 @@ def count_matches(
         if at < len(others) and others[at] <= onset + tolerance_seconds:
             matched, at = matched + 1, at + 1
     return matched
-
-
-def f1(matched: int, found: int, wanted: int) -> float | None:
-    """Harmonic mean of precision and recall; None where there was nothing to find or match."""
-    return 2 * matched / (found + wanted) if found + wanted else None
 
 
 def onset_offsets(onsets: Tensor, others: Tensor) -> Tensor:  # (n), (m) -> (<= n) seconds

@@ -11,9 +11,9 @@ from torch import Tensor
 from .distances import mel_distance_db, mel_spread_db, stft_distance
 from .embeddings import Embed
 from .events import EventLog
-from .loudness import envelope_correlation, level_db, loudness_envelope
+from .loudness import envelope_correlation, level_db, loudness_envelope, silent_share
 from .mel import SAMPLE_RATE, log_mel
-from .onsets import count_matches, find_onsets, onset_offsets, onset_strength
+from .onsets import CLOSE_SECONDS, count_matches, find_onsets, onset_offsets, onset_strength
 from .stereo import (
     clearly_heard,
     level_differences_db,
@@ -62,6 +62,7 @@ class Scores:
     found: int  # onsets of the sound,
     wanted: int  # of the reference,
     matched: int  # and pairs of them
+    matched_close: int  # those of them within 50 ms
     offsets: Tensor  # (n) seconds
     logged: int  # moments of the log, 0 without one
     logged_matched: int
@@ -72,6 +73,9 @@ class Scores:
     reference_spread_db: float
     level_db: float
     reference_level_db: float
+    silent: float  # share of frames
+    frame_level_db: float  # mean over frames, at least -60 dB each
+    reference_frame_level_db: float
     stft: float
     channel_level_error_db: float | None
     channel_time_error_ms: float | None
@@ -85,22 +89,27 @@ def score(heard: Heard, reference: Heard, log: EventLog | None) -> Scores:
     """Every measure; both sounds have the same length."""
     x, y = heard.waveform, reference.waveform
     times = torch.tensor(log.times if log else [], dtype=torch.float64)
+    envelope, reference_envelope = loudness_envelope(x), loudness_envelope(y)
     aside = clearly_heard(y, log.lone_off_axis()) if log else []
     return Scores(
         seconds=reference.seconds,
         found=len(heard.onsets),
         wanted=len(reference.onsets),
         matched=count_matches(heard.onsets, reference.onsets),
+        matched_close=count_matches(heard.onsets, reference.onsets, CLOSE_SECONDS),
         offsets=onset_offsets(heard.onsets, reference.onsets),
         logged=len(times),
         logged_matched=count_matches(heard.onsets, times),
         shots=score_shots(heard.strength, log.shots if log else ()),
-        envelope_r=envelope_correlation(loudness_envelope(x), loudness_envelope(y)),
+        envelope_r=envelope_correlation(envelope, reference_envelope),
         mel_db=mel_distance_db(heard.mel, reference.mel),
         spread_db=mel_spread_db(heard.mel),
         reference_spread_db=mel_spread_db(reference.mel),
         level_db=level_db(x),
         reference_level_db=level_db(y),
+        silent=silent_share(envelope),
+        frame_level_db=float(envelope.mean()),
+        reference_frame_level_db=float(reference_envelope.mean()),
         stft=stft_distance(x, y),
         channel_level_error_db=mean_error(level_differences_db(x), level_differences_db(y)),
         channel_time_error_ms=mean_error(time_differences_ms(x), time_differences_ms(y)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from .loudness import SILENCE_DB, decibels
 from .mel import MEL_RATE, SAMPLE_RATE, log_mel
 from .onsets import find_onsets, onset_strength
 
+FARTHEST_Z = 12.0  # standard deviations that integrals and searches reach
 PARTS = 10  # that a run is cut into; each but the first is compared with the first
 FARTHEST_LAG = 0.25  # seconds
 
@@ -38,7 +40,8 @@ def stability(sounds: Iterable[Tensor], period: int) -> dict[str, Any]:  # each 
     """Level, DC, spectrum, onsets and timing of every part of a run, and how far they drift.
 
     The first showing is left out, as it has no past yet. Changes are against the first part;
-    `..._spread` is the standard deviation from showing to showing, what chance alone does.
+    `..._spread` is the standard deviation from showing to showing, `..._chance` what the largest
+    change stays below in 95 % of the runs where nothing drifts and showings are independent.
     Raises ValueError where there are fewer than three showings.
     """
     loops = [hear_loop(sound) for sound in sounds]
@@ -53,19 +56,45 @@ def stability(sounds: Iterable[Tensor], period: int) -> dict[str, Any]:  # each 
     parts = [_part(group, groups[0], seconds) for group in groups]
     for part, start in zip(parts, cuts, strict=False):
         part["from_s"] = (start + 1) * seconds
+    level_spread = _spread([_db(loop.power) for loop in heard])
+    rate_spread = _spread([loop.onsets / seconds for loop in heard])
+    chance, rate = farthest_by_chance(count) * (len(heard) / count) ** -0.5, _rate(parts, seconds)
     return {
         "loops": len(loops),
         "period_s": seconds,
         "parts": parts,
-        "level_spread_db": _spread([_db(loop.power) for loop in heard]),
-        "onsets_spread_per_s": _spread([loop.onsets / seconds for loop in heard]),
+        "level_spread_db": level_spread,
+        "onsets_spread_per_s": rate_spread,
         "level_change_db": _farthest(parts, "level_db"),
+        "level_chance_db": level_spread * chance,
         "dc_db": max(part["dc_db"] for part in parts),
         "dc_change_db": max(part["dc_change_db"] for part in parts),
         "spectrum_change_db": max(part["spectrum_change_db"] for part in parts),
-        "onset_rate_change": _farthest(parts, "onsets_per_s") / max(_first(parts), 1 / seconds),
+        "onset_rate_change": _farthest(parts, "onsets_per_s") / rate,
+        "onset_rate_chance": rate_spread * chance / rate,
         "lag_ms": max((part["lag_ms"] for part in parts), key=abs),
     }
+
+
+def farthest_by_chance(parts: int, share: float = 0.95) -> float:
+    """What max |x_n - x_0|, n = 1 ... parts - 1, stays below with probability `share`.
+
+    The x are independent standard normal numbers, so this is sqrt(2) times Dunnett's two-sided
+    critical value for parts - 1 comparisons with one control and known variance (Dunnett, JASA
+    1955): P(max <= d) is the mean of (Phi(x_0 + d) - Phi(x_0 - d)) ** (parts - 1) over x_0.
+    Zero where there is nothing to compare.
+    """
+    if parts < 2:
+        return 0.0
+    x = torch.linspace(-FARTHEST_Z, FARTHEST_Z, 4001, dtype=torch.float64)
+    density = torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi)
+    low, high = 0.0, FARTHEST_Z
+    while high - low > 1e-6:
+        middle = (low + high) / 2
+        within = torch.special.ndtr(x + middle) - torch.special.ndtr(x - middle)
+        below = float(torch.trapezoid(density * within ** (parts - 1), x)) < share
+        low, high = (middle, high) if below else (low, middle)
+    return high
 
 
 def _part(group: list[Loop], first: list[Loop], seconds: float) -> dict[str, float]:
@@ -111,8 +140,9 @@ def _spread(values: list[float]) -> float:
     return float(torch.tensor(values, dtype=torch.float64).std())
 
 
-def _first(parts: list[dict[str, float]]) -> float:
-    return parts[0]["onsets_per_s"]
+def _rate(parts: list[dict[str, float]], seconds: float) -> float:
+    """Onsets a second of the first part, at least one a showing: what changes are relative to."""
+    return max(parts[0]["onsets_per_s"], 1 / seconds)
 
 
 def _farthest(parts: list[dict[str, float]], name: str) -> float:

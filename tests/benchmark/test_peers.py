@@ -5,7 +5,7 @@ import torch
 
 from sr_core.audio.vae import AudioVAE, OobleckConfig
 from sr_core.benchmark.dinov2 import dinov2_peer
-from sr_core.benchmark.llama import Llama, llama_peer
+from sr_core.benchmark.llama import ONE_CALL, TWO_CALLS, Llama, llama_peers
 from sr_core.benchmark.official_vae import official_vae_peer
 from sr_core.benchmark.peer import NotAtHand, transformers
 from sr_core.layers.attention import Context
@@ -36,7 +36,9 @@ def test_our_dinov2_and_that_of_transformers_give_the_same_tokens(has_transforme
 
 
 @torch.inference_mode()
-def test_our_two_tokens_and_two_steps_of_llama_give_the_same_outputs(has_transformers):
+def test_our_two_tokens_and_those_of_llama_in_one_call_and_in_two_give_the_same_outputs(
+    has_transformers,
+):
     config = TransformerConfig(width=32, depth=2, heads=2, hidden=48, train_frames=4)
     transformer = Transformer(config).eval()
     tokens = torch.randn(1, 3, 32)
@@ -44,17 +46,27 @@ def test_our_two_tokens_and_two_steps_of_llama_give_the_same_outputs(has_transfo
     turn = turn_of(transformer, ring, Context(window=4), 3)
     ours = read_frame(transformer, tokens, ring, turn)[:, :2]
     llama = Llama(transformer, tokens[:, :2], past=0)
-    torch.testing.assert_close(llama(), ours, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(llama(), ours, rtol=1e-4, atol=1e-5)  # a call is a frame, not a past
+    for _ in range(2):  # each is a frame, not a past of the next
+        torch.testing.assert_close(llama.in_two_calls(), ours, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(llama.in_one_call(), ours, rtol=1e-4, atol=1e-5)
 
 
 @torch.inference_mode()
 def test_llama_is_measured_after_a_full_window(has_transformers):
     config = TransformerConfig(width=32, depth=1, heads=2, hidden=48, train_frames=4)
-    peer = llama_peer(Transformer(config).eval(), CPU)
-    assert peer.ours().shape == peer.theirs().shape == (1, 2, 32)
-    assert peer.theirs.past == 6
-    assert torch.equal(peer.theirs(), peer.theirs())
+    peers = llama_peers(Transformer(config).eval(), CPU)
+    llama = peers[ONE_CALL].theirs.__self__
+    calls = []
+    llama.model.register_forward_pre_hook(lambda *_: calls.append(1))
+    for name, count in ((ONE_CALL, 1), (TWO_CALLS, 2)):
+        peer = peers[name]
+        assert peer.theirs.__self__ is llama and llama.past == 6
+        assert peer.ours().shape == (1, 2, 32)
+        calls.clear()
+        first = peer.theirs()
+        assert len(calls) == count and torch.equal(first, peer.theirs())
+    both = (peers[name].theirs() for name in (ONE_CALL, TWO_CALLS))
+    torch.testing.assert_close(*both, rtol=1e-4, atol=1e-5)  # after the same past
 
 
 def test_what_is_not_at_hand_says_why(tmp_path):

@@ -75,9 +75,23 @@ def test_a_page_keeps_other_sections_and_renews_its_own(tmp_path):
     write_section(page, report(steps=4), "second")
     write_section(page, report(steps=1), "third")
     text = page.read_text(encoding="utf-8")
-    assert text.startswith(HEADER) and "one H100, 1 step | not measured" in text
+    assert text.startswith(HEADER) and "26.3 ms with 1 step, 31.5 ms with 4" in text
     assert "`first`" not in text and text.index("`second`") < text.index("`third`")
     assert text.count("\n## ") == 2 and text.count("```text") == 2
+
+
+def test_a_pages_head_is_written_anew(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# An earlier head\n\n## another set-up\n\ntext\n", encoding="utf-8")
+    write_section(page, report(), "command")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(HEADER) and "earlier" not in text and "\n## another set-up\n" in text
+
+
+def test_both_ways_of_the_outside_transformer_have_a_ratio():
+    text = report(**{"transformer": ([1], [3]), "transformer, 2 calls": ([1], [5])}).text()
+    rows = [line.split() for line in text.splitlines() if line.startswith("transformer")][-2:]
+    assert [row[-1] for row in rows] == ["3.00", "5.00"]
 
 
 def test_a_busy_machine_is_said_to_have_been_one():

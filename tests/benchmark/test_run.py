@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from sr_core.benchmark import run
 from sr_core.benchmark.cost import costs_of
 from sr_core.benchmark.peer import Peer
 from sr_core.benchmark.run import PARTS, measure, plain_peer
+from sr_core.sampling.session import Session
 from sr_core.sampling.settings import Settings
 
 
@@ -23,6 +25,14 @@ def test_every_measured_frame_has_its_parts_and_peers_take_turns(small_pipeline)
     assert 0 < times.share <= 1
     assert times.waveform[0] == pytest.approx(sum(times.parts[part][0] for part in PARTS))
     assert times.token[0] == pytest.approx(times.waveform[0] - times.parts["decode"][0])
+
+
+def test_frames_are_measured_with_a_full_window_however_few(small_pipeline, monkeypatch):
+    begun = []
+    monkeypatch.setattr(run, "Session", lambda *given: begun.append(given[1]) or Session(*given))
+    measure(small_pipeline, Settings(steps=1), 1, dict)
+    window = small_pipeline.config.model.transformer.train_frames
+    assert begun[0].sampler.transformer[0].position >= 2 * window
 
 
 @torch.inference_mode()

@@ -56,6 +56,23 @@ def test_the_table_has_every_sound_beside_every_figure(run, folder):
     assert "1 isolated shots" in out
 
 
+def test_intervals_stand_below_their_figures_and_what_is_not_computed_is_said(run, folder):
+    _, out, _ = run(folder, "--steps", 1)
+    lines = out.splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("log-mel distance"))
+    assert lines[at + 1].count("[") == 4  # not of the reference; two clips swapped stay as far
+    low, high = lines[at + 1].split("]")[0].strip(" [").split(", ")
+    assert float(low) <= float(lines[at].split()[4]) <= float(high)
+    assert "95% interval" in out and "DeSync" in out and "FSAD" in out
+    silent = next(line for line in lines if line.startswith("silent frames"))
+    assert len(silent.split()) == 5 + 5
+
+
+def test_one_clip_has_figures_without_intervals(run, write_clip):
+    _, out, _ = run(write_clip("a", bursts([0.2], 1.0)), "--steps", 1)
+    assert not [line for line in out.splitlines() if line.startswith(" ")]
+
+
 def test_a_report_has_a_picture_of_each_clip(run, folder, tmp_path):
     code, _, err = run(folder, "--steps", 1, "--report", tmp_path / "report")
     page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
@@ -101,6 +118,7 @@ def test_a_loop_alone_needs_no_sound_and_has_a_page(run, write_silent, tmp_path)
     words = ["--loop", 2, "--only-loop", "--steps", 1, 2]
     code, out, err = run(clip, *words, "--report", report)
     assert code == 0 and out.count("\n") == 2 and "steps 2, 2 s of the first clip in 4 loops" in out
+    assert "(by chance 0." in out
     page = (report / "long-run.md").read_text(encoding="utf-8")
     assert "long-run.md" in err and page.count("\n| 0.0 - 0.0 |") == 6 and "## steps 2" in page
     code, out, _ = run(clip, *words, "--json")

@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -6,7 +7,9 @@ import torch
 from sr_core.evaluation import evaluate as module
 from sr_core.evaluation.evaluate import evaluate
 from sr_core.evaluation.scores import hear, score
+from sr_core.evaluation.sounds import from_model
 from sr_core.evaluation.summary import LINES, summarise
+from sr_core.io.video import open_video
 from sr_core.sampling.settings import Settings
 
 from .conftest import bursts
@@ -65,9 +68,41 @@ def test_the_same_command_gives_the_same_figures(tiny_pipeline, clips):
     def figures():
         result = evaluate(tiny_pipeline, clips[:2], [Settings(steps=1)], seed=4)
         result["groups"]["all"]["sounds"]["steps 1"].pop("ms_per_frame")
+        assert result["groups"]["all"]["sounds"]["steps 1"]["intervals"]["mel_db"]
         return json.dumps(result["groups"]["all"])
 
     assert figures() == figures()
+
+
+def test_time_a_frame_is_what_generating_took_over_the_frames(tiny_pipeline, clips, monkeypatch):
+    looks = iter(range(100))  # each look at the clock is a second later
+    clock = SimpleNamespace(monotonic=lambda: next(looks))
+    monkeypatch.setattr(module, "time", clock)
+    sounds = evaluate(tiny_pipeline, clips[:2], [Settings(steps=1)])["groups"]["all"]["sounds"]
+    assert sounds["steps 1"]["ms_per_frame"] == pytest.approx(1000 * 2 / 120)  # 2 s, 120 frames
+    assert sounds["reference"]["ms_per_frame"] is None
+
+
+def test_each_clip_has_noise_of_its_own_which_other_clips_do_not_change(tiny_pipeline, write_clip):
+    paths = [write_clip(name, bursts([0.2], 0.5)) for name in "ab"]  # the same picture and sound
+
+    def drawn(*given):
+        heard = {}
+        result = evaluate(
+            tiny_pipeline,
+            given,
+            [Settings(steps=1)],
+            seed=4,
+            observers=[lambda clip, sounds: heard.update({clip.name: sounds["steps 1"]})],
+        )
+        return heard, {clip["name"]: clip["seed"] for clip in result["clips"]}
+
+    both, seeds = drawn(*paths)
+    assert seeds["a"] != seeds["b"] and not torch.allclose(both["a"], both["b"])
+    alone, _ = drawn(paths[1])
+    assert torch.equal(alone["b"], both["b"])
+    frames = open_video(paths[1])
+    assert torch.equal(from_model(tiny_pipeline, frames, Settings(steps=1), seeds["b"]), both["b"])
 
 
 def test_one_clip_alone_is_compared_with_itself_half_its_length_later(tiny_pipeline, clips):
@@ -116,7 +151,13 @@ def test_a_late_sound_is_seen_as_late_and_a_soft_one_as_soft():
 
     late = figures(reference.roll(4800, dims=1))
     assert late["onset_f1"] == 0 and late["offset_median_ms"] == pytest.approx(100, abs=9)
+    assert late["onset_f1_close"] == 0
+    near = figures(reference.roll(2880, dims=1))  # 60 ms
+    assert near["onset_f1"] == 1 and near["onset_f1_close"] == 0
     soft = figures(reference / 2)
+    assert soft["level_difference_db"] == pytest.approx(-6.02, abs=0.01)
+    loud = figures(reference * 2)
+    assert loud["level_difference_db"] > 0 and loud["frame_level_difference_db"] > 0
     assert soft["level_error_db"] == pytest.approx(6.02, abs=0.01)
     assert soft["onset_f1"] == 1 and soft["envelope_r"] > 0.95
     assert soft["shot_auc"] is None and soft["event_f1"] is None

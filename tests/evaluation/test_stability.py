@@ -5,7 +5,7 @@ import torch
 
 from sr_core.evaluation.mel import SAMPLE_RATE, log_mel
 from sr_core.evaluation.onsets import onset_strength
-from sr_core.evaluation.stability import find_lag, stability
+from sr_core.evaluation.stability import farthest_by_chance, find_lag, stability
 
 from .conftest import bursts
 
@@ -58,3 +58,27 @@ def test_a_steady_sound_has_no_lag():
 def test_two_loops_cannot_tell():
     with pytest.raises(ValueError, match="three or more"):
         stability([LOOP] * 2, SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("parts, dunnett", [(2, 1.96), (4, 2.35), (6, 2.51), (10, 2.69)])
+def test_chance_is_dunnetts_value_of_many_comparisons_with_one(parts, dunnett):
+    # Two-sided 5 % points, infinite degrees of freedom (Dunnett, Biometrics 1964, table II).
+    assert farthest_by_chance(parts) == pytest.approx(math.sqrt(2) * dunnett, abs=0.01)
+
+
+def test_of_runs_that_do_not_drift_one_in_twenty_changes_more_than_chance():
+    generator = torch.Generator().manual_seed(3)
+    levels = torch.randn(40_000, 10, generator=generator)
+    farthest = (levels[:, 1:] - levels[:, :1]).abs().amax(1)
+    assert (farthest > farthest_by_chance(10)).double().mean() == pytest.approx(0.05, abs=0.004)
+
+
+def test_the_chance_of_a_run_comes_from_its_showings():
+    gains = [1, *[1.1, 0.9, 1.05, 0.95, 1.02] * 4]
+    found = stability([LOOP * gain for gain in gains], SAMPLE_RATE)
+    levels = 20 * torch.tensor(gains[1:]).log10()
+    assert found["level_spread_db"] == pytest.approx(float(levels.std()), rel=1e-3)
+    assert len(found["parts"]) == 10  # of two showings each
+    expected = found["level_spread_db"] * farthest_by_chance(10) / math.sqrt(2)
+    assert found["level_chance_db"] == pytest.approx(expected)
+    assert found["onset_rate_chance"] == 0 and abs(found["level_change_db"]) > 0

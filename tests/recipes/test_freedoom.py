@@ -30,7 +30,7 @@ needs_game = pytest.mark.skipif(
 )
 EPISODE_MAPS = {f"1:E{e}M{m}" for e in range(1, 5) for m in range(1, 10)}
 GAME_MAPS = EPISODE_MAPS | {f"2:MAP{m:02d}" for m in range(1, 33)}
-UNUSED = {"1:E1M7", "1:E2M4", "1:E3M6", "1:E4M2"} | {f"2:MAP{m:02d}" for m in (5, 13, 18, 22, 27)}
+UNUSED = {"1:E2M4", "1:E4M2", "2:MAP13", "2:MAP22"}
 
 
 def test_no_map_is_in_two_splits():
@@ -43,10 +43,11 @@ def test_the_maps_that_nobody_may_see_stay_unused():
     assert GAME_MAPS - used == UNUSED
 
 
-def test_the_maps_that_decisions_rest_on_are_the_ones_that_were_agreed():
+def test_the_maps_that_decisions_and_final_figures_rest_on_are_the_agreed_ones():
     assert set(splits.VAL) == {"1:E1M5", "1:E2M6", "1:E4M4", "2:MAP08", "2:MAP16", "2:MAP25"}
     first = {"1:E1M3", "1:E2M8", "1:E3M3", "1:E4M7"}
     assert set(splits.TEST) == first | {"2:MAP04", "2:MAP11", "2:MAP20", "2:MAP29"}
+    assert set(splits.FINAL) == {"1:E1M7", "1:E3M6", "2:MAP05", "2:MAP18", "2:MAP27"}
 
 
 @pytest.mark.parametrize("split", splits.SPLITS)
