@@ -24,6 +24,7 @@ STEPS = 4  # of the sound that is judged
 FRAMES = round(SECONDS * 30)
 CLIPS = ["--seconds", SECONDS, "--split", "train", "--silence-db", -200, "--stillness", 0]
 LOOP = {"batch": 4, "warmup": 20, "schedule": "cosine", "log_every": 1, "save_every": 100}
+LOOP |= {"workers": 0}  # a row is a few kilobytes
 VAE = {
     "frames": 24,
     "loop": LOOP

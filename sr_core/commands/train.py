@@ -14,7 +14,8 @@ import torch
 from ..config import changed, from_dict, to_dict
 from ..training import stages, vision_stage, whiten
 from ..training.cost import costs_of
-from ..training.data import check_has, one_row
+from ..training.data import one_row
+from ..training.shards import check_has
 
 HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, consistency"
 EXAMPLES = """\

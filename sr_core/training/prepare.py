@@ -28,6 +28,7 @@ from ..parts import load_any_vae, load_vision
 from ..vision.difference import TemporalDifference
 from ..vision.encoder import VisionEncoder, resize
 from .clips import Clip, ClipConfig, clips_of, name_of_clips
+from .shards import reports_of, shard_name
 from .statistics import Moments
 
 
@@ -49,7 +50,10 @@ class ShardJob:
         has = {"grid": self.parts[0] is not None, "latent": self.parts[1] is not None}
         more = {"keep_waveform": self.keep_waveform, "mirror": self.mirror}
         frame = list(self.frame) if self.frame else None
-        return asdict(self.clips) | has | more | {"frame": frame, "parts": list(self.parts)}
+        more |= {"frame": frame, "parts": list(self.parts)}
+        # Of the latents that a row draws: of their means alone they were too narrow.
+        more |= {"statistics": "of draws"} if has["latent"] else {}
+        return asdict(self.clips) | has | more
 
 
 def plan(
@@ -66,7 +70,7 @@ def plan(
         groups.setdefault(drawn if split == "auto" else split, []).append(str(video))
     for name, members in sorted(groups.items()):
         for number, start in enumerate(range(0, len(members), per_shard)):
-            target = directory / f"{name}-{number:05d}.tar"
+            target = directory / shard_name(name, number)
             yield str(target), tuple(members[start : start + per_shard])
 
 
@@ -166,13 +170,14 @@ class _Maker:
             grid, _ = TemporalDifference()(tensors["grid"][None].float())
             self.moments.setdefault("grid", Moments()).update(grid)
         if self.vae:
-            self.moments.setdefault("latent", Moments()).update(tensors["mean"])
+            variance = tensors["log_variance"].double().exp()
+            self.moments.setdefault("latent", Moments()).update(tensors["mean"], variance)
 
 
 def gathered(directory: Path, name: str, split: str = "train") -> Moments:
     """The moments of all shards of a split together; ValueError where none has them."""
     total = Moments()
-    for path in sorted(directory.glob(f"{split}-*.json")):
+    for path in reports_of(directory, split):
         found = json.loads(path.read_text(encoding="utf-8"))["moments"].get(name)
         if found and found["count"]:
             total.merge(Moments(**found))
