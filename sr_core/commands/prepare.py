@@ -42,9 +42,10 @@ The same command again goes on where it was stopped.
   python -m sr_core prepare /disk/footage -o /disk/data --dinov2 dinov2.safetensors --workers 16
   python -m sr_core prepare /disk/footage -o /disk/data --dinov2 dinov2.safetensors --ray auto
 
-A shard is made on one thread: use --workers for as many as there are cores. --ray needs
+A shard is made on one thread: use --workers for as many as there are cores, or --device cuda: the
+encoders run there, and a few workers keep it busy with decoded frames. --ray needs
 `pip install "ray[data]"` and this package on every machine, and a disk that all see at one path.
-The shards are the same bytes whoever makes them. WebDataset and any tar program read them.
+The shards are the same bytes whoever makes them on a CPU. WebDataset and any tar program read them.
 """
 
 
@@ -79,11 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep-waveform", action="store_true", help="beside the latents")
     parser.add_argument("--per-shard", type=int, default=32, help="videos a shard (32)")
+    where = "cpu, or cuda: encodes 64 frames at once; with --workers GPUs are taken in turn (cpu)"
+    parser.add_argument("--device", default="cpu", help=where)
     add_spread(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    where = Spread(options.workers, options.ray)
+    where = Spread(options.workers, options.ray, gpu=options.device.startswith("cuda"))
     found = [video for place in options.videos for video in videos_in(place, deep=True)]
     videos = list(dict.fromkeys(found))  # a folder may be given beside the one that it is in
     output: Path = options.output
@@ -98,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
     jobs = [replace(job, parts=prints) for job in jobs]
     clips, skipped, failed = Counter(), [], []
     with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
-        for done in spread(partial(ShardMaker, vision, vae), jobs, where, _paths):
+        for done in spread(partial(ShardMaker, vision, vae, options.device), jobs, where, _paths):
             bar.update(1)
             if done.error:
                 failed.append(f"{done.job.target}: {done.error}")
@@ -152,7 +155,7 @@ def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
         return None
     config = vision_config(options.dinov2, options.patches, options.frame, options.channels)
     if not target.exists():
-        save_part(fit_vision(videos, config, options.dinov2), target)
+        save_part(fit_vision(videos, config, options.dinov2, options.device), target)
     elif (there := load_vision(target).config) != config:
         raise ValueError(
             f"got {config} for {target}, which is {there}; expected the same; choose another -o, "

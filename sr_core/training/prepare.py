@@ -31,6 +31,8 @@ from .clips import Clip, ClipConfig, clips_of, name_of_clips
 from .shards import reports_of, shard_name
 from .statistics import Moments
 
+FRAMES_ON_CPU, FRAMES_ON_GPU = 8, 64  # that are encoded together
+
 
 @dataclass(frozen=True)
 class ShardJob:
@@ -77,17 +79,20 @@ def plan(
 class ShardMaker:
     """The frozen parts that see and hear, loaded once for many shards."""
 
-    def __init__(self, vision: str | None, vae: str | None):
+    def __init__(self, vision: str | None, vae: str | None, device: str = "cpu"):
         # Sums over threads round otherwise: the same clips are the same bytes on any machine.
         torch.set_num_threads(1)
-        self.vision = load_vision(vision) if vision else None
-        self.vae = load_any_vae(vae) if vae else None
+        self.device = torch.device(device)
+        self.vision = load_vision(vision).to(self.device) if vision else None
+        self.vae = load_any_vae(vae).to(self.device) if vae else None
 
     def __call__(self, job: ShardJob) -> dict[str, Any]:
-        return make_shard(job, self.vision, self.vae)
+        return make_shard(job, self.vision, self.vae, self.device)
 
 
-def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None) -> dict[str, Any]:
+def make_shard(
+    job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None, device: torch.device
+) -> dict[str, Any]:
     """Write one shard and its report, unless they are there; bad videos are skipped and named."""
     target = Path(job.target)
     report_path = target.with_suffix(".json")
@@ -99,7 +104,7 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
     partial_path = target.with_suffix(".tar.partial")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tarfile.open(partial_path, "w", format=tarfile.PAX_FORMAT) as tar:
-        maker = _Maker(job, vision, vae)
+        maker = _Maker(job, vision, vae, device)
         for video in job.videos:
             try:
                 for mirrored in (False, True)[: 1 + job.mirror]:
@@ -117,8 +122,14 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
 class _Maker:
     """What a shard is made of, and the statistics of it."""
 
-    def __init__(self, job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None):
-        self.job, self.vision, self.vae = job, vision, vae
+    def __init__(
+        self,
+        job: ShardJob,
+        vision: VisionEncoder | None,
+        vae: AudioVAE | None,
+        device: torch.device,
+    ):
+        self.job, self.vision, self.vae, self.device = job, vision, vae, device
         self.moments: dict[str, Moments] = {}
         names = [name_of_clips(Path(video)) for video in job.videos]
         alike = len(set(names)) < len(names)
@@ -132,7 +143,8 @@ class _Maker:
         self, video: Path, tar: tarfile.TarFile, report: dict[str, Any], mirrored: bool
     ) -> None:
         state = None
-        for clip in clips_of(video, self._see, self.job.clips, mirrored):
+        at_once = FRAMES_ON_GPU if self.device.type == "cuda" else FRAMES_ON_CPU
+        for clip in clips_of(video, self._see, self.job.clips, mirrored, at_once):
             tensors, state = self._tensors(clip, state)
             key = f"{self.names[str(video)]}-{clip.number:05d}" + "-mirror" * mirrored
             if clip.problem:
@@ -150,7 +162,7 @@ class _Maker:
             return resize(frames.float(), *self.job.frame).round().to(torch.uint8)
         if self.vision is None:
             return torch.zeros(len(frames), dtype=torch.uint8)
-        return self.vision(frames[None])[0].half()
+        return self.vision(frames[None].to(self.device))[0].half().cpu()
 
     @torch.inference_mode()
     def _tensors(self, clip: Clip, state: Any) -> tuple[dict[str, Tensor], Any]:
@@ -158,8 +170,10 @@ class _Maker:
         if self.job.frame or self.vision:
             tensors["frames" if self.job.frame else "grid"] = clip.seen
         if self.vae:
-            mean, log_variance, state = self.vae.encode_moments(clip.waveform[None], state)
-            tensors |= {"mean": mean[0].float(), "log_variance": log_variance[0].float()}
+            waveform = clip.waveform[None].to(self.device)
+            mean, log_variance, state = self.vae.encode_moments(waveform, state)
+            tensors |= {"mean": mean[0].float().cpu()}
+            tensors |= {"log_variance": log_variance[0].float().cpu()}
         if not self.vae or self.job.keep_waveform:
             samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16)
             tensors["waveform"] = rearrange(samples, "c s -> s c")
