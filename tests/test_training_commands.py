@@ -15,6 +15,7 @@ from tests.conftest import TINY
 from tests.training.test_prepare import film
 
 LOOP = ["--set", "loop.steps=2", "--set", "loop.batch=2", "--set", "loop.log_every=1"]
+LOOP += ["--set", "loop.workers=0"]
 
 
 @pytest.fixture

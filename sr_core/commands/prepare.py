@@ -26,9 +26,10 @@ The same command again goes on where it was stopped.
   python -m sr_core prepare /disk/footage -o /disk/data --dinov2 dinov2.safetensors --workers 16
   python -m sr_core prepare /disk/footage -o /disk/data --dinov2 dinov2.safetensors --ray auto
 
-A shard is made on one thread: use --workers for as many as there are cores. --ray needs
+A shard is made on one thread: use --workers for as many as there are cores, or --device cuda: the
+encoders run there, and a few workers keep it busy with decoded frames. --ray needs
 `pip install "ray[data]"` and this package on every machine, and a disk that all see at one path.
-The shards are the same bytes whoever makes them. WebDataset and any tar program read them.
+The shards are the same bytes whoever makes them on a CPU. WebDataset and any tar program read them.
 """
 
 
@@ -63,6 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep-waveform", action="store_true", help="beside the latents")
     parser.add_argument("--per-shard", type=int, default=32, help="videos a shard (32)")
+    where = "cpu, or cuda: encodes 64 frames at once; with --workers GPUs are taken in turn (cpu)"
+    parser.add_argument("--device", default="cpu", help=where)
     add_spread(parser)
 
 

@@ -26,7 +26,7 @@ from ..training.vision_fit import fit_vision, vision_config
 
 def prepare(options: argparse.Namespace) -> int:
     """Do what the options of `prepare` say."""
-    where = Spread(options.workers, options.ray)
+    where = Spread(options.workers, options.ray, gpu=options.device.startswith("cuda"))
     found = [video for place in options.videos for video in videos_in(place, deep=True)]
     videos = list(dict.fromkeys(found))  # a folder may be given beside the one that it is in
     output: Path = options.output
@@ -41,7 +41,7 @@ def prepare(options: argparse.Namespace) -> int:
     jobs = [replace(job, parts=prints) for job in jobs]
     clips, skipped, failed = Counter(), [], []
     with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
-        for done in spread(partial(ShardMaker, vision, vae), jobs, where, _paths):
+        for done in spread(partial(ShardMaker, vision, vae, options.device), jobs, where, _paths):
             bar.update(1)
             if done.error:
                 failed.append(f"{done.job.target}: {done.error}")
@@ -88,7 +88,7 @@ def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
         return None
     config = vision_config(options.dinov2, options.patches, options.frame, options.channels)
     if not target.exists():
-        save_part(fit_vision(videos, config, options.dinov2), target)
+        save_part(fit_vision(videos, config, options.dinov2, options.device), target)
     elif (there := load_vision(target).config) != config:
         raise ValueError(
             f"got {config} for {target}, which is {there}; expected the same; choose another -o, "

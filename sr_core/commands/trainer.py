@@ -15,7 +15,8 @@ from ..config import changed, from_dict, to_dict
 from ..io.partial import sole_writer
 from ..training import stages, vision_stage, whiten
 from ..training.cost import costs_of
-from ..training.data import check_has, one_row
+from ..training.data import one_row
+from ..training.shards import check_has
 
 STAGES = {
     "vae": (stages.VAERun, stages.train_vae),
