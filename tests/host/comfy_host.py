@@ -1,7 +1,7 @@
 """Drive a real ComfyUI: load the package, run workflows, take screenshots of the front end.
 
     comfy_host.py info --node DIR                      import times, nodes, templates
-    comfy_host.py run  --node DIR WORKFLOW.json        run it; outputs, errors, times
+    comfy_host.py run  --node DIR WORKFLOW.json ...    run them; outputs, errors, times
     comfy_host.py shot --node DIR WORKFLOW.json -o F   screenshot of the front end
 
 COMFYUI_PATH names a ComfyUI checkout (the folder with main.py), COMFYUI_PYTHON the interpreter that
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", required=True)
     commands.add_parser("info", parents=[common])
     add = commands.add_parser("run", parents=[common]).add_argument
-    add("workflow")
+    add("workflow", nargs="+")
     add("--set", action="append", default=[], metavar="ID.INPUT=VALUE")
     add("--convert", choices=("auto", "browser", "python"), default="auto")
     add("--out", metavar="DIR", help="download output files there")
@@ -69,15 +69,13 @@ def main(arguments: list[str] | None = None) -> int:
         args += ["--front-end-root", str(Path(options.frontend).resolve())]
     pairs = (setting.partition("=") for setting in options.setting)
     settings = {key: json.loads(value) for key, _, value in pairs}
-    file = getattr(options, "workflow", None)
-    workflow = json.loads(Path(file).read_text(encoding="utf-8")) if file else None
     shared = {"args": args, "settings": settings, "keep": options.keep}
     host = None
     try:
         host = Host(options.node, inputs=options.input, probe=options.command == "info", **shared)
         with host:
             command = {"info": info, "run": run, "shot": shot}[options.command]
-            code, report = command(host, options, workflow)
+            code, report = command(host, options)
     except HostError as error:
         print(error, file=sys.stderr)
         return 2
@@ -92,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
 Result = tuple[int, dict[str, Any]]  # exit status, report
 
 
-def info(host: Host, options: argparse.Namespace, workflow: None) -> Result:
+def info(host: Host, options: argparse.Namespace) -> Result:
     system, nodes = host.get("/system_stats")["system"], host.own_nodes()
     prefixes = tuple(f"/extensions/{urllib.parse.quote(name)}/" for name in host.nodes)
     templates = host.get("/workflow_templates")
@@ -108,16 +106,21 @@ def info(host: Host, options: argparse.Namespace, workflow: None) -> Result:
     return 0 if nodes else 1, report
 
 
-def run(host: Host, options: argparse.Namespace, workflow: dict) -> Result:
-    prompt = to_prompt(host, workflow, options.convert)
-    apply_settings(prompt, options.set)
-    saved = workflow if is_workflow(workflow) else None
+def run(host: Host, options: argparse.Namespace) -> Result:
     how = {"seconds": options.timeout, "interrupt_after": options.interrupt_after}
-    results = [
-        host.run(prompt, workflow=saved, out=options.out, **how) for _ in range(options.repeat)
-    ]
-    report = results[0] if options.repeat == 1 else {"runs": results}
+    results = []
+    for workflow in map(read, options.workflow):
+        prompt = to_prompt(host, workflow, options.convert)
+        apply_settings(prompt, options.set)
+        saved = workflow if is_workflow(workflow) else None
+        for _ in range(options.repeat):
+            results.append(host.run(prompt, workflow=saved, out=options.out, **how))
+    report = results[0] if len(results) == 1 else {"runs": results}
     return 0 if all(result["status"] == "success" for result in results) else 1, report
+
+
+def read(path: str) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def to_prompt(host: Host, workflow: dict, how: str) -> dict:
@@ -139,7 +142,8 @@ def apply_settings(prompt: dict, settings: list[str]) -> None:
         prompt[number]["inputs"][name] = value
 
 
-def shot(host: Host, options: argparse.Namespace, workflow: dict | None) -> Result:
+def shot(host: Host, options: argparse.Namespace) -> Result:
+    workflow = read(options.workflow) if options.workflow else None
     width, height = map(int, options.size.split("x"))
     unknown = node_types(workflow or {}) - set(host.get("/object_info"))
     report = {"missing_nodes": sorted(unknown), "queued": [], "screenshot": options.output}

@@ -201,10 +201,13 @@ class Browser:
                 return [_outcome(self.host.get(f"/history/{d}")[d]["status"]) for d in done]
         raise HostError("the queue did not empty")
 
+    def picture(self) -> bytes:
+        """The page as PNG."""
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+
     def screenshot(self, path: str | Path) -> None:
-        data = self.call("Page.captureScreenshot", format="png")["data"]
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_bytes(base64.b64decode(data))
+        Path(path).write_bytes(self.picture())
 
 
 def _outcome(status: dict) -> dict[str, Any]:
