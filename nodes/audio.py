@@ -41,6 +41,7 @@ class VAEDecode(io.ComfyNode):
         )
 
     @classmethod
+    @schema.plain_errors
     def execute(cls, latent: Mapping[str, Any], vae: host.Part) -> io.NodeOutput:
         host.move_to_device(vae)
         pieces = [piece.to(host.output_device()) for piece in _decode(latent, vae)]
@@ -82,6 +83,7 @@ class VAEEncode(io.ComfyNode):
         )
 
     @classmethod
+    @schema.plain_errors
     def execute(cls, audio: Mapping[str, Any] | None, vae: host.Part, align: str) -> io.NodeOutput:
         config = vae.module.config
         waveform = unpack_audio(audio, config.sample_rate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -100,7 +101,25 @@ def video_names() -> list[str]:
 
 
 def video_path(name: str) -> Path:
-    return OWN_VIDEOS.get(name) or Path(folder_paths.get_annotated_filepath(name))
+    """Where a file of the host's folders is, by the name that the host gives it.
+
+    Raises ValueError for one outside of them: not every host refuses that.
+    """
+    if name in OWN_VIDEOS:
+        return OWN_VIDEOS[name]
+    file, kind = re.fullmatch(r"(.*?)(?: \[(input|output|temp)\])?", name, re.DOTALL).groups()
+    folders = {
+        "output": folder_paths.get_output_directory,
+        "temp": folder_paths.get_temp_directory,
+    }
+    folder = Path(os.path.abspath(folders.get(kind, folder_paths.get_input_directory)()))
+    path = Path(os.path.abspath(folder / file))
+    if not path.is_relative_to(folder):
+        raise ValueError(
+            f"got file {name!r}, which is outside of ComfyUI's folders; expected one of the input, "
+            "output or temp folder; upload it"
+        )
+    return path
 
 
 def _show(name: str) -> None:

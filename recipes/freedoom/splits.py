@@ -1,8 +1,9 @@
 """Which maps a clip may be recorded on: whole maps are held apart, so that test rooms are new.
 
 A name is a file and a map in it: "1:E1M1" of freedoom1.wad, "2:MAP01" of freedoom2.wad, "s:NAME" a
-scenario that comes with ViZDoom. Maps in none of the lists stay unused, for whoever wants to check
-the model on maps that neither its training nor our decisions have seen.
+scenario that comes with ViZDoom. `test` has chosen checkpoints, so it is validation by now; `final`
+is every second map of those left, and no decision may be made by it. Maps in none of the lists stay
+unused, for the next figures that need maps which chose nothing.
 """
 
 from __future__ import annotations
@@ -23,4 +24,5 @@ TRAIN = (
 )
 VAL = ("1:E1M5", "1:E2M6", "1:E4M4", *_maps("2:MAP", "08 16 25"))
 TEST = ("1:E1M3", "1:E2M8", "1:E3M3", "1:E4M7", *_maps("2:MAP", "04 11 20 29"))
-SPLITS = {"train": TRAIN, "val": VAL, "test": TEST}
+FINAL = ("1:E1M7", "1:E3M6", *_maps("2:MAP", "05 18 27"))
+SPLITS = {"train": TRAIN, "val": VAL, "test": TEST, "final": FINAL}

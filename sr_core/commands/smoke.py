@@ -28,7 +28,12 @@ VAE = {
     "frames": 24,
     "loop": LOOP
     | {"steps": 400, "learning_rate": 2e-3, "betas": [0.8, 0.99], "clip": 5.0, "ema": 0.99},
-    "task": {"spectra": {"sizes": [2048, 512, 128], "drawn": 2}, "waveform": 0.5, "kl": 3e-5},
+    "task": {
+        "stft": {"weight": 0.0},
+        "energy": {"weight": 1.0, "sizes": [2048, 512, 128], "drawn": 2},
+        "waveform": 0.5,
+        "kl": 3e-5,
+    },
     "audio": {"latent_channels": 16, "width": 128, "encoder_blocks": 3, "decoder_blocks": 4},
 }
 DIFFUSION = {
@@ -64,13 +69,18 @@ def run(options: argparse.Namespace) -> int:
     else:
         began = cut_excerpt(options.data, clip)
         print(f"{clip}: {SECONDS} s of {options.data.name}, from {began} s on")
-    model = _learn(folder, ["--device", options.device, "--threads", options.threads or 1])
+    model = _learn(folder, _machine(options))
     video = folder / "clip-with-sound.mkv"
     _command(generate, clip, "-o", video, "--model", model, "--steps", STEPS)
     problems = _judge(clip, model, folder / "report")
     print(f"video: {video}\nspectrograms: {folder / 'report' / 'clip.png'}")
     print(f"it does not learn: {'; '.join(problems)}" if problems else "it learns")
     return 1 if problems else 0
+
+
+def _machine(options: argparse.Namespace) -> list[Any]:
+    device = ["--device", options.device] if options.device else []
+    return [*device, "--threads", options.threads or 1]
 
 
 def _learn(folder: Path, machine: list[Any]) -> Path:

@@ -20,8 +20,9 @@ from av.container import InputContainer
 from torch import Tensor
 
 from .clock import packets_of
-from .container import Container, open_output, whole_file, writing
+from .container import Container, open_output, writing
 from .layout import Planar, settle_order
+from .partial import whole_file
 from .sound import waveform_pieces
 from .source import MediaError, Source, name_of, open_source
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -98,22 +97,6 @@ def container_for(target: str | os.PathLike[str]) -> Container:
             f"{', '.join(CONTAINERS)}; change the suffix"
         )
     return CONTAINERS[suffix]
-
-
-@contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
-    """Give a path beside the target that becomes the target on success and vanishes otherwise."""
-    if target.is_dir():
-        raise MediaError(f"'{target}' is a folder; give the path of the file to write")
-    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.partial")
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield partial
-        with writing(target):
-            os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from pathlib import Path
 from av.container import InputContainer
 from torch import Tensor
 
-from .container import Container, container_for, open_output, whole_file
+from .container import Container, container_for, open_output
 from .extras import is_cover
 from .feed import Feed
 from .frames import Frames
 from .old_sound import OldSound, amplified, mixed
+from .partial import whole_file
 from .picture import held_copy, is_copied
 from .sound import stereo, waveform_pieces
 from .source import MediaError, Source, open_source

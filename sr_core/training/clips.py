@@ -50,7 +50,7 @@ def clips_of(
     Raises MediaError where the video has no sound, cannot be read, or is shorter than a clip.
     """
     frames = open_video(video)
-    if not frames.info.has_sound:
+    if not frames.has_sound:
         raise MediaError(f"'{video}' has no sound; expected videos to learn from to have some")
     sound = OldSound(frames.source, frames.info.start)
     seen, changes, count, last = [], [], 0, None

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..checkpoint import sha256
 from ..config import to_dict
-from ..io.container import whole_file
+from ..io.partial import write_text
 
 # Settings that may change between a stop and the next start without making it another run.
 FREE = {f"loop.{n}" for n in ("steps", "log_every", "save_every", "show_every", "accumulate")}
@@ -44,8 +44,7 @@ class Described:
 
     def write(self, directory: Path) -> None:
         """The settings as `--config` reads them."""
-        with whole_file(directory / "config.json") as partial:
-            partial.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+        write_text(directory / "config.json", json.dumps(self.settings, indent=2) + "\n")
 
 
 def describe(run: Any, data: Path, init: Path | None) -> Described:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..io.partial import write_text
+
 SAMPLE_RATE = 48_000
 CURVE = "curve.jsonl"
 
@@ -85,7 +87,7 @@ def _forget(curve: Path, begin: int) -> None:
     lines = curve.read_text(encoding="utf-8").splitlines() if curve.exists() else []
     kept = [line for line in lines if _step_of(line) <= begin]
     if len(kept) < len(lines):
-        curve.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        write_text(curve, "".join(f"{line}\n" for line in kept))
 
 
 def _step_of(line: str) -> float:

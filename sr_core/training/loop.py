@@ -24,9 +24,10 @@ from .diary import Diary
 from .precision import autocast, warn_without_bf16
 from .processes import Processes
 from .resume import load_resume, save_resume
+from .schedule import inverse_lr
 from .task import Task
 
-SCHEDULES = ("constant", "cosine", "inverse_sqrt")
+SCHEDULES = ("constant", "cosine", "inverse_lr")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class LoopConfig:
     learning_rate: float = 1e-4
     betas: tuple[float, ...] = (0.9, 0.95)
     weight_decay: float = 0.02
-    warmup: int = 5000  # steps of linear growth
+    warmup: int = 5000  # steps of linear growth; of inverse_lr's exponential one 1 / (1 - factor)
     schedule: str = "constant"
     clip: float = 1.0  # of the gradient's norm
     ema: float = 0.9999
@@ -63,8 +64,8 @@ class LoopConfig:
         if self.schedule == "cosine":
             turn = torch.tensor(min(1.0, step / self.steps) * torch.pi)
             return self.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + turn.cos().item()))
-        if self.schedule == "inverse_sqrt":
-            return self.learning_rate * warm / max(1.0, step / max(1, self.warmup)) ** 0.5
+        if self.schedule == "inverse_lr":
+            return self.learning_rate * inverse_lr(step, self.warmup)
         return self.learning_rate * warm
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..audio.vae import AudioVAE
-from ..io.container import whole_file
+from ..io.partial import whole_file, write_text
 from ..parts import load_any_vae, load_vision
 from ..vision.difference import TemporalDifference
 from ..vision.encoder import VisionEncoder, resize
@@ -92,21 +91,18 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
         if (report["videos"], report.get("made")) == (list(job.videos), job.made):
             return report
     report = {"videos": list(job.videos), "made": job.made, "clips": {}, "skipped": {}}
-    partial_path = target.with_suffix(".tar.partial")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(partial_path, "w", format=tarfile.PAX_FORMAT) as tar:
-        maker = _Maker(job, vision, vae)
-        for video in job.videos:
-            try:
-                for mirrored in (False, True)[: 1 + job.mirror]:
-                    maker.add(Path(video), tar, report, mirrored)
-            except ValueError as error:
-                report["skipped"][video] = str(error)
-    report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
-    report_path.unlink(missing_ok=True)  # no report is better than that of another shard
-    os.replace(partial_path, target)
-    with whole_file(report_path) as partial:
-        partial.write_text(json.dumps(report), encoding="utf-8")
+    with whole_file(target) as partial:
+        with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
+            maker = _Maker(job, vision, vae)
+            for video in job.videos:
+                try:
+                    for mirrored in (False, True)[: 1 + job.mirror]:
+                        maker.add(Path(video), tar, report, mirrored)
+                except ValueError as error:
+                    report["skipped"][video] = str(error)
+        report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
+        report_path.unlink(missing_ok=True)  # no report is better than that of another shard
+    write_text(report_path, json.dumps(report))
     return report
 
 

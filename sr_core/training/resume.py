@@ -58,7 +58,8 @@ def load_resume(
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in _under(tensors, f"optimizer.{group}.").items():
             place, moment = name.split(".")
-            state.setdefault(int(place), {})[moment] = value
+            # A copy: Windows replaces no file that a tensor still lies in.
+            state.setdefault(int(place), {})[moment] = value.clone()
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     return int(metadata["step"])

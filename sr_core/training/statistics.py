@@ -17,7 +17,8 @@ class Moments:
         self.scatter = torch.as_tensor(scatter, dtype=torch.float64)
 
     def update(self, rows: Tensor) -> None:  # (... d)
-        rows = rows.double().flatten(0, -2)
+        # On the CPU whatever the device that encoded: some have no float64.
+        rows = rows.detach().cpu().double().flatten(0, -2)
         mean = rows.mean(dim=0)
         self.merge(Moments(len(rows), mean, (rows - mean).square().sum(dim=0)))
 

@@ -56,6 +56,20 @@ def test_schedules_fall_from_80_and_scale_with_the_data():
     assert heun_sigmas(1, 0.5) == [pytest.approx(80.0)]
 
 
+def test_consistency_levels_are_ects_and_those_between():
+    expected = {1: [80.0], 2: [80.0, 0.821], 3: [80.0, 2.0, 0.5], 4: [80.0, 5.0, 0.821, 0.2]}
+    for steps, sigmas in expected.items():
+        assert consistency_sigmas(steps, 0.5) == sigmas
+
+
+def test_heuns_levels_are_edms():
+    """(80^(1/7) + i/(n-1) (0.002^(1/7) - 80^(1/7)))^7 (arXiv 2206.00364, eq. 5)."""
+    found = heun_sigmas(5, 0.25)
+    for i, sigma in enumerate(found):
+        root = 80 ** (1 / 7) + i / 4 * (0.002 ** (1 / 7) - 80 ** (1 / 7))
+        assert sigma == pytest.approx(root**7 / 2)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -185,8 +185,8 @@ def test_learning_rates_follow_their_schedules():
     assert config.rate(0) == pytest.approx(0.1) and config.rate(9) == config.rate(999) == 1.0
     cosine = LoopConfig(learning_rate=1.0, warmup=0, steps=1000, schedule="cosine")
     assert cosine.rate(0) == pytest.approx(1) and cosine.rate(1000) == pytest.approx(0.01)
-    root = LoopConfig(learning_rate=1.0, warmup=100, schedule="inverse_sqrt")
-    assert root.rate(400) == pytest.approx(0.5)
+    falling = LoopConfig(learning_rate=2.0, warmup=1000, schedule="inverse_lr")
+    assert falling.rate(600_000) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="got schedule 'step'"):
         LoopConfig(schedule="step")
 
