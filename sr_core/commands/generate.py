@@ -43,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--old-sound",
         choices=("drop", "keep", "mix"),
         default="drop",
-        help="what becomes of the video's own sound; keep makes it a second track",
+        help="what becomes of the video's own sound; keep adds its tracks to the new one",
+    )
+    parser.add_argument(
+        "--encode", action="store_true", help="the picture, where the file cannot hold a copy of it"
     )
     parser.add_argument("--gain-db", type=float, default=0.0, help="of the new sound")
     parser.add_argument("--old-gain-db", type=float, default=0.0, help="of the old one, with mix")

@@ -54,6 +54,7 @@ class Generator:
             old_sound=options.old_sound,
             gain_db=options.gain_db,
             old_gain_db=options.old_gain_db,
+            encode=options.encode,
         )
         for complaint in meter.faintness():
             warnings.warn(f"{target}: {complaint}", stacklevel=2)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..io.source import videos_in
+from ..io.trial import suffix_for
 from .generate import WRITABLE
 
 Job = tuple[Path, Path]  # a video, and the file that it becomes
@@ -69,4 +70,7 @@ def is_caseless(place: Path) -> bool:
 
 
 def _target_name(source: Path) -> str:
-    return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.mp4"
+    """Keep the name if we write such files; else its container is one that holds the picture."""
+    if source.suffix.lower() in WRITABLE:
+        return source.name
+    return source.stem + suffix_for(source)

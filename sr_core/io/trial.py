@@ -77,7 +77,7 @@ class Beginning:
         given = self.stream.sample_aspect_ratio or 1
         if (aspect or 1) != given:
             yield f"pixel aspect {given.numerator}:{given.denominator}"
-        if container.clocked and "alpha_mode" in self.stream.metadata:
+        if container.clocked and "alpha_mode" in map(str.lower, self.stream.metadata):
             yield "transparency"
         if container.format == "mov" and self.frame is not None:
             if any("DOVI" in str(data.type) for data in self.frame.side_data):
