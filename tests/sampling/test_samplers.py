@@ -80,6 +80,7 @@ def test_consistency_levels_are_ects_and_those_between():
 
 def test_heuns_levels_are_edms():
     """(80^(1/7) + i/(n-1) (0.002^(1/7) - 80^(1/7)))^7 (arXiv 2206.00364, eq. 5)."""
+    assert heun_sigmas(2, 0.5) == pytest.approx([80.0, 0.002])
     found = heun_sigmas(5, 0.25)
     for i, sigma in enumerate(found):
         root = 80 ** (1 / 7) + i / 4 * (0.002 ** (1 / 7) - 80 ** (1 / 7))

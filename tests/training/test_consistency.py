@@ -133,6 +133,7 @@ def test_distance_and_weight_follow_their_formulas():
     t, r = torch.tensor(2.0), torch.tensor(1.5)
     assert ConsistencyConfig(mapping="cf").weight(t, r, 0.5).item() == pytest.approx(2.0)
     assert ConsistencyConfig(mapping="in").weight(t, r, 0.5).item() == pytest.approx(4.25)
+    assert ConsistencyConfig(mapping="in").weight(t, r, 0.25).item() == pytest.approx(16.25)
 
 
 def test_both_levels_have_one_dropout_mask_and_only_the_farther_a_gradient(parts):
@@ -150,6 +151,8 @@ def test_both_levels_have_one_dropout_mask_and_only_the_farther_a_gradient(parts
 
 def test_where_the_nearer_level_is_zero_the_target_is_the_latent_itself(parts):
     task = ConsistencyTask(*parts, ConsistencyConfig(steps=8, dropout=0.0))
+    for parameter in task.model.head.parameters():  # at first an output of zero, as if exact
+        nn.init.normal_(parameter, std=5.0)
     clean, noise = torch.randn(1, 1, 3, 4), torch.randn(1, 1, 3, 4)
     t, r = torch.ones(1, 1, 3), torch.zeros(1, 1, 3)
     _, near = task._pair(clean, noise, t, r, torch.randn(1, 1, 3, 32))

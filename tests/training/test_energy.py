@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sr_core.audio.mel import mel_bank
 from sr_core.config import from_dict
 from sr_core.training.energy import EnergyConfig, energy_distance, magnitudes
 from sr_core.training.stages import VAERun
@@ -77,6 +78,17 @@ def test_the_band_that_differs_counts():
     same = energy_distance([low + high], low + high, config)
     # Twice as loud is ln 2 apart, in those of the 32 bands that hear the tone's main lobe.
     assert same < 1e-6 and 0.02 < other < 4 / 32
+
+
+def test_the_smallest_transform_has_one_band():
+    """32 samples: all that is heard is one band, whose level alone is compared."""
+    config = EnergyConfig(sizes=(32,), convergence=0.0, logarithmic=0.0, bands=1.0)
+    found, x, y = energy_distance([sound(1)], sound(0), config), sound(0), sound(1)
+    bank = mel_bank(32, 1, 48_000)[0]
+    levels = [0.5 * (magnitudes(s, 32).square() @ bank / bank.sum()).log() for s in (x, y)]
+    apart = (levels[0] - levels[1]).abs().mean(dim=2)
+    weights = torch.tensor([1 / 6, 1 / 6, 1 / 3, 1 / 3])
+    torch.testing.assert_close(found, (apart * weights).sum(dim=1))
 
 
 def test_the_plain_distance_would_rather_have_less_noise():
