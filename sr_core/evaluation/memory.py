@@ -25,7 +25,7 @@ class Memory:
     """An observer of `evaluate`; `judged` is the name of the sound that should be known.
 
     `codec` is how near the VAE comes to the last clip's own sound, `generated` how near the judged
-    sound comes to the VAE's.
+    sound comes to it: not to the VAE's, which may be silent.
     """
 
     def __init__(self, judged: str):
@@ -36,7 +36,7 @@ class Memory:
 
     def __call__(self, clip: Clip, sounds: Mapping[str, Tensor]) -> None:  # each (2 s)
         self.codec = likeness(sounds[CODEC], sounds[REFERENCE])
-        self.generated = likeness(sounds[self.judged], sounds[CODEC])
+        self.generated = likeness(sounds[self.judged], sounds[REFERENCE])
         reference = hear(sounds[CODEC], patch_statistics)
         for name, waveform in sounds.items():
             heard = hear(waveform, patch_statistics)

@@ -106,7 +106,7 @@ def train(
         described.write(directory)
         warn_without_bf16(device, config.bf16)
     turns = {name: processes.together(Turn(task, name)) for name in optimizers}
-    parts = _parts(processes.rows(config.batch), config.accumulate)
+    parts = parts_of(processes.rows(config.batch), config.accumulate)
     reader = Reader(batches, range(begin, config.steps), parts, config.workers, device)
     with Diary(directory, begin, config.steps, enabled=processes.rank == 0) as diary:
         for step in range(begin, config.steps):
@@ -144,7 +144,7 @@ def train(
                 save_resume(resume, done, task, average, optimizers, described)
 
 
-def _parts(rows: range, count: int) -> list[range]:
+def parts_of(rows: range, count: int) -> list[range]:
     """Rows in `count` parts as equal as can be, or in one for each row where there are fewer."""
     edges = [len(rows) * n // min(count, len(rows)) for n in range(min(count, len(rows)) + 1)]
     return [rows[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]

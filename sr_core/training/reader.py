@@ -61,19 +61,23 @@ class Reader:
         )
         self._read = iter(loader)
 
+    def read(self) -> Read:
+        """The next part, in memory that is used again for the one after it."""
+        began = time.monotonic()
+        read = next(self._read)
+        self.seconds += time.monotonic() - began
+        if isinstance(read, Exception):
+            raise read
+        return read
+
     def step(self) -> Iterator[dict[str, Tensor]]:
         """The parts of the next step, on the device and as the model takes them."""
         self.names = []
         for _ in range(self.parts):
-            began = time.monotonic()
-            read = next(self._read)
-            self.seconds += time.monotonic() - began
-            if isinstance(read, Exception):
-                raise read
-            self.names += read.names
-            part = read.tensors
-            # A copy also on the CPU: the next part may be read into the same room.
-            here = {n: x.to(self.device, non_blocking=True, copy=True) for n, x in part.items()}
+            names, tensors = self.read()
+            self.names += names
+            # A copy also on the CPU: what is read next may take the same memory.
+            here = {n: x.to(self.device, non_blocking=True, copy=True) for n, x in tensors.items()}
             yield as_numbers(here)
 
 

@@ -36,4 +36,4 @@ def test_a_sound_at_the_wrong_times_is_called_chance():
 
 def test_a_vae_that_hears_nothing_is_named():
     memory = memory_of((1.5,), decoded=(1.5,))
-    assert memory.generated.is_like and not memory.codec.is_like
+    assert not memory.codec.is_like and not memory.generated.is_like

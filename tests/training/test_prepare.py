@@ -232,3 +232,50 @@ def test_a_fitted_encoder_explains_its_videos(tmp_path):
 def test_words_that_are_no_sizes_are_refused():
     with pytest.raises(ValueError, match="got --patches 7x98.*SIDExHEIGHTxWIDTH"):
         vision_config(None, "7x98", "", 5)
+
+
+def test_drawn_latents_have_the_deviation_that_is_gathered(tmp_path):
+    """Var(mean) + E[variance], against the draws themselves."""
+    generator = torch.Generator().manual_seed(0)
+    means = torch.randn(4000, 3, generator=generator) * torch.tensor([0.5, 1.0, 2.0])
+    variances = torch.rand(4000, 3, generator=generator) * torch.tensor([4.0, 1.0, 0.0])
+    moments = Moments()
+    for piece in range(0, 4000, 1000):
+        moments.update(means[piece : piece + 1000], variances[piece : piece + 1000])
+    draws = means + variances.sqrt() * torch.randn(4000, 3, generator=generator)
+    assert torch.allclose(moments.deviation().float(), draws.std(dim=0), rtol=0.05)
+    expected = (means.var(dim=0, correction=0) + variances.mean(dim=0)).sqrt()
+    assert torch.allclose(moments.deviation().float(), expected, rtol=1e-4)
+
+
+def test_a_shards_latent_statistics_are_of_draws(tmp_path, parts):
+    video = str(film(tmp_path / "a.mkv"))
+    job = ShardJob(str(tmp_path / "train-00000.tar"), (video,), CLIPS, parts=("v", "a"))
+    report = ShardMaker(*parts)(job)
+    batch, _ = Batches(tmp_path, "train", 3, 15).at(0, range(3))
+    mean, variance = batch["mean"].flatten(0, 1), batch["log_variance"].exp().flatten(0, 1)
+    expected = mean.double().var(dim=0, correction=0) + variance.double().mean(dim=0)
+    found = Moments(**report["moments"]["latent"]).deviation()
+    assert torch.allclose(found, expected.sqrt(), rtol=1e-5)
+    assert not torch.allclose(found, mean.double().std(dim=0), rtol=1e-2)
+
+
+@pytest.mark.parametrize("at_once", [1, 64])
+def test_clips_do_not_depend_on_how_many_frames_are_encoded_together(tmp_path, at_once):
+    video = film(tmp_path / "a.mkv")
+    usual = list(clips_of(video, lambda frames: frames.clone(), CLIPS))
+    sizes = []
+
+    def see(frames):
+        sizes.append(len(frames))
+        return frames.clone()
+
+    for one, other in zip(usual, clips_of(video, see, CLIPS, at_once=at_once), strict=True):
+        assert torch.equal(one.seen, other.seen) and torch.equal(one.waveform, other.waveform)
+    assert max(sizes) == min(at_once, 15)
+
+
+def test_parts_are_loaded_to_the_device_that_is_asked_for(parts):
+    maker = ShardMaker(*parts, device="meta")
+    for part in (maker.vision, maker.vae):
+        assert all(value.is_meta for value in part.state_dict().values())
