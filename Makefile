@@ -25,8 +25,11 @@ lint: $(VENV)/installed-test
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
+# A file's tests stay in one process, so that what they share is made once.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: lint
-	$(RUN) -m pytest
+	$(RUN) -m pytest $(PARALLEL)
 
 test-fast: lint
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest $(PARALLEL) -m "not slow"

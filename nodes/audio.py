@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -38,14 +37,16 @@ class VAEDecode(io.ComfyNode):
                     tooltip="Stereo at 48000 Hz, as long as the clip to the sample.",
                 )
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
+    @schema.plain_errors
     def execute(cls, latent: Mapping[str, Any], vae: host.Part) -> io.NodeOutput:
         host.move_to_device(vae)
         pieces = [piece.to(host.output_device()) for piece in _decode(latent, vae)]
         waveform = torch.cat(pieces, dim=-1)[..., : latent.get("sample_count")]
-        return io.NodeOutput(pack_audio(waveform, vae))
+        return io.NodeOutput(pack_audio(waveform, vae, cls.hidden.unique_id))
 
 
 class VAEEncode(io.ComfyNode):
@@ -79,12 +80,14 @@ class VAEEncode(io.ComfyNode):
                     tooltip="30 latents a second, for VAE Decode or the sampler's prompt.",
                 )
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
+    @schema.plain_errors
     def execute(cls, audio: Mapping[str, Any] | None, vae: host.Part, align: str) -> io.NodeOutput:
         config = vae.module.config
-        waveform = unpack_audio(audio, config.sample_rate)
+        waveform = unpack_audio(audio, config.sample_rate, cls.hidden.unique_id)
         waveform, count = _whole_latents(waveform, config.hop, align)
         host.move_to_device(vae)
         latents = torch.cat(list(_encode(waveform, vae)), dim=1)
@@ -92,7 +95,7 @@ class VAEEncode(io.ComfyNode):
         return io.NodeOutput(pack_latent(samples, count))
 
 
-def unpack_audio(audio: Mapping[str, Any] | None, rate: int) -> Tensor:
+def unpack_audio(audio: Mapping[str, Any] | None, rate: int, node_id: str) -> Tensor:
     """Core's AUDIO, or what other packages pass as such, as stereo at `rate` Hz: (b 2 s)."""
     if audio is None:
         raise ValueError(
@@ -100,16 +103,20 @@ def unpack_audio(audio: Mapping[str, Any] | None, rate: int) -> Tensor:
         )
     waveform = to_stereo(audio["waveform"].float().cpu())
     for message in check_waveform(waveform):
-        logging.warning("SoundReactor: %s", message)
+        host.warn(message, node_id)
     if audio["sample_rate"] == rate:
         return waveform
     return resample(waveform, audio["sample_rate"], rate)
 
 
-def pack_audio(waveform: Tensor, vae: host.Part) -> dict[str, Any]:  # (b c s)
+def pack_audio(
+    waveform: Tensor,  # (b c s)
+    vae: host.Part,
+    node_id: str,
+) -> dict[str, Any]:
     """Core's AUDIO; sound that is not finite is an error, silence or clipping a warning."""
     for message in check_waveform(waveform):
-        logging.warning("SoundReactor: %s", message)
+        host.warn(message, node_id)
     return {"waveform": waveform, "sample_rate": vae.module.config.sample_rate}
 
 

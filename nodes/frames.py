@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from io import BytesIO
 from typing import Any
 
@@ -11,16 +10,20 @@ from comfy_api.latest import Input, InputImpl, Types, io
 from torch import Tensor
 
 from ..sr_core.io.frames import Frames, frames_from_images
+from ..sr_core.io.source import open_source
 from ..sr_core.io.timing import standard_rate
 from ..sr_core.io.video import open_video
 from . import host, schema
+from .graph import refuse_batches
 
 ABSENT = object()  # not connected; while the host validates, what is connected is None
 TWO_SOURCES = "got both video and images; expected one of them; disconnect the other"
+TWO_RATES = "got fps and video_info; expected one of them; set fps to 0 or disconnect video_info"
 NO_RATE = (
     "got images without their rate; expected the frames a second that they were made for; "
     "set fps, for example to 16 or 24, or connect a Video Helper Suite video_info"
 )
+NO_CLIP = "got no clip; expected one; choose or upload a file, or connect video or images"
 
 
 def source_inputs() -> list[io.Input]:
@@ -35,21 +38,8 @@ def source_inputs() -> list[io.Input]:
                 "the package. Not used while video or images is connected; 'none' shows that."
             ),
         ),
-        io.Video.Input(
-            "video",
-            optional=True,
-            tooltip="A VIDEO instead of the file. It is decoded frame by frame, at its own rate.",
-        ),
-        io.Image.Input(
-            "images",
-            optional=True,
-            tooltip=(
-                "An IMAGE batch instead of the file, as from a video-generation node. Needs fps."
-            ),
-        ),
         io.Float.Input(
             "fps",
-            optional=True,
             default=0.0,
             min=0.0,
             max=1000.0,
@@ -59,87 +49,141 @@ def source_inputs() -> list[io.Input]:
                 "it. No default: 0 means not given. Not used with a file or a video."
             ),
         ),
+        io.Video.Input(
+            "video",
+            optional=True,
+            lazy=True,
+            tooltip="A VIDEO instead of the file. It is decoded frame by frame, at its own rate.",
+        ),
+        io.Image.Input(
+            "images",
+            optional=True,
+            lazy=True,
+            tooltip=(
+                "An IMAGE batch instead of the file, as from a video-generation node. Needs fps."
+            ),
+        ),
         schema.VideoInfo.Input(
             "video_info",
             optional=True,
+            lazy=True,
             tooltip="Instead of fps: the video_info output of a Video Helper Suite loader.",
         ),
     ]
 
 
-def check_source(
-    file: str | None,
-    video: Any = ABSENT,
-    images: Any = ABSENT,
-    fps: Any = ABSENT,
-    video_info: Any = ABSENT,
-) -> bool | str:
-    """What can be seen to be wrong before anything runs, such as an hour of image generation."""
-    if video is not ABSENT and images is not ABSENT:
-        return TWO_SOURCES
-    if images is not ABSENT:
-        return NO_RATE if video_info is ABSENT and fps in (ABSENT, 0) else True
-    if file == host.NO_FILE and video is ABSENT:
-        return "got no clip; expected one; choose or upload a file, or connect video or images"
-    if video is not ABSENT or file is None or host.video_path(file).is_file():
+def check_file(file: str | None, video: Any = ABSENT, images: Any = ABSENT) -> bool | str:
+    """What is wrong with the file, where that is the clip.
+
+    The host repeats the answer for every input that was asked for and is given: that is one.
+    """
+    if file is None or video is not ABSENT or images is not ABSENT:
         return True
-    return f"got file {file!r}, which is not in the input folder; upload it or choose another"
+    if file == host.NO_FILE:
+        return NO_CLIP
+    try:
+        found = host.video_path(file).is_file()
+    except ValueError as error:
+        return str(error)
+    return (
+        found or f"got file {file!r}, which is not in its folder; upload it or choose another one"
+    )
+
+
+def check_source(inputs: Mapping[str, Any], hidden: io.HiddenHolder) -> list[str]:
+    """The inputs by name, as the host wants those that are to be worked out.
+
+    Raises ValueError where they do not go together: before an hour of image generation is run,
+    and once, while the host repeats what validation says at every input.
+    """
+    if "video" in inputs and "images" in inputs:
+        raise ValueError(TWO_SOURCES)
+    if "images" in inputs:
+        _check_rate(inputs["fps"], "video_info" in inputs)
+    refuse_batches(hidden, "video", "images")
+    return list(inputs)
+
+
+def _check_rate(fps: float, has_info: bool) -> None:
+    if fps and has_info:
+        raise ValueError(TWO_RATES)
+    if not fps and not has_info:
+        raise ValueError(NO_RATE)
 
 
 def fingerprint_file(file: str | None) -> str:
-    return "" if file is None else host.fingerprint(host.video_path(file))
+    """Changes when the file does; there may be none, or one that is refused."""
+    try:
+        return "" if file is None else host.fingerprint(host.video_path(file))
+    except ValueError:
+        return ""
 
 
 def open_clip(
     file: str,
+    fps: float,
     video: Input.Video | None,
     images: Tensor | None,  # (t h w 3)
-    fps: float,
     video_info: Mapping[str, Any] | None,
 ) -> Input.Video:
     """The one clip that is given, as VIDEO."""
     if video is not None and images is not None:
         raise ValueError(TWO_SOURCES)
     if video is not None:
-        return _cut(video)
+        return _as_shown(video)
     if images is None:
+        if file == host.NO_FILE:
+            raise ValueError(NO_CLIP)
         return InputImpl.VideoFromFile(str(host.video_path(file)))
-    rate = _image_rate(fps, video_info)
+    _check_rate(fps, video_info is not None)
+    rate = standard_rate(fps or video_info["loaded_fps"])
     components = Types.VideoComponents(images=images, audio=None, frame_rate=rate)
     return InputImpl.VideoFromComponents(components)
 
 
-def frames_of(video: Input.Video, with_sound: bool = False) -> Frames:
+def frames_of(video: Input.Video, old_sound: str | None = None) -> Frames:
     """Frames of a VIDEO at the model's rate; one made of images is read as images, not encoded.
 
-    `with_sound`: where such a one has sound too, a file of both, as the host encodes it.
+    `old_sound`: what a muxer does with the clip's sound, None for frames that are only looked at.
+    Where such a VIDEO has sound to keep, or more than 8 bits, it is a file as the host encodes it.
     """
+    video = _as_shown(video)
     if isinstance(video, InputImpl.VideoFromComponents):
         components = video.get_components()
-        if components.audio is None or not with_sound:
+        silent = components.audio is None or old_sound in (None, "drop")
+        if silent and (old_sound is None or _bits(video) == 8):
             return frames_from_images(components.images, components.frame_rate)
-    return open_video(_cut(video).get_stream_source())
+    return open_video(video.get_stream_source())
 
 
-def _cut(video: Input.Video) -> Input.Video:
-    """The video itself, or what a newer host's trim leaves of it: its source is never trimmed."""
-    window = getattr(video, "get_active_trim_window", None)
-    if window is None or not any(window()):
+def _bits(video: Input.Video) -> int:
+    """Bits a sample that the VIDEO is to be encoded with; older hosts know 8 only."""
+    return video.get_bit_depth() if hasattr(video, "get_bit_depth") else 8
+
+
+def _as_shown(video: Input.Video) -> Input.Video:
+    """The video itself, or a file of what it shows, where that is not all of one file.
+
+    Newer hosts trim and crop a VIDEO, and string several together: its source is never cut.
+    """
+    if isinstance(video, InputImpl.VideoFromComponents):
+        return video
+    if isinstance(video, InputImpl.VideoFromFile) and not _is_cut(video):
         return video
     buffer = BytesIO()
     video.save_to(buffer)
     return InputImpl.VideoFromFile(buffer)
 
 
-def _image_rate(fps: float, video_info: Mapping[str, Any] | None) -> Fraction:
-    if video_info is not None and fps:
-        raise ValueError(
-            "got fps and video_info; expected one of them; set fps to 0 or disconnect video_info"
-        )
-    rate = video_info["loaded_fps"] if video_info is not None else fps
-    if not rate > 0:
-        raise ValueError(NO_RATE)
-    return standard_rate(rate)
+def _is_cut(video: Input.Video) -> bool:
+    source = video.get_stream_source()
+    with open_source(source):  # a file that is no video is one clear error
+        whole = InputImpl.VideoFromFile(source)
+    if hasattr(video, "get_active_trim_window"):
+        trimmed = any(video.get_active_trim_window())
+    else:  # the first hosts that trim do not tell
+        trimmed = hasattr(video, "as_trimmed") and video.get_duration() != whole.get_duration()
+    return trimmed or video.get_dimensions() != whole.get_dimensions()
 
 
 class LoadFrames(io.ComfyNode):
@@ -165,27 +209,31 @@ class LoadFrames(io.ComfyNode):
                     tooltip="Length of the picture in seconds; the sound becomes exactly as long.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
         )
 
     @classmethod
-    def validate_inputs(
-        cls, file, video=ABSENT, images=ABSENT, fps=ABSENT, video_info=ABSENT
-    ) -> bool | str:
-        return check_source(file, video, images, fps, video_info)
+    def validate_inputs(cls, file, video=ABSENT, images=ABSENT) -> bool | str:
+        return check_file(file, video, images)
+
+    @classmethod
+    def check_lazy_status(cls, **inputs: Any) -> list[str]:
+        return check_source(inputs, cls.hidden)
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None = None, **others: Any) -> str:
         return fingerprint_file(file)
 
     @classmethod
+    @schema.plain_errors
     def execute(
         cls,
         file: str,
+        fps: float,
         video: Input.Video | None = None,
         images: Tensor | None = None,
-        fps: float = 0.0,
         video_info: Mapping[str, Any] | None = None,
     ) -> io.NodeOutput:
-        clip = open_clip(file, video, images, fps, video_info)
+        clip = open_clip(file, fps, video, images, video_info)
         frames = frames_of(clip)
         return io.NodeOutput(frames, clip, float(frames.duration))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ from server import PromptServer
 from torch import nn
 
 from ..sr_core.io.source import VIDEO_SUFFIXES
+from .prefix import check_prefix
 
 MODEL_FOLDER = "soundreactor"
 BUNDLED = " [bundled]"  # marks checkpoints of the package among the user's own
@@ -33,6 +35,7 @@ PACKAGE = Path(__file__).parent.parent
 ASSETS = PACKAGE / "sr_core" / "assets"
 SAMPLE, NO_FILE = "soundreactor_sample.mp4 [temp]", "none.mp4 [temp]"
 OWN_VIDEOS = {SAMPLE: ASSETS / "sample.mp4", NO_FILE: PACKAGE / "web" / "no_file.mp4"}
+WARNING = "soundreactor.warning"  # the event
 
 Item = TypeVar("Item")
 
@@ -100,7 +103,25 @@ def video_names() -> list[str]:
 
 
 def video_path(name: str) -> Path:
-    return OWN_VIDEOS.get(name) or Path(folder_paths.get_annotated_filepath(name))
+    """Where a file of the host's folders is, by the name that the host gives it.
+
+    Raises ValueError for one outside of them: not every host refuses that.
+    """
+    if name in OWN_VIDEOS:
+        return OWN_VIDEOS[name]
+    file, kind = re.fullmatch(r"(.*?)(?: \[(input|output|temp)\])?", name, re.DOTALL).groups()
+    folders = {
+        "output": folder_paths.get_output_directory,
+        "temp": folder_paths.get_temp_directory,
+    }
+    folder = Path(os.path.abspath(folders.get(kind, folder_paths.get_input_directory)()))
+    path = Path(os.path.abspath(folder / file))
+    if not path.is_relative_to(folder):
+        raise ValueError(
+            f"got file {name!r}, which is outside of ComfyUI's folders; expected one of the input, "
+            "output or temp folder; upload it"
+        )
+    return path
 
 
 def _show(name: str) -> None:
@@ -173,9 +194,16 @@ def output_device() -> torch.device:
 
 
 def warn(message: str, node_id: str) -> None:
-    """Say something in the log and on the node."""
+    """Say something in the log, and in full on the node until it runs again: web/warnings.js."""
     logging.warning("SoundReactor: %s", message)
-    PromptServer.instance.send_progress_text(message, node_id)
+    tell_page(WARNING, {"node": node_id, "graph": _running_graph(), "text": message})
+
+
+def _running_graph() -> str | None:
+    """Which of the graphs that are open in a tab is being run, where that is known."""
+    for _, _, _, extra, *_ in list(PromptServer.instance.prompt_queue.currently_running.values()):
+        return graph_id(extra.get("extra_pnginfo"))
+    return None
 
 
 def tell_page(event: str, data: Mapping[str, Any]) -> None:
@@ -197,13 +225,14 @@ def temporary_file(stem: str, suffix: str) -> tuple[Path, ui.SavedResult]:
     return folder / file, ui.SavedResult(file, "", io.FolderType.temp)
 
 
-def graph_id(hidden: io.HiddenHolder) -> str | None:
+def graph_id(extra_pnginfo: Mapping[str, Any] | None) -> str | None:
     """Which of the graphs that are open in a tab this run came from, where that is known."""
-    return ((hidden.extra_pnginfo or {}).get("workflow") or {}).get("id")
+    return ((extra_pnginfo or {}).get("workflow") or {}).get("id")
 
 
 def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, ui.SavedResult]:
     """The next free name in the output folder, and how the front end finds the file there."""
+    check_prefix(prefix)
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
         prefix, folder_paths.get_output_directory(), *size
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from comfy_api.latest import Input, io
 
@@ -11,9 +12,8 @@ from ..sr_core.sampling.session import Session
 from ..sr_core.sampling.settings import Settings
 from . import host, schema
 from .decoding import Decoded, Decoding
-from .frames import ABSENT
 from .grid import check_rate, later
-from .mux import ONE_CLIP, picture
+from .mux import check_clip, picture
 from .player import Player
 from .sampler import check_settings, method_input, sampling_inputs
 from .state import OUT_TIP, TIP, State, begin
@@ -30,6 +30,7 @@ class Live(io.ComfyNode):
             inputs=[
                 schema.Model.Input(
                     "model",
+                    lazy=True,
                     tooltip="From Load SoundReactor Model; its vision and vae come with it.",
                 ),
                 *sampling_inputs(),
@@ -37,14 +38,16 @@ class Live(io.ComfyNode):
                 io.Video.Input(
                     "video",
                     optional=True,
+                    lazy=True,
                     tooltip="The clip as VIDEO. It is decoded frame by frame. This or frames.",
                 ),
                 schema.Frames.Input(
                     "frames",
                     optional=True,
+                    lazy=True,
                     tooltip="The clip as frames, from Load Frames or Split Frames. This or video.",
                 ),
-                schema.State.Input("state", optional=True, tooltip=TIP),
+                schema.State.Input("state", optional=True, lazy=True, tooltip=TIP),
             ],
             outputs=[
                 io.Audio.Output(
@@ -58,14 +61,12 @@ class Live(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls, model, steps=None, guidance=None, method=None, video=ABSENT, frames=ABSENT
-    ) -> bool | str:
-        if (video is ABSENT) == (frames is ABSENT):
-            return ONE_CLIP
-        return check_settings(steps, guidance, method)
+    def check_lazy_status(cls, **inputs: Any) -> list[str]:
+        check_clip(inputs, cls.hidden)
+        return check_settings(inputs)
 
     @classmethod
+    @schema.plain_errors
     def execute(
         cls,
         model: host.Part,

@@ -63,6 +63,7 @@ class LoadModel(io.ComfyNode):
         return host.fingerprint(host.checkpoint_path(checkpoint))
 
     @classmethod
+    @schema.plain_errors
     def execute(cls, checkpoint: str) -> io.NodeOutput:
         loaded = load(checkpoint, cls.hidden.unique_id)
         return io.NodeOutput(*(host.Part(loaded, name) for name in ("model", "vision", "vae")))

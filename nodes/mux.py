@@ -5,20 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from comfy_api.latest import Input, InputImpl, io, ui
+from comfy_api.latest import Input, InputImpl, Types, io, ui
 from torch import Tensor
+from torch.nn.functional import pad
 
-from ..sr_core.io.frames import Frames
+from ..sr_core.io.frames import Frames, ImageFrames
 from ..sr_core.io.mux import mux
 from ..sr_core.io.video import VideoFrames
 from . import host, schema
 from .audio import unpack_audio
 from .frames import ABSENT, frames_of
+from .graph import refuse_batches
+from .prefix import check_prefix
 
 SAMPLE_RATE = 48000
 CONTAINERS = ("mp4", "mov", "mkv", "webm")
 OLD_SOUNDS = ("drop", "keep", "mix")
-ONE_CLIP = "got no clip or two; expected one; connect either video or frames"
+NO_CLIP = "got no clip; expected one; connect either video or frames"
+TWO_CLIPS = "got both video and frames; expected one of them; disconnect the other"
+NOT_CARRIED = (
+    "these frames carry no sound of their own to {}; connect the clip to `video` in place of "
+    "`frames`"
+)
+ROUNDING = SAMPLE_RATE // 1000  # samples that sounds made elsewhere may differ by
 
 
 def file_inputs() -> list[io.Input]:
@@ -47,7 +56,7 @@ def file_inputs() -> list[io.Input]:
             default="video/SoundReactor",
             tooltip=(
                 "Folder and start of the name in the output folder; a number is added, nothing is "
-                "overwritten. %date% patterns work as in core's Save nodes."
+                "overwritten. %date:yyyy-MM-dd% and %Node.widget% work as in core's Save nodes."
             ),
         ),
     ]
@@ -73,19 +82,26 @@ class MuxAudio(io.ComfyNode):
             description="Writes the clip with its sound. The picture is copied, not encoded again.",
             search_aliases=["soundreactor", "save video", "combine audio", "video combine", "mux"],
             inputs=[
+                io.Audio.Input(
+                    "audio",
+                    optional=True,
+                    lazy=True,
+                    tooltip=(
+                        "Mono or stereo of any length: silence follows it, or its rest is cut "
+                        "off, and the node says how much. Without it the clip goes on as it is."
+                    ),
+                ),
                 io.Video.Input(
                     "video",
                     optional=True,
+                    lazy=True,
                     tooltip="The clip as VIDEO, from Load Frames or elsewhere. This or frames.",
                 ),
                 schema.Frames.Input(
                     "frames",
                     optional=True,
+                    lazy=True,
                     tooltip="The clip as frames of Load Frames. This or video.",
-                ),
-                io.Audio.Input(
-                    "audio",
-                    tooltip="Mono or stereo, at least as long as the clip; the rest is cut off.",
                 ),
                 *file_inputs(),
                 gain_input("gain_db", "the new sound"),
@@ -94,40 +110,86 @@ class MuxAudio(io.ComfyNode):
             outputs=[
                 io.Video.Output(
                     display_name="video",
-                    tooltip="The file that was written; it also plays on the node.",
+                    tooltip=(
+                        "The file that was written; it also plays on the node. Without audio "
+                        "the clip itself, with the sound it had."
+                    ),
                 )
             ],
+            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
     @classmethod
-    def validate_inputs(cls, audio, video=ABSENT, frames=ABSENT) -> bool | str:
-        return (video is ABSENT) != (frames is ABSENT) or ONE_CLIP
+    def check_lazy_status(cls, **inputs: Any) -> list[str]:
+        check_prefix(inputs["filename_prefix"])
+        return check_clip(inputs, cls.hidden)
 
     @classmethod
+    @schema.plain_errors
     def execute(
         cls,
-        audio: Mapping[str, Any] | None,
         container: str,
         old_sound: str,
         filename_prefix: str,
         gain_db: float,
         old_gain_db: float,
+        audio: Mapping[str, Any] | None = ABSENT,
         video: Input.Video | None = None,
         frames: Frames | None = None,
     ) -> io.NodeOutput:
-        waveform = _single(unpack_audio(audio, SAMPLE_RATE)).split(SAMPLE_RATE, dim=-1)
-        frames = picture(video, frames, with_sound=old_sound != "drop")
-        if old_sound != "drop" and video is None and not isinstance(frames, VideoFrames):
-            host.warn(
-                f"these frames carry no sound of their own to {old_sound}; connect the clip to "
-                "`video` in place of `frames`",
-                cls.hidden.unique_id,
-            )
-        sound = host.progress(waveform, len(waveform))
+        if audio is ABSENT:
+            return io.NodeOutput(_untouched(video, frames, cls.hidden.unique_id))
+        kept = video is not None or isinstance(frames, VideoFrames)
+        frames = picture(video, frames, old_sound)
+        if old_sound != "drop" and not kept:
+            host.warn(NOT_CARRIED.format(old_sound), cls.hidden.unique_id)
+        waveform = _single(unpack_audio(audio, SAMPLE_RATE, cls.hidden.unique_id))
+        pieces = fitted(waveform, frames, cls.hidden.unique_id).split(SAMPLE_RATE, dim=-1)
+        sound = host.progress(pieces, len(pieces))
         settings = {"old_sound": old_sound, "gain_db": gain_db, "old_gain_db": old_gain_db}
         clip, player = write_clip(frames, sound, container, filename_prefix, cls.hidden, settings)
         return io.NodeOutput(clip, ui=player)
+
+
+def check_clip(inputs: Mapping[str, Any], hidden: io.HiddenHolder) -> list[str]:
+    """The inputs by name, to be worked out; raises ValueError unless one clip is among them."""
+    if "video" not in inputs and "frames" not in inputs:
+        raise ValueError(NO_CLIP)
+    if "video" in inputs and "frames" in inputs:
+        raise ValueError(TWO_CLIPS)
+    refuse_batches(hidden, "video")
+    return list(inputs)
+
+
+def fitted(waveform: Tensor, frames: Frames, node_id: str) -> Tensor:  # (2 s) -> (2 s)
+    """The sound as long as the picture; what is added or cut off is told on the node."""
+    surplus = waveform.shape[-1] - frames.samples(SAMPLE_RATE)
+    if abs(surplus) > ROUNDING:
+        lengths = [n / SAMPLE_RATE for n in (waveform.shape[-1], frames.samples(SAMPLE_RATE))]
+        done = "its end is cut off" if surplus > 0 else "silence follows it"
+        host.warn(
+            f"the sound is {lengths[0]:.3f} s long, the picture {lengths[1]:.3f} s: "
+            f"{abs(surplus) / SAMPLE_RATE:.3f} s too {'long' if surplus > 0 else 'short'}, {done}",
+            node_id,
+        )
+    return pad(waveform, (0, -surplus))
+
+
+def _untouched(video: Input.Video | None, frames: Frames | None, node_id: str) -> Input.Video:
+    """The clip as it came, where there is no sound for it: as when its node is bypassed."""
+    if video is None and not isinstance(frames, (VideoFrames, ImageFrames)):
+        raise ValueError(
+            "got part of a clip and no sound; expected a sound, or a whole clip to pass on; "
+            "connect audio, or the clip to video in place of frames"
+        )
+    host.warn("no sound is connected: the clip goes on as it is, and no file is written", node_id)
+    if video is not None:
+        return video
+    if isinstance(frames, VideoFrames):
+        return InputImpl.VideoFromFile(frames.source)
+    components = Types.VideoComponents(images=frames.images, audio=None, frame_rate=frames.fps)
+    return InputImpl.VideoFromComponents(components)
 
 
 def write_clip(
@@ -145,11 +207,15 @@ def write_clip(
     return InputImpl.VideoFromFile(str(target)), ui.PreviewVideo([saved])
 
 
-def picture(video: Input.Video | None, frames: Frames | None, with_sound: bool = False) -> Frames:
-    """The one clip that is given, as frames."""
-    if (video is None) == (frames is None):
-        raise ValueError(ONE_CLIP)
-    return frames_of(video, with_sound) if frames is None else frames
+def picture(
+    video: Input.Video | None, frames: Frames | None, old_sound: str | None = None
+) -> Frames:
+    """The one clip that is given, as frames; `old_sound` as `frames_of` takes it."""
+    if video is None and frames is None:
+        raise ValueError(NO_CLIP)
+    if video is not None and frames is not None:
+        raise ValueError(TWO_CLIPS)
+    return frames_of(video, old_sound) if frames is None else frames
 
 
 def _single(waveform: Tensor) -> Tensor:  # (b c s) -> (c s)

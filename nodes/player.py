@@ -59,7 +59,7 @@ class Player:
         self._tell("done" if error is None else "stopped")
         if error is None:
             for complaint in self.meter.complaints():
-                logging.warning("SoundReactor: %s", complaint)
+                host.warn(complaint, self.node_id)
         elif self.recording.made:
             logging.warning(
                 "SoundReactor: stopped; the first %.2f s of sound are kept in %s until this node "
@@ -91,7 +91,7 @@ class Player:
         recording = self.recording
         return {
             "node": self.node_id,
-            "graph": host.graph_id(self.hidden),
+            "graph": host.graph_id(self.hidden.extra_pnginfo),
             "status": status,
             "file": dict(self.saved),
             "header": HEADER,

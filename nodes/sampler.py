@@ -18,7 +18,7 @@ from ..sr_core.sampling.settings import CONTEXTS, METHODS, Settings
 from . import host, schema
 from .decoding import Decoding, moved
 from .grid import Grid
-from .state import OUT_TIP, TIP, State, begin
+from .state import OUT_TIP, PAST_TWICE, TIP, State, begin
 
 
 def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
@@ -72,14 +72,12 @@ def method_input() -> io.Combo.Input:
     )
 
 
-def check_settings(steps: int | None, guidance: float | None, method: str | None) -> bool | str:
-    """Before anything runs, what is wrong with the settings; what is connected is None yet."""
-    if None not in (steps, guidance, method):
-        try:
-            Settings(steps, guidance, method)
-        except ValueError as error:
-            return str(error)
-    return True
+def check_settings(inputs: Mapping[str, Any]) -> list[str]:
+    """The inputs by name, to be worked out; raises ValueError where they do not go together."""
+    if "prompt" in inputs and "state" in inputs:
+        raise ValueError(PAST_TWICE)
+    Settings(inputs["steps"], inputs["guidance"], inputs["method"])
+    return list(inputs)
 
 
 class Sampler(io.ComfyNode):
@@ -91,9 +89,10 @@ class Sampler(io.ComfyNode):
             description="Draws one latent of sound for every frame, seeing only the past.",
             search_aliases=["soundreactor", "ksampler", "foley", "video to audio", "v2a"],
             inputs=[
-                schema.Model.Input("model", tooltip="From Load SoundReactor Model."),
+                schema.Model.Input("model", lazy=True, tooltip="From Load SoundReactor Model."),
                 schema.Grid.Input(
                     "grid",
+                    lazy=True,
                     tooltip="From Temporal Difference, or other features the model was trained on.",
                 ),
                 *sampling_inputs(),
@@ -111,12 +110,13 @@ class Sampler(io.ComfyNode):
                 io.Latent.Input(
                     "prompt",
                     optional=True,
+                    lazy=True,
                     tooltip=(
                         "Sound that comes before this clip and is continued by it, from VAE Encode "
                         "with align 'end'. It is not part of the result."
                     ),
                 ),
-                schema.State.Input("state", optional=True, tooltip=TIP),
+                schema.State.Input("state", optional=True, lazy=True, tooltip=TIP),
             ],
             outputs=[
                 io.Latent.Output(
@@ -129,10 +129,11 @@ class Sampler(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, steps=None, guidance=None, method=None) -> bool | str:
-        return check_settings(steps, guidance, method)
+    def check_lazy_status(cls, **inputs: Any) -> list[str]:
+        return check_settings(inputs)
 
     @classmethod
+    @schema.plain_errors
     def execute(
         cls,
         model: host.Part,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
+from functools import wraps
 from typing import Any
 
 from comfy_api.latest import io
@@ -25,3 +27,21 @@ def describe(**values: Any) -> io.Schema:
     """
     known = {field.name for field in fields(io.Schema)}
     return io.Schema(category=CATEGORY, **{k: v for k, v in values.items() if k in known})
+
+
+def plain_errors(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
+    """Let every ValueError go as one: the host shows an error's class with the module it is from.
+
+    That is a path through our folders, such as "custom_nodes.x.sr_core.io.source.MediaError".
+    """
+
+    @wraps(execute)
+    def checked(*args: Any, **inputs: Any) -> io.NodeOutput:
+        try:
+            return execute(*args, **inputs)
+        except ValueError as error:
+            if type(error) is ValueError:
+                raise
+            raise ValueError(str(error)) from error
+
+    return checked

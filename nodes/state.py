@@ -22,6 +22,7 @@ OUT_TIP = (
     "Where the sound stands at the end of this clip, for the node that makes the next one. It may "
     "be used by several nodes and again later."
 )
+PAST_TWICE = "got a prompt and a state; expected one of them; disconnect the other"
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def begin(
         before = None if prompt is None else Decoding(source, None, prompt)
         return State(source, seed, None, _start(model, settings, seed, prompt), before)
     if prompt is not None:
-        raise ValueError("got a prompt and a state; expected one of them; disconnect the other")
+        raise ValueError(PAST_TWICE)
     _check(state, source, settings)
     if not model.loaded.pipeline.config.audio.causal:
         raise ValueError(

@@ -14,9 +14,18 @@ from ..sr_core.sampling.generate import stream
 from ..sr_core.sampling.settings import Settings
 from . import host, schema
 from .audio import pack_audio
-from .frames import ABSENT, check_source, fingerprint_file, frames_of, open_clip, source_inputs
+from .frames import (
+    ABSENT,
+    check_file,
+    check_source,
+    fingerprint_file,
+    frames_of,
+    open_clip,
+    source_inputs,
+)
 from .load import checkpoint_input, load
 from .mux import file_inputs, write_clip
+from .prefix import check_prefix
 from .sampler import sampling_inputs
 
 
@@ -25,7 +34,7 @@ class VideoToSound(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorVideoToSound",
-            display_name="Video to Sound (SoundReactor)",
+            display_name="Video to Sound (SoundReactor foley)",
             description="Gives a clip generated stereo sound and writes it as a file.",
             search_aliases=["foley", "sound effects", "sfx", "video to audio", "v2a"],
             inputs=[
@@ -49,20 +58,25 @@ class VideoToSound(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(
-        cls, file, video=ABSENT, images=ABSENT, fps=ABSENT, video_info=ABSENT
-    ) -> bool | str:
-        return check_source(file, video, images, fps, video_info)
+    def validate_inputs(cls, file, video=ABSENT, images=ABSENT) -> bool | str:
+        return check_file(file, video, images)
+
+    @classmethod
+    def check_lazy_status(cls, **inputs: Any) -> list[str]:
+        check_prefix(inputs["filename_prefix"])
+        return check_source(inputs, cls.hidden)
 
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str, file: str | None = None, **others: Any) -> str:
         return host.fingerprint(host.checkpoint_path(checkpoint)) + fingerprint_file(file)
 
     @classmethod
+    @schema.plain_errors
     def execute(
         cls,
         checkpoint: str,
         file: str,
+        fps: float,
         seed: int,
         steps: int,
         guidance: float,
@@ -71,11 +85,10 @@ class VideoToSound(io.ComfyNode):
         filename_prefix: str,
         video: Input.Video | None = None,
         images: Tensor | None = None,
-        fps: float = 0.0,
         video_info: Mapping[str, Any] | None = None,
     ) -> io.NodeOutput:
-        clip = open_clip(file, video, images, fps, video_info)
-        frames = frames_of(clip, with_sound=old_sound != "drop")
+        clip = open_clip(file, fps, video, images, video_info)
+        frames = frames_of(clip, old_sound)
         loaded, heard = load(checkpoint, cls.hidden.unique_id), []
         node = cls.hidden.unique_id
         sound = _sound(frames, loaded, Settings(steps, guidance), seed, heard, node)
@@ -83,7 +96,8 @@ class VideoToSound(io.ComfyNode):
             frames, sound, container, filename_prefix, cls.hidden, {"old_sound": old_sound}
         )
         waveform = torch.cat(heard, dim=-1)[..., : frames.samples()]
-        return io.NodeOutput(clip, pack_audio(waveform, host.Part(loaded, "vae")), ui=player)
+        audio = pack_audio(waveform, host.Part(loaded, "vae"), node)
+        return io.NodeOutput(clip, audio, ui=player)
 
 
 def _sound(

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .config import from_dict, to_dict
+from .io.partial import whole_file
 from .sampling.pipeline import Pipeline, PipelineConfig
 
 FORMAT = "soundreactor-1"
@@ -150,14 +151,9 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
 
 def write_weights(weights: dict[str, Tensor], target: Path, metadata: dict[str, str]) -> Path:
     """Write beside, then rename, so that a target is either whole or not there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(target.name + ".partial")
-    try:
+    with whole_file(target) as partial:
         save_file({name: value.contiguous() for name, value in weights.items()}, partial, metadata)
         os.chmod(partial, _usual_mode())  # the writer makes files that only their owner reads
-        os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
     return target
 
 

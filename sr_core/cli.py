@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import traceback
 import warnings
-
-from tqdm import tqdm
+from pathlib import Path
+from typing import TextIO
 
 from .commands import benchmark, convert, evaluate, generate, inspect, prepare, stream, train
+from .commands.console import CLOSED_PIPE, is_closed_pipe, let_go, make_printable, say
+from .spread.signals import on_ending, stop
 
 DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 where it did all it was asked to, 2 where something failed."""
-    options = build_parser().parse_args(arguments)
+    """Run one command; 0 where it did all it was asked to, 2 where something failed.
+
+    A signal that asks for the end, or a reader of the output that has gone, gives what shells
+    give for it: 128 and the signal's number.
+    """
+    make_printable()
     warnings.showwarning = _one_line
     try:
-        return options.run(options)
-    except KeyboardInterrupt:
-        print("stopped; no file is half written", file=sys.stderr)
-        return 130
+        with on_ending(stop):
+            return _run(arguments)
+    except KeyboardInterrupt as stopped:
+        say("stopped; no file is half written")
+        return 128 + getattr(stopped, "number", signal.SIGINT)
+    except OSError as error:
+        if not is_closed_pipe(error):
+            raise
+        let_go()
+        return CLOSED_PIPE
+
+
+def _run(arguments: list[str] | None) -> int:
+    options = build_parser().parse_args(arguments)
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+        return code
     except Exception as error:
         if options.debug:
-            traceback.print_exc()
-        print(f"error: {describe(error, options.run is train.run)}", file=sys.stderr)
+            say(traceback.format_exc())
+        if is_closed_pipe(error):
+            raise
+        say(f"error: {describe(error, options.run is train.run)}")
         return 2
 
 
@@ -43,8 +66,14 @@ def describe(error: Exception, training: bool = False) -> str:
     return f"{type(error).__name__}: {text} (add --debug to see where)"
 
 
+class _Parser(argparse.ArgumentParser):
+    def print_help(self, file: TextIO | None = None) -> None:
+        """Print it and say where that fails, which argparse passes over in silence."""
+        print(self.format_help(), end="", file=file, flush=True)
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m sr_core", description=DESCRIPTION)
+    parser = _Parser(_name(), description=DESCRIPTION)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for command in (generate, stream, convert, inspect, prepare, train, evaluate, benchmark):
         name = command.__name__.rsplit(".", 1)[-1]
@@ -61,5 +90,13 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _name() -> str:
+    """How this was called: by the installed command or as a module."""
+    called = Path(sys.argv[0]).stem
+    return called if called == "soundreactor" else "python -m sr_core"
+
+
 def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
+    from tqdm import tqdm
+
     tqdm.write(f"warning: {message}", file=sys.stderr)  # not behind a progress bar's end

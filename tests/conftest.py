@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 import torch
 
@@ -13,6 +14,10 @@ from sr_core.model.transformer import TransformerConfig
 from sr_core.sampling.pipeline import Pipeline, PipelineConfig
 from sr_core.vision.dinov2 import DINOv2Config
 from sr_core.vision.encoder import VisionConfig
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 TINY = PipelineConfig(
     vision=VisionConfig(

@@ -12,7 +12,7 @@ import torch
 
 from sr_core.checkpoint import save_pipeline
 from sr_core.cli import describe, main
-from sr_core.commands.generate import plan
+from sr_core.commands.targets import plan
 from sr_core.io.audio import read_audio, write_audio
 from sr_core.io.source import videos_in
 from sr_core.io.video import open_video

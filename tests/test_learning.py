@@ -31,7 +31,12 @@ VAE = {
     "loop": LOOP
     | {"steps": 350, "batch": 2, "learning_rate": 2e-3, "clip": 10.0}
     | {"betas": [0.9, 0.95], "weight_decay": 0.02},
-    "task": {"spectra": {"sizes": [2048, 512, 128], "drawn": 2}, "waveform": 1.0, "kl": 1e-5},
+    "task": {
+        "stft": {"weight": 0.0},
+        "energy": {"weight": 1.0, "sizes": [2048, 512, 128], "drawn": 2},
+        "waveform": 1.0,
+        "kl": 1e-5,
+    },
     "audio": {
         "latent_channels": 16, "channels": 4, "multipliers": [4, 8, 16], "strides": [10, 10, 16],
     },

@@ -15,6 +15,7 @@ from tests.conftest import TINY
 from tests.training.test_prepare import film
 
 LOOP = ["--set", "loop.steps=2", "--set", "loop.batch=2", "--set", "loop.log_every=1"]
+LOOP += ["--set", "loop.workers=0"]
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_a_folder_of_videos_becomes_a_checkpoint(folder, capsys):
     run("prepare", folder / "videos", "-o", folder / "sound", *clips)
     vae = {"audio": to_dict(TINY.audio), "frames": 6}
     (folder / "vae.json").write_text(json.dumps(vae))
-    small = ["--set", "task.spectra.sizes=[256,128]"]
+    small = ["--set", "task.stft.sizes=[256,128]"]
     run(
         "train", "vae", folder / "sound", "-o", folder / "vae", "--config", folder / "vae.json",
         *LOOP, *small,

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
 
+from sr_core.io.partial import write_text
+
 from .check import check_clip, test_shots
 from .clips import Info, make_clip
 from .engine import VERSION
@@ -69,10 +71,8 @@ def made(args: argparse.Namespace, options: Options, count: int) -> Iterator[Inf
 
 def write_manifest(folder: Path, rows: list[Info]) -> None:
     """One line a clip, in the order of their names, written whole or not at all."""
-    partial = folder / "manifest.jsonl.partial"
     lines = [json.dumps(row) + "\n" for row in sorted(rows, key=lambda row: row["file"])]
-    partial.write_text("".join(lines), encoding="ascii")
-    os.replace(partial, folder / "manifest.jsonl")
+    write_text(folder / "manifest.jsonl", "".join(lines))
 
 
 def make(args: argparse.Namespace) -> int:

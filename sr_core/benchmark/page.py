@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..io.partial import write_text
 from .report import Report
 
 HEADER = """\
@@ -33,6 +34,4 @@ def write_section(page: Path, report: Report, command: str) -> None:
     title = report.title()
     section = f"{title}\n\n`{command}`\n\n```text\n{report.text()}\n```\n"
     kept = [own.rstrip("\n") + "\n" for own in sections if own.split("\n", 1)[0] != title]
-    page.parent.mkdir(parents=True, exist_ok=True)
-    whole = "\n## ".join([HEADER, *kept, section])
-    page.write_text(whole, encoding="utf-8")
+    write_text(page, "\n## ".join([HEADER, *kept, section]))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..checkpoint import sha256
-
 HELP = "convert public weights (the official SoundReactor VAE, DINOv2 with registers) to our files"
 EXAMPLES = """\
 examples:
@@ -28,8 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     # Imported here: opening pickles is nothing the other verbs should be able to do.
+    from ..checkpoint import sha256
     from ..convert import convert_dinov2, convert_vae
+    from .targets import check_overwritten
 
+    check_overwritten([options.source], [options.target])
     converters = {"vae": convert_vae, "dinov2": convert_dinov2}
     target = converters[options.kind](options.source, options.target)
     print(f"sha256 {sha256(target)}")

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
-from typing import Any
 
-from ..checkpoint import bundled_checkpoint
-from ..evaluation.embeddings import LOADERS
-from ..evaluation.evaluate import Observer, evaluate
-from ..evaluation.export import Export
-from ..evaluation.long_run import in_words, long_run, write_page
-from ..evaluation.report import Report
-from ..evaluation.table import as_text
-from ..io.source import videos_in
-from ..io.video import open_video
-from ..sampling.pipeline import Pipeline
 from ..sampling.settings import METHODS, Settings
-from .generator import best_device, load
+from .generate import video
 
 HELP = "measure how well generated sound fits clips whose own sound is known"
 EXAMPLES = """\
@@ -35,14 +22,13 @@ codec (the ceiling), another clip's sound (shuffled: chance), the model without 
 there, is the event log. The paper's KL, IS, IB-score, DeSync, FSAD and Frechet distances per
 channel need other models' weights and are not computed: --export writes what its toolkit takes.
 """
+EMBEDDINGS = ("clap", "passt", "patches")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Settings()
-    parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="files or folders")
-    parser.add_argument(
-        "--model", type=Path, default=bundled_checkpoint(), help="checkpoint (default: bundled)"
-    )
+    parser.add_argument("clips", nargs="+", type=video, metavar="CLIP", help="files or folders")
+    parser.add_argument("--model", type=Path, help="checkpoint (default: bundled)")
     parser.add_argument(
         "--seed",
         type=int,
@@ -65,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=METHODS, default=default.method)
     parser.add_argument(
         "--embedding",
-        choices=sorted(LOADERS),
+        choices=EMBEDDINGS,
         default="patches",
         help="what Frechet distance and MMD look at; passt and clap need packages and weights",
     )
@@ -92,48 +78,6 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = [
-        Settings(steps=steps, guidance=options.guidance, method=options.method)
-        for steps in dict.fromkeys(options.steps)
-    ]
-    embed = LOADERS[options.embedding]()
-    pipeline = load(options, best_device(options.device))
-    if options.only_loop:
-        return _run_loop(options, pipeline, settings)
-    report = Report(options.report) if options.report else None
-    observers: list[Observer] = [report] if report else []
-    if options.export:
-        observers.append(Export(options.export))
-    found = evaluate(
-        pipeline, options.clips, settings, options.seed, embed, observers, options.loop
-    )
-    result = _described(options) | found
-    if report:
-        print(report.write(result), file=sys.stderr)
-        if result["loops"]:
-            clip = videos_in(options.clips[0])[0]
-            print(write_page(result, clip, options.report), file=sys.stderr)
-    print(json.dumps(result, allow_nan=False) if options.json else as_text(result), flush=True)
-    return 2 if result["left_out"] else 0
+    from .evaluator import evaluate_clips
 
-
-def _run_loop(options: argparse.Namespace, pipeline: Pipeline, settings: list[Settings]) -> int:
-    clip = videos_in(options.clips[0])[0]
-    frames = open_video(clip, pipeline.config.frame_rate)
-    loops = long_run(pipeline, frames, settings, options.seed, options.loop)
-    result = _described(options) | {"loops": loops}
-    if options.report:
-        print(write_page(result, clip, options.report), file=sys.stderr)
-    text = json.dumps(result, allow_nan=False) if options.json else "\n".join(in_words(loops))
-    print(text, flush=True)
-    return 0
-
-
-def _described(options: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "model": options.model.name,
-        "seed": options.seed,
-        "guidance": options.guidance,
-        "method": options.method,
-        "embedding": options.embedding,
-    }
+    return evaluate_clips(options)

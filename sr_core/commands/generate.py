@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from functools import partial
 from pathlib import Path
 
-from ..checkpoint import bundled_checkpoint
-from ..io.source import videos_in
 from ..sampling.settings import CONTEXTS, HISTORIES, METHODS, Settings
 from ..spread.spread import Spread, spread
 from ..spread.spread import add_arguments as add_spread
-from .generator import DTYPES, WRITABLE, Generator, device_of, settings_of
 
 HELP = "generate sound for a video, several, or all in a folder; the picture is copied untouched"
 EXAMPLES = """\
@@ -27,10 +25,12 @@ A library: each worker loads the model once, a bad video stops no other, and a f
 there, so after a stop the same command with --skip-existing goes on. --ray needs
 `pip install "ray[data]"` and this package on every machine, and a disk that all see at one path.
 """
+WRITABLE = (".mkv", ".mov", ".mp4", ".webm")
+DTYPES = ("float32", "bfloat16", "float16")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="files or folders")
+    parser.add_argument("videos", nargs="+", type=video, metavar="VIDEO", help="files or folders")
     parser.add_argument(
         "-o",
         "--output",
@@ -53,11 +53,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_spread(parser)
 
 
+def video(text: str) -> Path:
+    """A path on the command line; an address, whose video comes once and in order, is none."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"got the address {text}; expected a file, as it is read more than once; download it, "
+            f"or use `python -m sr_core stream {text} -o OUT.mkv`"
+        )
+    return Path(text)
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """What `Generator` and `settings_of` read: the model, where it runs, how it draws."""
-    parser.add_argument(
-        "--model", type=Path, default=bundled_checkpoint(), help="checkpoint (default: bundled)"
-    )
+    parser.add_argument("--model", type=Path, help="checkpoint (default: bundled)")
     _add_choices(parser)
     parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
     parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
@@ -88,11 +96,28 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings:
+    return Settings(
+        steps=options.steps,
+        guidance=options.guidance,
+        method=options.method,
+        context=options.context,
+        null_history=options.null_history,
+        cuts=options.cuts,
+        length=length,
+    )
+
+
 def run(options: argparse.Namespace) -> int:
+    from .generator import Generator, device_of
+    from .targets import check_overwritten, plan
+
     where = Spread(options.workers, options.ray, device_of(options).startswith("cuda"))
     settings_of(options)  # what is wrong with them should show before any work
     planned = plan(options.videos, options.output)
-    jobs = [job for job in planned if not (options.skip_existing and job[1].exists())]
+    read = [path for path in (options.prompt, options.model) if path]
+    check_overwritten(read, [target for _, target in planned])
+    jobs = [job for job in planned if not (options.skip_existing and os.path.exists(job[1]))]
     failed = 0
     for done in spread(partial(Generator, options), jobs, where, _paths):
         source, target = done.job
@@ -114,32 +139,3 @@ def _paths(job: tuple[Path, Path]) -> list[Path]:
     source, target = job
     target.parent.mkdir(parents=True, exist_ok=True)  # else a worker would make its own elsewhere
     return [source, target.parent]
-
-
-def plan(videos: list[Path], output: Path) -> list[tuple[Path, Path]]:
-    """Which video goes where; raises ValueError before any work where two would collide."""
-    folder = len(videos) > 1 or videos[0].is_dir() or output.is_dir()
-    if not folder:
-        return [(videos[0], output)]
-    if output.suffix and not output.is_dir():
-        raise ValueError(f"got {output} for several videos; expected a folder to write them to")
-    sources = [source for video in videos for source in videos_in(video)]
-    jobs = [(source, output / _target_name(source)) for source in sources]
-    taken: dict[Path, Path] = {}
-    for source, target in jobs:
-        if target in taken:
-            raise ValueError(
-                f"got {taken[target]} and {source}, which would both become {target}; expected "
-                "different names; give them in separate runs with separate folders"
-            )
-        if target.exists() and target.samefile(source):
-            raise ValueError(
-                f"got {output} as output, where {source} itself lies and would be overwritten; "
-                "expected another folder"
-            )
-        taken[target] = source
-    return jobs
-
-
-def _target_name(source: Path) -> str:
-    return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.mp4"

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..audio.signal import Meter, to_stereo
-from ..checkpoint import load_pipeline
+from ..checkpoint import bundled_checkpoint, load_pipeline
 from ..io.audio import read_audio, resample
 from ..io.frames import SAMPLE_RATE, Frames
 from ..io.mux import mux
@@ -22,10 +22,7 @@ from ..io.source import MediaError
 from ..io.video import open_video
 from ..sampling.generate import PIECE, stream
 from ..sampling.pipeline import Pipeline
-from ..sampling.settings import Settings
-
-WRITABLE = {".mp4", ".mov", ".mkv", ".webm"}
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+from .generate import WRITABLE, settings_of
 
 
 class Generator:
@@ -42,9 +39,7 @@ class Generator:
         frames = open_video(source, self.pipeline.config.frame_rate)
         settings = settings_of(options, frames.count)
         if target.suffix.lower() not in WRITABLE:
-            raise MediaError(
-                f"got {target}; expected a name that ends in {' '.join(sorted(WRITABLE))}"
-            )
+            raise MediaError(f"got {target}; expected a name that ends in {' '.join(WRITABLE)}")
         meter = Meter()
         bar = not (options.workers or options.ray)  # of several workers each would tear the others'
 
@@ -64,18 +59,6 @@ class Generator:
             warnings.warn(f"{target}: {complaint}", stacklevel=2)
 
 
-def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings:
-    return Settings(
-        steps=options.steps,
-        guidance=options.guidance,
-        method=options.method,
-        context=options.context,
-        null_history=options.null_history,
-        cuts=options.cuts,
-        length=length,
-    )
-
-
 def device_of(options: argparse.Namespace) -> str:
     """The best there is; on a cluster only what was asked for, as its machines may differ."""
     return best_device(options.device or ("cpu" if options.ray else None))
@@ -90,14 +73,21 @@ def best_device(wish: str | None) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def model_of(options: argparse.Namespace) -> Path:
+    """The checkpoint that the options name, or the bundled one."""
+    return options.model or bundled_checkpoint()
+
+
 def load(options: argparse.Namespace, device: str) -> Pipeline:
     """Load the model that the options name, and give it as many threads as it can use."""
     half = "bfloat16" if device.startswith("cuda") else "float32"
-    pipeline = load_pipeline(options.model, device=device, dtype=DTYPES[options.dtype or half])
+    pipeline = load_pipeline(
+        model_of(options), device=device, dtype=getattr(torch, options.dtype or half)
+    )
     use_threads(options.threads, pipeline)
     if pipeline.origin.get("stage") == "untrained":
         warnings.warn(
-            f"{options.model.name} is untrained: its weights are random and so is its sound",
+            f"{model_of(options).name} is untrained: its weights are random and so is its sound",
             stacklevel=2,
         )
     return pipeline
@@ -126,7 +116,7 @@ def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole 
 
 
 def _pieces(frames: Frames) -> Iterator[Tensor]:  # yields (1 t 3 h w)
-    return (piece[None] for piece in frames.pieces(PIECE))
+    return (piece[None] for piece in frames.pieces(min(PIECE, frames.at_once)))
 
 
 def _sound(

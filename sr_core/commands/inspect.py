@@ -8,8 +8,6 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from ..checkpoint import read_header
-
 HELP = "say what a safetensors file holds: its kind, configuration, training and sizes"
 EXAMPLES = """\
 examples:
@@ -22,6 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from ..checkpoint import read_header  # with torch, which no help needs
+
     metadata, tensors = read_header(options.file)
     sizes, kinds = Counter(), Counter()
     for name, (kind, shape) in tensors.items():

@@ -8,10 +8,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from ..io.pcm import FORMATS
-from .generate import add_model
-from .generator import settings_of
-from .streamer import MUXED, stream
+from .generate import add_model, settings_of
 
 HELP = "sound for a picture while it runs: a file, an address, a camera, a screen, a pipe"
 EXAMPLES = """\
@@ -28,14 +25,18 @@ dshow, gdigrab, lavfi, as far as PyAV was built with them), or - for raw rgb24 f
 input. Each frame's sound is made when it is there, never later ones looked at; memory stays flat.
 
 The file is written at its own name from the first frame on, and grows: after a crash or a kill it
-holds and plays what was there (.mp4 and .mov in fragments of a second, .mkv in clusters). Ctrl-C or
-SIGTERM end the stream with a finished file. The picture is copied beside the sound; it is encoded
-where it was raw, or in no codec that the file can hold.
+holds and plays what was there (.mp4 and .mov in fragments of a second, .mkv in clusters). Ctrl-C,
+SIGTERM or a closed terminal end the stream with a finished file. The picture is copied beside the
+sound; it is encoded where it was raw, or in no codec that the file can hold.
 
 With --realtime, always on for cameras, screens, live addresses and --play, every frame has its turn
 by the clock. One that comes too late for its turn is not looked at: its 1/30 s gets the sound of
 what was seen last; more than a second behind, silence. The report on standard error counts both.
 """
+
+
+FORMATS = ("s16le", "f32le")  # plain samples
+MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, length=None)
     _check(options)
+    from .streamer import stream
+
     target = stream(options, settings)
     if target is not None:
         print(target, flush=True)
@@ -90,9 +93,10 @@ def _check_target(options: argparse.Namespace) -> None:
     target = Path(options.output)
     if target.is_dir():
         raise ValueError(f"got {target}, a folder; expected the path of the file to write")
-    source = Path(options.input)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise ValueError(f"got {target} as input and output; expected another file to write")
+    from .targets import check_overwritten
+
+    read = [options.input, options.prompt, options.model]
+    check_overwritten([Path(path) for path in read if path], [target])
 
 
 def _size(text: str) -> tuple[int, int]:

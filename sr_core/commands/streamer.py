@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from types import FrameType
 from typing import Protocol
 
 import numpy as np
@@ -24,16 +23,18 @@ from ..io.address import is_live
 from ..io.arrivals import Arrivals
 from ..io.live import LivePicture, LiveVideo, Read
 from ..io.moments import Moment, Pace, moments_of_clock, moments_of_source
-from ..io.pcm import FORMATS, Pipe, Speaker
+from ..io.partial import sole_writer
+from ..io.pcm import Pipe, Speaker
 from ..io.raw import RawPicture
 from ..io.recording import GROWING, Recording, growing_container
 from ..io.tally import Tally
 from ..sampling.pipeline import Pipeline
 from ..sampling.session import Session
 from ..sampling.settings import Settings
+from ..spread.signals import on_ending
+from .console import is_closed_pipe, let_go, say
 from .generator import best_device, load, read_prompt
-
-MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
+from .stream import FORMATS, MUXED
 
 
 class Ear(Protocol):
@@ -52,9 +53,12 @@ def stream(options: argparse.Namespace, settings: Settings) -> Path | None:
     prompt = read_prompt(options.prompt, pipeline) if options.prompt else None
     picture = _picture(options)
     player = Player(pipeline, settings, options.seed, prompt, 10 ** (options.gain_db / 20))
-    run = _Run(options, picture, player)
-    run.go()
-    return None if options.output in (None, "-") else Path(options.output)
+    if options.output in (None, "-"):
+        _Run(options, picture, player).go()
+        return None
+    with sole_writer(Path(options.output)):
+        _Run(options, picture, player).go()
+    return Path(options.output)
 
 
 def _picture(options: argparse.Namespace) -> LivePicture:
@@ -69,7 +73,6 @@ def _ears(options: argparse.Namespace, picture: LivePicture) -> list[Ear]:
     ears: list[Ear] = [Speaker()] if options.play else []
     if options.output not in (None, "-"):
         container = growing_container(options.output)
-        Path(options.output).parent.mkdir(parents=True, exist_ok=True)
         path = str(Path(options.output).absolute())
         return [*ears, Recording(path, container, picture, options.seconds)]
     if options.output is None and options.play:
@@ -131,19 +134,27 @@ class _Run:
         try:
             with ending_by_signal(arrivals.stop):
                 self._listen(arrivals)
-        except BrokenPipeError:
-            print("the reader of the sound has gone", file=sys.stderr)
-        finally:
-            arrivals.close()
-            with ExitStack() as closing:  # one that cannot be closed keeps no other from it
-                for ear in self.ears:
-                    closing.enter_context(suppress(BrokenPipeError))
-                    closing.callback(ear.close, self._end(arrivals))
+        except BaseException as error:
+            if not is_closed_pipe(error):
+                with suppress(Exception):  # the first error is the one to be told
+                    self._close(arrivals)
+                raise
+            say("the reader of the sound has gone")
+            let_go()
+        self._close(arrivals)
         meter = self.player.meter
         written = any(isinstance(ear, Recording) for ear in self.ears)
         for complaint in meter.faintness() if written else meter.complaints():
             warnings.warn(complaint, stacklevel=2)
-        print(self.tally.report(time.monotonic() - began), file=sys.stderr)
+        say(self.tally.report(time.monotonic() - began))
+
+    def _close(self, arrivals: Arrivals) -> None:
+        """Let go of the picture, then of all that listen, also where one of them fails."""
+        arrivals.close()
+        with ExitStack() as closing:
+            for ear in self.ears:
+                closing.enter_context(suppress(BrokenPipeError))
+                closing.callback(ear.close, self._end(arrivals))
 
     def _listen(self, arrivals: Arrivals) -> None:
         choose = moments_of_clock if self.by_clock else moments_of_source
@@ -179,24 +190,12 @@ class _Run:
 
 @contextmanager
 def ending_by_signal(end: Callable[[], None]) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM call `end` once; the second time they do what they always did."""
-    if threading.current_thread() is not threading.main_thread():
+    """Let a signal that asks for the end call `end` once; the second does what it always did."""
+    with ExitStack() as handled:
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            handled.close()
+            end()
+
+        handled.enter_context(on_ending(handle))
         yield
-        return
-    signals = (signal.SIGINT, signal.SIGTERM)
-    usual = {number: signal.getsignal(number) for number in signals}
-
-    def restore() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-
-    def handle(number, frame) -> None:
-        restore()
-        end()
-
-    for number in signals:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        restore()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..io.old_sound import OldSound
-from ..io.source import videos_in
+from ..io.source import MediaError, name_of, videos_in
 from ..io.video import VideoFrames, open_video
 from .events import EventLog, read_events
 from .loudness import level_db
@@ -60,6 +60,8 @@ class Clip:
 
 def read_sound(frames: VideoFrames) -> Tensor:  # -> (2 s)
     """A video's own sound at 48 kHz in stereo, as long as its picture and in step with it."""
+    if not frames.has_sound:
+        raise MediaError(f"{name_of(frames.source)} has no sound; give a clip with a sound stream")
     sound = OldSound(frames.source, frames.info.start).read(frames.samples(SAMPLE_RATE))
     return torch.from_numpy(sound.copy())
 

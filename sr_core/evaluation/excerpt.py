@@ -29,10 +29,10 @@ def cut_excerpt(video: Path, target: Path) -> int:
     Raises MediaError where the video has no sound, or is shorter.
     """
     frames = open_video(video)
-    if not frames.info.has_sound or frames.duration < SECONDS:
+    if not frames.has_sound or frames.duration < SECONDS:
         raise MediaError(
             f"got '{video}' of {float(frames.duration):.1f} s"
-            f"{'' if frames.info.has_sound else ' without sound'}; "
+            f"{'' if frames.has_sound else ' without sound'}; "
             f"expected {SECONDS} s or more, with sound"
         )
     seconds = min(SEARCHED_SECONDS, int(frames.duration))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..io.frames import Frames
+from ..io.partial import write_text
 from ..sampling.pipeline import Pipeline
 from ..sampling.settings import Settings
 from .mel import SAMPLE_RATE
@@ -94,9 +95,8 @@ def write_page(result: Mapping[str, Any], clip: Path, folder: Path) -> Path:
     for name, found in result["loops"].items():
         head = HEAD.format(name=name, period=found["period_s"], **{**result, **found})
         page.append(head + "\n".join(_rows(found)) + "\n\n" + VERDICT.format(**found))
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / "long-run.md"
-    target.write_text("\n".join(page), encoding="utf-8")
+    write_text(target, "\n".join(page))
     return target
 
 

@@ -10,6 +10,7 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor
 
+from ..io.partial import whole_file, write_text
 from .clips import Clip
 from .evaluate import NULLED, SHUFFLED
 from .mel import FLOOR_DB, log_mel
@@ -28,9 +29,9 @@ class Report:
         self.clips: list[str] = []
 
     def __call__(self, clip: Clip, sounds: Mapping[str, Tensor]) -> None:  # each (2 s)
-        self.folder.mkdir(parents=True, exist_ok=True)
         shown = {name: x for name, x in sounds.items() if name not in (SHUFFLED, NULLED)}
-        draw(shown).save(self.folder / f"{clip.name}.png")
+        with whole_file(self.folder / f"{clip.name}.png") as partial:
+            draw(shown).save(partial, "PNG")
         self.clips.append(clip.name)
 
     def write(self, result: Mapping[str, Any]) -> Path:
@@ -44,8 +45,7 @@ class Report:
             )
             parts.append(f"### {name} ({group})\n\n{said}\n\n![{name}](<{name}.png>)")
         target = self.folder / "report.md"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        target.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        write_text(target, "\n\n".join(parts) + "\n")
         return target
 
 

@@ -20,8 +20,9 @@ from av.container import InputContainer
 from torch import Tensor
 
 from .clock import packets_of
-from .container import Container, open_output, whole_file, writing
+from .container import Container, open_output, writing
 from .layout import Planar, settle_order
+from .partial import whole_file
 from .sound import waveform_pieces
 from .source import MediaError, Source, name_of, open_source
 
@@ -67,11 +68,11 @@ def _joined(source: Source, rate: int) -> Tensor:  # -> (2 s)
     return torch.cat(parts, dim=1)
 
 
-def sound_stream(container: InputContainer, source: Source) -> AudioStream:
-    """Find the first sound stream; MediaError where there is none or no decoder for it."""
+def sound_stream(container: InputContainer, source: Source, track: int = 0) -> AudioStream:
+    """Find the first sound stream, or another; MediaError without one or a decoder for it."""
     if not container.streams.audio:
         raise MediaError(f"{name_of(source)} has no sound; give a file with a sound stream")
-    stream = container.streams.audio[0]
+    stream = container.streams.audio[track]
     if stream.codec_context is None:
         raise MediaError(
             f"{name_of(source)} has sound in a codec this FFmpeg cannot read; convert it to WAV"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -38,23 +38,49 @@ class Container:
     pictures: tuple[tuple[str, dict[str, str]], ...] = H264
 
     @property
+    def shows_covers(self) -> bool:
+        """Say whether a cover can be a stream here; MP4 has no room for it beside free tags."""
+        return self.clocked and FREE_TAGS not in self.options["movflags"]
+
+    def with_cover(self, tags: Mapping[str, str]) -> Container:
+        """Give the container for a file with a cover: without free tags where all have a name."""
+        if not self.clocked or not NAMED_TAGS.issuperset(key.lower() for key in tags):
+            return self
+        flags = self.options["movflags"].replace(f"{FREE_TAGS}+", "")
+        return replace(self, options=self.options | {"movflags": flags})
+
+    @property
     def clocked(self) -> bool:
         """Say whether streams here have clocks of their own and edit lists (MP4, MOV)."""
         return self.format in ("mp4", "mov")
 
+    def options_for(self, codec: str) -> dict[str, str]:
+        """Give the muxer's options for a copied picture of that codec."""
+        # FFmpeg calls the record that tells of Dolby Vision in MP4 unofficial.
+        return {"strict": "unofficial"} if self.clocked and codec in ("hevc", "av1") else {}
+
     def holds(self, stream: Stream) -> bool:
-        """Say whether the stream's packets can be written here as they are."""
+        """Say whether the header of this format takes the stream's packets as they are."""
         try:
             with av.open(io.BytesIO(), "w", format=self.format) as output:
                 output.add_stream_from_template(stream, opaque=True)
                 output.start_encoding()  # some refusals come only with the header
-        except (ValueError, av.error.FFmpegError):
-            return False
+        except (ValueError, AttributeError, av.error.FFmpegError):
+            return False  # an attribute is missing where this FFmpeg has no codec of that name
         return True
 
 
+FREE_TAGS = "use_metadata_tags"
+# Tags that MP4 has a place of their own for (FFmpeg's movenc.c, mov_write_ilst_tag).
+NAMED_TAGS = frozenset(
+    "title artist album_artist composer album date encoder comment genre copyright grouping lyrics "
+    "description synopsis show episode_id network keywords creation_time".split()
+)
+NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+
 # The default movie clock of 1/1000 s would round the end of the sound in its edit list.
-ISO_OPTIONS = {"movflags": "use_metadata_tags+faststart", "movie_timescale": "48000"}
+ISO_OPTIONS = {"movflags": f"{FREE_TAGS}+faststart", "movie_timescale": "48000"}
 MP4 = Container("mp4", "aac", "fltp", 256_000, ISO_OPTIONS)
 MOV = Container("mov", "pcm_s24le", "s32", None, ISO_OPTIONS)
 MKV = Container("matroska", "flac", "s32")
@@ -74,22 +100,6 @@ def container_for(target: str | os.PathLike[str]) -> Container:
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
-    """Give a path beside the target that becomes the target on success and vanishes otherwise."""
-    if target.is_dir():
-        raise MediaError(f"'{target}' is a folder; give the path of the file to write")
-    partial = target.with_name(f"{target.name}.{uuid.uuid4().hex[:8]}.partial")
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield partial
-        with writing(target):
-            os.replace(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-@contextmanager
 def writing(target: Path) -> Iterator[None]:
     """Turn what FFmpeg or the system says while writing into one MediaError about the target.
 
@@ -101,17 +111,33 @@ def writing(target: Path) -> Iterator[None]:
         raise
     except (av.error.FFmpegError, OSError) as error:
         reason = error.strerror or str(error)
-        raise MediaError(
-            f"cannot write '{target}': {reason}; check free space and permissions of that folder"
-        ) from error
+        raise MediaError(f"cannot write '{target}': {reason}{_advice(error.errno)}") from error
+
+
+def _advice(code: int | None) -> str:
+    """Say what to do about a system's error of that number, where that is known."""
+    if code in NO_ROOM:
+        return "; there is no space left on that disk: free some, or write to another one"
+    if code in NO_RIGHT:
+        return "; check the permissions of that folder"
+    if code == errno.EFBIG:
+        return "; a limit on the size of files was reached: write to another disk"
+    return ""
 
 
 @contextmanager
 def open_output(
-    partial: Path, target: Path, container: Container, clock: Fraction | None = None
+    partial: Path,
+    target: Path,
+    container: Container,
+    clock: Fraction | None = None,
+    codec: str = "",
 ) -> Iterator[OutputContainer]:
-    """Open the partial file for writing; `clock` is the picture's tick where streams have one."""
-    options = dict(container.options)
+    """Open the partial file for writing; `clock` is the picture's tick where streams have one.
+
+    `codec` is that of the picture where it is copied.
+    """
+    options = container.options | container.options_for(codec)
     if container.clocked and clock is not None:
         options["video_track_timescale"] = str(clock.denominator)
     with writing(target):

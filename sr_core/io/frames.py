@@ -30,6 +30,7 @@ class Frames(ABC):
     clock: Fraction  # seconds a tick, in which the source's own frame times are whole numbers
     fps: Fraction  # the source's own nominal rate
     steady: bool  # every frame of the source is shown for 1 / fps
+    has_sound: bool = False  # the source has sound of its own
 
     @abstractmethod
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:
@@ -44,12 +45,19 @@ class Frames(ABC):
         """Samples a channel of a sound as long as the picture."""
         return round(self.duration * rate)
 
+    @property
+    def at_once(self) -> int:
+        """Frames that take about 32 MB, at least one."""
+        return max(1, PIECE_BYTES // (3 * self.height * self.width))
+
     def pieces(self, size: int | None = None) -> Iterator[Tensor]:
         """Yield all frames from the beginning as uint8 (t 3 h w), t <= size (None: about 32 MB)."""
-        if size is None:
-            size = max(1, PIECE_BYTES // (3 * self.height * self.width))
+        size = self.at_once if size is None else size
         if size < 1:
             raise ValueError(f"got pieces of {size} frames; expected 1 or more")
+        if size == 1:  # a copy of a large frame would be as large
+            yield from (picture[None] for picture in self._held())
+            return
         block, filled = None, 0
         for k, picture in enumerate(self._held()):
             if block is None:

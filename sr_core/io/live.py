@@ -18,12 +18,19 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from torch import Tensor
 
-from .address import open_live
+from .address import check_reachable, open_live
 from .complete import promised_end
 from .frames import Picture
 from .picture import ANIMATIONS
 from .source import MediaError, picture_stream
-from .timing import DEFAULT_RATE, MILLISECOND, Timing, is_decoding_clock, standard_rate
+from .timing import (
+    DEFAULT_RATE,
+    MILLISECOND,
+    Timing,
+    is_decoding_clock,
+    rate_of_counted,
+    standard_rate,
+)
 from .video import display_matrix, orient, to_rgb
 
 MOST_UNSEEN = 1000  # packets before the first frame: who joins a broadcast waits for a key frame
@@ -138,6 +145,8 @@ class _Pass:
             elif len(self._waiting) > MOST_UNSEEN:
                 break
         if self.timing is None:
+            if not self._waiting:
+                check_reachable(self.video.source, self.stream)
             raise MediaError(
                 f"'{self.video.source}': no frame of its {self.stream.codec_context.name} picture "
                 "can be decoded; re-encode it to H.264"
@@ -159,6 +168,7 @@ class _Pass:
         counted = frame.pts is None or is_decoding_clock(self.container, stream)
         rate = standard_rate(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
         if counted:
+            rate = rate_of_counted(stream)
             tick = 1 / rate
         # Not known before all is read: whether a fine tick holds times in whole milliseconds.
         reach = tick / 2 if tick > MILLISECOND else MILLISECOND
@@ -184,7 +194,9 @@ class _Pass:
 
     def _length(self, frame: VideoFrame) -> Fraction:
         """Seconds for which a frame is shown as far as is known now."""
-        length, nominal = (frame.duration or 0) * self.timing.tick, 1 / self.timing.rate
+        length, nominal = (frame.duration or 0) * self.stream.time_base, 1 / self.timing.rate
+        if self.timing.counted:
+            return nominal
         if length <= 0 or abs(length - nominal) <= 2 * self.timing.reach:
             return nominal
         return length

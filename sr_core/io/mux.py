@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import numpy as np
-from av.container import InputContainer, OutputContainer
-from av.packet import Packet
-from av.stream import Stream
+from av.container import InputContainer
 from torch import Tensor
 
-from .clock import packets_of
-from .container import Container, container_for, open_output, whole_file, writing
+from .container import Container, container_for, open_output
+from .extras import is_cover
+from .feed import Feed
 from .frames import Frames
 from .old_sound import OldSound, amplified, mixed
-from .picture import CopiedPicture, CopiedStream, EncodedPicture, check_copy, is_copied
-from .sound import SoundTrack, stereo, waveform_pieces
-from .source import Source, open_source, picture_stream
+from .partial import whole_file
+from .picture import held_copy, is_copied
+from .sound import stereo, waveform_pieces
+from .source import MediaError, Source, open_source
+from .trial import Held
 from .video import VideoFrames, open_video
 
 OLD_SOUND = ("drop", "keep", "mix")
@@ -35,36 +36,72 @@ def mux(
     gain_db: float = 0.0,
     old_gain_db: float = 0.0,
     metadata: Mapping[str, str] | None = None,
+    encode: bool = False,
 ) -> Path:
     """Write `target` (.mp4, .mov, .mkv, .webm): the picture with `sound`, both from 0 on.
 
-    The packets of a video are copied untouched; images and GIFs are encoded. `sound` is one
-    waveform (c s) at 48 kHz or pieces of it, pulled as the picture goes; round(duration * 48000)
-    samples are written, more are left out, fewer are a ValueError. The old sound is dropped, kept
-    as a second stream, or mixed in. Peaks above 0 dBFS are clipped with a warning.
+    The packets of a video are copied untouched; images and GIFs are encoded, with `encode` also
+    what the target cannot hold a copy of. What else the file carries goes along where the target
+    can hold it, with one warning of what cannot. The result is read back before it takes its name.
+    `sound` is one waveform (c s) at 48 kHz or pieces of it, pulled as the picture goes;
+    round(duration * 48000) samples are written, more are left out, fewer are a ValueError. The old
+    sounds are dropped, kept as further streams, or the first of them is mixed in. Peaks above
+    0 dBFS are clipped with a warning.
     Raises MediaError (a ValueError) for what cannot be read, copied or written; nothing is left.
     """
     _check_policy(old_sound)
     path, container = Path(target), container_for(target)
     frames = picture if isinstance(picture, Frames) else open_video(picture)
     pieces = amplified(stereo(waveform_pieces(sound)), gain_db)
-    with whole_file(path) as partial, ExitStack() as stack:
-        source = old = None
-        if isinstance(frames, VideoFrames):
-            source = stack.enter_context(open_source(frames.source))
-            if frames.info.has_sound and old_sound != "drop":
+    tags = _checked_tags(metadata or {})
+    with whole_file(path) as partial:
+        with ExitStack() as stack:
+            feed = _opened(frames, partial, path, container, tags, encode, stack)
+            if feed.source is not None and frames.info.has_sound and old_sound == "mix":
                 old = stack.enter_context(closing(OldSound(frames.source, frames.info.start)))
-        if old is not None and old_sound == "mix":
-            pieces = mixed(pieces, old, old_gain_db)
-        output = stack.enter_context(open_output(partial, path, container, frames.clock))
-        output.metadata.update(_kept_tags(source) | _checked_tags(metadata or {}))
-        feed = _Feed(frames, source, container, output)
-        feed.add_sound(pieces)
-        if old is not None and old_sound == "keep":
-            feed.keep_sound(old, old_gain_db)
-        feed.keep_subtitles()
-        feed.write(path)
+                pieces = mixed(pieces, old, old_gain_db)
+            feed.add_sound(pieces)
+            if feed.source is not None:
+                feed.take_along(old_sound, old_gain_db, stack)
+            written = feed.write(path)
+            plan = written.plan()
+        written.check(partial, plan)
     return path
+
+
+def _opened(
+    frames: Frames,
+    partial: Path,
+    path: Path,
+    container: Container,
+    tags: dict[str, str],
+    encode: bool,
+    stack: ExitStack,
+) -> Feed:
+    """Open the source, where there is one, and the target with the picture in it."""
+    source, held = None, _held(frames, container, encode)
+    if isinstance(frames, VideoFrames):
+        source = stack.enter_context(open_source(frames.source))
+        tags = _kept_tags(source) | tags
+        if any(map(is_cover, source.streams.video)):
+            container = container.with_cover(tags)
+    codec = frames.info.codec if held else ""
+    output = stack.enter_context(open_output(partial, path, container, frames.clock, codec))
+    output.metadata.update(tags)
+    return Feed(frames, source, held, container, output)
+
+
+def _held(frames: Frames, container: Container, encode: bool) -> Held | None:
+    """Say how the container holds a copy of the picture; None where it is encoded."""
+    if not is_copied(frames):
+        return None
+    try:
+        return held_copy(frames, container)
+    except MediaError as error:
+        if not encode:
+            raise
+        warnings.warn(f"the picture is encoded anew: {error}", stacklevel=3)
+        return None
 
 
 def _check_policy(old_sound: str) -> None:
@@ -82,74 +119,7 @@ def _checked_tags(metadata: Mapping[str, str]) -> dict[str, str]:
     return dict(metadata)
 
 
-def _kept_tags(source: InputContainer | None) -> dict[str, str]:
+def _kept_tags(source: InputContainer) -> dict[str, str]:
     """Give the source's own metadata, less what describes its file and not its content."""
-    tags = {} if source is None else source.metadata
-    return {key: value for key, value in tags.items() if key.lower() not in FILE_TAGS}
-
-
-class _Feed:
-    """All streams of the target, merged into one sequence of packets in about their order."""
-
-    def __init__(self, frames: Frames, source, container: Container, output: OutputContainer):
-        self.frames, self.source, self.container, self.output = frames, source, container, output
-        self.sounds: list[SoundTrack] = []
-        self.copies: dict[int, CopiedPicture | CopiedStream] = {}
-        self.encoded = None
-        if source is None or not is_copied(frames):
-            self.encoded = EncodedPicture(frames, container, output)
-            self.picture = self.encoded.stream
-        else:
-            stream = picture_stream(source, frames.source)
-            check_copy(frames, stream, container)
-            self.copies[stream.index] = copied = CopiedPicture(frames, stream, output)
-            self.picture = copied.stream
-
-    def add_sound(self, pieces: Iterator[np.ndarray]) -> None:
-        """Add a sound stream encoded from stereo pieces (2 s)."""
-        track = SoundTrack(self.output, self.container, pieces, self.frames.samples())
-        self.sounds.append(track)
-
-    def keep_sound(self, old: OldSound, gain_db: float) -> None:
-        """Add the old sound: its packets if they fit and keep their loudness, else encoded."""
-        stream = self.source.streams.audio[0]
-        if gain_db == 0 and self.encoded is None and self.container.holds(stream):
-            self._copy(stream)
-        else:
-            self.add_sound(amplified(old.pieces(), gain_db))
-
-    def keep_subtitles(self) -> None:
-        """Copy the subtitles that the target can hold as they are."""
-        if self.encoded is None:
-            for stream in self.source.streams.subtitles:
-                if self.container.holds(stream):
-                    self._copy(stream)
-
-    def _copy(self, stream: Stream) -> None:
-        copied = CopiedStream(stream, self.output, self.frames.info, self.container)
-        self.copies[stream.index] = copied
-
-    def write(self, path: Path) -> None:
-        """Write it all; errors of writing name the path, those of making the sound pass through."""
-        for packet in self.packets():
-            with writing(path):
-                self.output.mux(packet)
-
-    def packets(self) -> Iterator[Packet]:
-        """Yield every packet of the target, sound a little before the picture it belongs to."""
-        for packet in self.encoded.packets() if self.encoded else self._copied():
-            if packet.stream.index == self.picture.index:
-                for track in self.sounds:
-                    yield from track.packets(packet.dts * packet.time_base)
-            yield packet
-        for track in self.sounds:
-            yield from track.last_packets()
-
-    def _copied(self) -> Iterator[Packet]:
-        streams = [stream for stream in self.source.streams if stream.index in self.copies]
-        for packet in packets_of(self.source, streams):
-            if packet.size == 0:
-                continue
-            packet = self.copies[packet.stream.index].take(packet)
-            if packet is not None:
-                yield packet
+    tags = source.metadata.items()
+    return {key: value for key, value in tags if key.lower() not in FILE_TAGS}

@@ -18,10 +18,10 @@ JITTER = Fraction(1, 50)  # seconds: less than this between two packets is round
 
 
 class OldSound:
-    """First sound stream of a file as stereo at 48 kHz; sample 0 is at `start` of its clock."""
+    """A sound stream of a file as stereo at 48 kHz; sample 0 is at `start` of the file's clock."""
 
-    def __init__(self, source: Source, start: Fraction):
-        self._pieces = _placed(source, start)
+    def __init__(self, source: Source, start: Fraction, track: int = 0):
+        self._pieces = _placed(source, start, track)
         self._rest = np.zeros((2, 0), np.float32)
 
     def read(self, samples: int) -> np.ndarray:  # -> (2 samples)
@@ -60,11 +60,11 @@ def amplified(pieces: Iterator[np.ndarray], gain_db: float) -> Iterator[np.ndarr
         yield piece * factor
 
 
-def _placed(source: Source, start: Fraction) -> Iterator[np.ndarray]:
+def _placed(source: Source, start: Fraction, track: int) -> Iterator[np.ndarray]:
     """Yield the sound from `start` on at 48 kHz: cut before it, silence in gaps."""
     position, resampler, latest = None, None, None
     with open_source(source) as container:
-        stream = sound_stream(container, source)
+        stream = sound_stream(container, source, track)
         for time, rate, wave in decode_sound(container, stream, source, stereo=True):
             if rate != latest:
                 yield from _rest(resampler)

@@ -10,7 +10,6 @@ import numpy as np
 from .frames import SAMPLE_RATE
 from .source import MediaError
 
-FORMATS = ("s16le", "f32le")
 SPEAKER_SECONDS = 0.1  # that the sound card may hold: short enough for a game, long enough to last
 
 

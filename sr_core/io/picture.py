@@ -4,41 +4,42 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from fractions import Fraction
 
 from av.container import OutputContainer
 from av.packet import Packet
-from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from .container import CONTAINERS, Container
+from .container import Container
+from .copied import copy_stream
 from .encoder import add_encoder, to_frame
 from .frames import Frames
 from .source import MediaError, name_of
 from .timing import Shown, Timing
-from .video import VideoFrames, VideoInfo
+from .trial import Held, beginning
+from .video import VideoFrames
 
 ANIMATIONS = ("gif", "apng", "webp")
-STREAM_TAGS = ("language", "title", "creation_time", "handler_name")
-LEAD_IN, OPUS_LEAD_IN = Fraction(1, 20), Fraction(1, 100)  # seconds of lead-in that are kept
 
 
-def check_copy(frames: VideoFrames, stream: VideoStream, container: Container) -> None:
-    """Raise MediaError if this picture cannot be copied into that container untouched."""
+def held_copy(frames: VideoFrames, container: Container) -> Held:
+    """Say how the container holds a copy of this picture; MediaError if it cannot."""
     name, codec = name_of(frames.source), frames.info.codec
-    if not container.holds(stream):
-        suffixes = {other.format: suffix for suffix, other in reversed(CONTAINERS.items())}
-        able = [suffix for suffix in suffixes.values() if CONTAINERS[suffix].holds(stream)]
-        advice = f"write to {', '.join(able)}" if able else "re-encode the video to H.264 first"
-        raise MediaError(
-            f"the {codec} picture of {name} cannot be copied into {container.format}; {advice}"
-        )
+    with beginning(frames.source) as begun:
+        held = begun.held_by(container)
+        if held is None:
+            able = begun.able()
+            other = f"write to {', '.join(able)}, or encode it anew" if able else "encode it anew"
+            raise MediaError(
+                f"the {codec} picture of {name} cannot be copied into {container.format}: it "
+                f"could not be read back; {other} (--encode, or to H.264 beforehand)"
+            )
     if container.format in ("matroska", "webm") and _starts_hidden(frames.timing):
         raise MediaError(
             f"the picture of {name} begins inside a group of frames (an edit list hides the "
             f"earlier ones), which {container.format} cannot hold; write to .mp4 or .mov"
         )
+    return held
 
 
 def is_copied(frames: Frames) -> bool:
@@ -63,22 +64,12 @@ def _starts_hidden(timing: Timing) -> bool:
     return not next(p.key for p in timing.packets if not p.hidden and p.pts >= timing.first)
 
 
-def copy_stream(stream: Stream, output: OutputContainer) -> Stream:
-    """Add a stream that takes this one's packets as they are, with what is known of it."""
-    copied = output.add_stream_from_template(stream, opaque=True)
-    copied.metadata.update({k: v for k, v in stream.metadata.items() if k in STREAM_TAGS})
-    if output.format.name in ("mp4", "mov") and copied.codec_context is not None:
-        if copied.codec_context.name == "hevc":
-            copied.codec_context.codec_tag = "hvc1"  # Apple's players take no other
-    return copied
-
-
 class CopiedPicture:
     """The picture's packets of a file, untouched, their times counted from its first frame."""
 
-    def __init__(self, frames: VideoFrames, stream: VideoStream, output: OutputContainer):
+    def __init__(self, frames: VideoFrames, stream: VideoStream, output: OutputContainer, tag: str):
         self.timing = frames.timing
-        self.stream = copy_stream(stream, output)
+        self.stream = copy_stream(stream, output, tag)
         hides = output.format.name in ("mp4", "mov")
         packets = self.timing.packets
         last = max(n for n, packet in enumerate(packets) if not packet.hidden)
@@ -131,33 +122,6 @@ class CopiedPicture:
         for ticks in ordered:
             last = ticks - delay if last is None else max(ticks - delay, last + 1)
             yield last
-
-
-class CopiedStream:
-    """Packets of another stream, moved with the picture, within the picture's time."""
-
-    def __init__(
-        self, stream: Stream, output: OutputContainer, info: VideoInfo, container: Container
-    ):
-        self.stream = copy_stream(stream, output)
-        self.start, self.end, self.last = info.start, info.duration, None
-        # A codec's lead-in lies before 0: edit lists hide it, Matroska knows only that of Opus.
-        opus = stream.codec_context is not None and "opus" in stream.codec_context.name
-        self.lead = LEAD_IN if container.clocked else OPUS_LEAD_IN if opus else 0
-
-    def take(self, packet: Packet) -> Packet | None:
-        """Turn a packet of the source into one of the target, or None outside the picture."""
-        if packet.pts is None:
-            return None
-        shift = round(self.start / packet.time_base)
-        pts = packet.pts - shift
-        dts = pts if packet.dts is None else packet.dts - shift
-        late = self.last is not None and dts <= self.last
-        if late or not -self.lead <= pts * packet.time_base < self.end:
-            return None
-        self.last = dts
-        packet.stream, packet.pts, packet.dts = self.stream, pts, dts
-        return packet
 
 
 class EncodedPicture:

@@ -15,10 +15,10 @@ from av.container import OutputContainer
 from av.packet import Packet
 
 from .container import H264, MKV, MOV, MP4, Container, writing
+from .copied import copy_stream
 from .encoder import add_encoder, to_frame
 from .frames import SAMPLE_RATE
 from .live import LivePicture, Read, Seen
-from .picture import copy_stream
 from .sound import SoundEncoder
 from .source import MediaError
 

@@ -21,6 +21,10 @@ VIDEO_SUFFIXES = frozenset(
 Source = Union[str, "os.PathLike[str]", io.BytesIO]
 
 
+ANIMATION_SUFFIXES = frozenset((".avif", ".webp"))  # of stills too
+HEAD = 21  # bytes in which both say what they are
+
+
 class MediaError(ValueError):
     """A media file that cannot be read or written: says what, where, and what to do."""
 
@@ -30,6 +34,11 @@ def name_of(source: Source) -> str:
     return "the file in memory" if isinstance(source, io.BytesIO) else f"'{os.fspath(source)}'"
 
 
+def is_read_once(path: str) -> bool:
+    """Say whether there is a pipe or device of that name: FIFO, socket, /dev/stdin."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+
+
 def size_of(source: Source) -> int:
     """Bytes in the source; raises MediaError where there is no such file."""
     if isinstance(source, io.BytesIO):
@@ -37,6 +46,11 @@ def size_of(source: Source) -> int:
     path = os.fspath(source)
     if os.path.isdir(path):
         raise MediaError(f"{name_of(source)} is a folder; give the path of one media file")
+    if is_read_once(path):
+        raise MediaError(
+            f"{name_of(source)} is a pipe or device, which can be read only once; expected a file; "
+            "`python -m sr_core stream` takes it, or save it as a file first"
+        )
     if not os.path.isfile(path):
         raise MediaError(f"{name_of(source)} does not exist; check the path")
     return os.path.getsize(path)
@@ -78,6 +92,31 @@ def picture_stream(container: InputContainer, source: Source) -> VideoStream:
     )
 
 
+def is_video(path: Path) -> bool:
+    """Say whether a file of a folder is a video by its name, or an animation by its first bytes.
+
+    macOS's "._name" files, which hold no picture, are none.
+    """
+    suffix = path.suffix.lower()
+    if path.name.startswith("._") or suffix not in VIDEO_SUFFIXES | ANIMATION_SUFFIXES:
+        return False
+    return suffix in VIDEO_SUFFIXES or is_animation(path)
+
+
+def is_animation(source: Source) -> bool:
+    """Say whether the first bytes are those of an animated WebP or AVIF."""
+    if isinstance(source, io.BytesIO):
+        head = bytes(source.getbuffer()[:HEAD])
+    elif os.path.isfile(source):
+        with open(source, "rb") as file:
+            head = file.read(HEAD)
+    else:
+        return False
+    if head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X":
+        return len(head) == HEAD and bool(head[20] & 2)  # RFC 9649, 2.7.1.1: the animation bit
+    return head[4:12] == b"ftypavis"  # AVIF 1.1, 6.3: the brand of image sequences
+
+
 def videos_in(place: Path, deep: bool = False) -> list[Path]:
     """Give the videos of a folder by name, or the one file that place is.
 
@@ -86,7 +125,7 @@ def videos_in(place: Path, deep: bool = False) -> list[Path]:
     if not place.is_dir():
         return [place]
     paths = place.rglob("*") if deep else place.iterdir()
-    found = sorted(path for path in paths if path.suffix.lower() in VIDEO_SUFFIXES)
+    found = sorted(path for path in paths if is_video(path))
     if not found:
         where = "in it or in its folders" if deep else "in it (its folders are not looked into)"
         raise MediaError(

@@ -121,7 +121,7 @@ def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timi
     first = min((p.pts for p in packets if not p.hidden), default=packets[0].pts)
     ticks = [p.pts - first for p in packets if not p.hidden]
     reach = _reach(ticks, tick)
-    rate, snaps = _nominal_rate(ticks, tick, reach, stream)
+    rate, snaps = (1 / tick, True) if counted else _nominal_rate(ticks, tick, reach, stream)
     timing = Timing(tuple(packets), first, tick, reach, rate, snaps, counted)
     warn_of_holes(container, timing, source)
     return timing
@@ -192,8 +192,16 @@ def is_decoding_clock(container: InputContainer, stream: VideoStream) -> bool:
 
 def _count(packets: list[Shown], stream: VideoStream) -> tuple[list[Shown], Fraction]:
     """Give frames without times one nominal period each, in order of decoding."""
-    rate = standard_rate(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
+    rate = rate_of_counted(stream)
     return [Shown(n, 1, p.hidden, p.key) for n, p in enumerate(packets)], 1 / rate
+
+
+def rate_of_counted(stream: VideoStream) -> Fraction:
+    """Give the rate of frames without times: what FFmpeg guesses from the stream itself.
+
+    The average rate of a raw stream is only FFmpeg's own default.
+    """
+    return standard_rate(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
 
 
 def _nominal_rate(

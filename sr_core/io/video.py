@@ -18,11 +18,15 @@ from av.video.stream import VideoStream
 from einops import rearrange
 from torch import Tensor
 
+from .animation import AnimationFrames, open_animation
 from .clock import packets_of
 from .frames import Frames, Picture
-from .source import MediaError, Source, name_of, open_source, picture_stream
+from .source import MediaError, Source, is_animation, name_of, open_source, picture_stream
 from .timing import Timing, scan
 
+# Numbers of AVColorSpace whose matrices FFmpeg's scaler knows, RGB's and "not said" (2) among them;
+# others (YCgCo, ICtCp, constant luminance ...) are seen by its default; packets stay as they are.
+MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
 ITU601 = 5  # AVCOL_SPC_SMPTE170M, FFmpeg's own choice for pictures without a tag
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 Matrix = tuple[int, int, int, int]  # a, b, c, d of a display matrix
@@ -50,6 +54,7 @@ class VideoFrames(Frames):
         self.source, self.rate, self.info, self.timing = source, rate, info, timing
         self.height, self.width, self.duration = info.height, info.width, info.duration
         self.clock, self.fps, self.steady = timing.clock, info.rate, timing.steady
+        self.has_sound = info.has_sound
 
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:
         reformatter, size, matrix = VideoReformatter(), None, None
@@ -64,11 +69,13 @@ class VideoFrames(Frames):
                     yield self.timing.time(pts), partial(to_rgb, frame, reformatter, size, matrix)
 
 
-def open_video(source: Source, rate: int | Fraction = 30) -> VideoFrames:
+def open_video(source: Source, rate: int | Fraction = 30) -> VideoFrames | AnimationFrames:
     """See a video file (path or BytesIO) as Frames at `rate`; reads its times, decodes one frame.
 
     Raises MediaError (a ValueError) for whatever keeps the picture from being read to its end.
     """
+    if is_animation(source):
+        return open_animation(source, Fraction(rate))
     with open_source(source) as container:
         stream = picture_stream(container, source)
         timing = scan(container, stream, source)
@@ -151,7 +158,7 @@ def to_rgb(
         width=size[0],
         height=size[1],
         format="rgb24",
-        src_colorspace=int(frame.colorspace),
+        src_colorspace=own if (own := int(frame.colorspace)) in MATRICES else ITU601,
         dst_colorspace=ITU601,
         src_color_range=int(frame.color_range),
         dst_color_range=FULL_RANGE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,22 @@ class HeadConfig:
     width: int = 1280
     depth: int = 8
     sigma_data: float = 0.5  # standard deviation of the latents the head is trained on
+
+
+class Scalings(NamedTuple):
+    """What multiplies input, network's result and network's input, and what it hears of sigma."""
+
+    skip: Tensor
+    out: Tensor
+    into: Tensor
+    noise: Tensor
+
+
+def edm_scalings(sigma: Tensor, sigma_data: float) -> Scalings:  # (...)
+    """c_skip, c_out, c_in and c_noise (EDM, arXiv 2206.00364, table 1)."""
+    total = (sigma.square() + sigma_data**2).sqrt()
+    skip, out = sigma_data**2 / total.square(), sigma * sigma_data / total
+    return Scalings(skip, out, 1 / total, sigma.log() / 4)
 
 
 class Head(nn.Module):
@@ -54,11 +71,9 @@ class Head(nn.Module):
         precision cannot hold.
         """
         precise = torch.promote_types(x.dtype, torch.float32)
-        x, sigma = x.to(precise), sigma.to(precise)[..., None]
-        data = self.config.sigma_data
-        total = (sigma.square() + data**2).sqrt()
-        y = network(x / total, sigma[..., 0].log() / 4)
-        return data**2 / total.square() * x + sigma * data / total * y.to(precise)
+        x, scalings = x.to(precise), edm_scalings(sigma.to(precise), self.config.sigma_data)
+        skip, out, into = (scaling[..., None] for scaling in scalings[:3])
+        return skip * x + out * network(into * x, scalings.noise).to(precise)
 
     def network(self, x: Tensor, c_noise: Tensor, z: Tensor) -> Tensor:
         """The raw network of the preconditioned input: (... k), (...), (... d) -> (... k)."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cluster import Paths, on_cluster
-from .processes import in_processes
 from .worker import Make, Outcome
 
 
@@ -54,6 +53,8 @@ def spread(make: Make, jobs: Sequence[Any], where: Spread, paths: Paths) -> Iter
     if where.ray:
         yield from on_cluster(make, jobs, where.ray, where.workers, where.gpu, paths)
     elif where.workers:
+        from .processes import in_processes  # with all that processes need, and help does not
+
         yield from in_processes(make, jobs, min(where.workers, len(jobs)), where.gpu)
     else:
         work = make()

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 Make = Callable[[], Callable[[Any], Any]]
 
 DEATH = "its worker died (out of memory, or killed by this very job); try it alone"
@@ -38,6 +36,8 @@ class Worker:
     """One thread, and the work as soon as there is a job."""
 
     def __init__(self, make: Make):
+        import torch  # whoever asks for help alone does not wait for it
+
         torch.set_num_threads(1)
         self.make, self.work = make, None
 

@@ -16,7 +16,7 @@ from ..io.old_sound import OldSound
 from ..io.source import MediaError
 from ..io.video import open_video
 
-PIECE = 8  # frames looked at together
+PIECE = 8  # frames looked at together, where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,24 @@ class Clip:
 
 
 def clips_of(
-    video: Path, see: Callable[[Tensor], Tensor], config: ClipConfig, mirrored: bool = False
+    video: Path,
+    see: Callable[[Tensor], Tensor],
+    config: ClipConfig,
+    mirrored: bool = False,
+    at_once: int = PIECE,
 ) -> Iterator[Clip]:
-    """Yield the whole clips of a video; `see` turns frames (t 3 h w) uint8 into what is kept.
+    """Yield the whole clips of a video; `see` turns `at_once` frames (t 3 h w) uint8, or what is
+    left of a clip, into what is kept.
 
     A mirrored video is seen in a mirror and heard with its channels swapped.
     Raises MediaError where the video has no sound, cannot be read, or is shorter than a clip.
     """
     frames = open_video(video)
-    if not frames.info.has_sound:
+    if not frames.has_sound:
         raise MediaError(f"'{video}' has no sound; expected videos to learn from to have some")
     sound = OldSound(frames.source, frames.info.start)
     seen, changes, count, last = [], [], 0, None
-    for piece in _pieces(frames, config.frames):
+    for piece in _pieces(frames, config.frames, at_once):
         piece = piece.flip(-1) if mirrored else piece
         small = F.adaptive_avg_pool2d(piece.float(), 16)
         before = small[:1] if last is None else last
@@ -81,10 +86,10 @@ def name_of_clips(video: Path) -> str:
     return video.stem.replace(".", "_")
 
 
-def _pieces(frames: Frames, length: int) -> Iterator[Tensor]:
+def _pieces(frames: Frames, length: int, at_once: int) -> Iterator[Tensor]:
     """Pieces that end where clips end."""
     left = length
-    for block in frames.pieces(PIECE):
+    for block in frames.pieces(at_once):
         while len(block):
             take = min(left, len(block))
             yield block[:take]

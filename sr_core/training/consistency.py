@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..sampling.settings import Settings
 from .chance import Generators, normal
-from .diffusion import DiffusionConfig, DiffusionTask, draw_latents, listen
+from .diffusion import DiffusionConfig, DiffusionTask, draw_latents, listen, log_normal
 
 MAPPINGS = ("cf", "in")
 
@@ -79,7 +79,7 @@ class ConsistencyTask(DiffusionTask):
             z = self.conditions(batch["grid"], latents, generators)
         levels, (frames, channels) = self.config.levels, latents.shape[1:]
         mean, deviation = self.tuning.log_normal
-        t = (mean + deviation * normal(generators, levels, frames, like=latents)).exp()
+        t = log_normal(normal(generators, levels, frames, like=latents), mean, deviation)
         r = self.tuning.nearer(t, self.step)
         noise = normal(generators, levels, frames, channels, like=latents)
         clean = latents[:, None].expand_as(noise)

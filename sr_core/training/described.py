@@ -10,10 +10,14 @@ from typing import Any
 
 from ..checkpoint import sha256
 from ..config import to_dict
-from ..io.container import whole_file
+from ..io.partial import write_text
+from .shards import reports_of
 
 # Settings that may change between a stop and the next start without making it another run.
-FREE = {f"loop.{n}" for n in ("steps", "log_every", "save_every", "show_every", "accumulate")}
+FREE = {
+    f"loop.{name}"
+    for name in ("steps", "log_every", "save_every", "show_every", "accumulate", "workers")
+}
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,7 @@ class Described:
 
     def write(self, directory: Path) -> None:
         """The settings as `--config` reads them."""
-        with whole_file(directory / "config.json") as partial:
-            partial.write_text(json.dumps(self.settings, indent=2) + "\n", encoding="utf-8")
+        write_text(directory / "config.json", json.dumps(self.settings, indent=2) + "\n")
 
 
 def describe(run: Any, data: Path, init: Path | None) -> Described:
@@ -57,7 +60,7 @@ def describe(run: Any, data: Path, init: Path | None) -> Described:
 def _fingerprint(data: Path) -> str:
     """Of the reports of what is learned from, and of the parts that made it."""
     digest = hashlib.sha256()
-    for path in sorted([*data.glob("train-*.json"), *data.glob("*.safetensors")]):
+    for path in sorted([*reports_of(data, "train"), *data.glob("*.safetensors")]):
         digest.update(f"{path.name} {sha256(path)}\n".encode())
     return digest.hexdigest()
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..io.partial import write_text
+
 SAMPLE_RATE = 48_000
 CURVE = "curve.jsonl"
 
@@ -19,8 +21,9 @@ class Diary:
     """Losses, gradient norms, throughput, and sound next to its reference."""
 
     def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
-        self.enabled, self.seconds, self.rows = enabled, 0.0, 0
-        self.steps, self.sums, self.rates = 0, {}, {}  # since the last line
+        self.enabled = enabled
+        self.steps, self.rows, self.sums, self.rates = 0, 0, {}, {}  # since the last line
+        self.waited, self.seconds = 0.0, 0.0
         self.writer = _writer(directory, begin) if enabled else None
         self.curve = directory / CURVE  # the same numbers for whom TensorBoard is too much
         if enabled:
@@ -42,26 +45,31 @@ class Diary:
             self.sums[f"{group}/{name}"] = self.sums.get(f"{group}/{name}", 0) + value
         self.rates[f"{group}/learning_rate"] = rate
 
-    def tick(self, step: int, rows: int, seconds: float, every: int) -> None:
-        """Count a step; every so many write the means of what was noted."""
-        self.seconds, self.rows, self.steps = (
-            self.seconds + seconds,
-            self.rows + rows,
-            self.steps + 1,
-        )
+    def tick(self, step: int, rows: int, waited: float, seconds: float, every: int) -> None:
+        """Count a step of so many seconds, of which it `waited` for its rows; every so many steps
+        write the means of what was noted."""
+        self.steps, self.rows = self.steps + 1, self.rows + rows
+        self.waited, self.seconds = self.waited + waited, self.seconds + seconds
         self.bar.update(1)
         if (step + 1) % every or not self.enabled:
             return
         facts = {name: float(total) / self.steps for name, total in self.sums.items()} | self.rates
         losses = [f"{name} {value:.4g}" for name, value in facts.items() if name.endswith("/loss")]
         self.bar.set_postfix_str(", ".join(losses), refresh=False)
+        facts["data_seconds"] = self.waited / self.steps
+        facts["step_seconds"] = self.seconds / self.steps
+        facts["rows_per_second"] = self.rows / self.seconds
+        self.write(step + 1, facts)
+        self.steps, self.rows, self.sums = 0, 0, {}
+        self.waited, self.seconds = 0.0, 0.0
+
+    def write(self, step: int, facts: dict[str, float]) -> None:
+        """A line of the curve, and the same in TensorBoard."""
         with self.curve.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": step + 1} | facts) + "\n")
+            file.write(json.dumps({"step": step} | facts) + "\n")
         if self.writer is not None:
             for name, value in facts.items():
-                self.writer.add_scalar(name, value, step + 1)
-            self.writer.add_scalar("rows_per_second", self.rows / self.seconds, step + 1)
-        self.seconds, self.rows, self.steps, self.sums = 0.0, 0, 0, {}
+                self.writer.add_scalar(name, value, step)
 
     def listen(self, step: int, waveforms: dict[str, Tensor]) -> None:  # each (c s)
         if self.writer is None:
@@ -85,7 +93,7 @@ def _forget(curve: Path, begin: int) -> None:
     lines = curve.read_text(encoding="utf-8").splitlines() if curve.exists() else []
     kept = [line for line in lines if _step_of(line) <= begin]
     if len(kept) < len(lines):
-        curve.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        write_text(curve, "".join(f"{line}\n" for line in kept))
 
 
 def _step_of(line: str) -> float:

@@ -48,17 +48,15 @@ class DiffusionTask(Task):
         z = self.conditions(batch["grid"], latents, generators)
         config, shape = self.config, latents.shape[1:]
         chance = normal(generators, config.levels, shape[0], like=latents)
-        sigma = (config.log_mean + config.log_deviation * chance).exp()  # (b levels t)
+        sigma = log_normal(chance, config.log_mean, config.log_deviation)  # (b levels t)
         noise = normal(generators, config.levels, *shape, like=latents)
         clean = latents[:, None].expand_as(noise)
         noisy = clean + sigma[..., None] * noise
         condition = z[:, None].expand(-1, config.levels, -1, -1)
-        error = (self.model.head(noisy, sigma, condition) - clean).square()
-        data = self.model.config.head.sigma_data
-        weight = (sigma**2 + data**2) / (sigma * data) ** 2
+        error = (self.model.head(noisy, sigma, condition) - clean).square().mean(dim=-1)
+        weighted = edm_weight(sigma, self.model.config.head.sigma_data) * error
         u = self.model.head.log_variance(sigma).float()
-        weighted = weight * error.mean(dim=-1)
-        return (weighted / u.exp() + u).mean(), {"denoising": weighted.mean()}
+        return uncertain_loss(weighted, u).mean(), {"denoising": weighted.mean()}
 
     def conditions(self, grid: Tensor, latents: Tensor, generators: Generators) -> Tensor:
         """z by teacher forcing, with rows unseen and history spoilt as the config says."""
@@ -83,6 +81,21 @@ class DiffusionTask(Task):
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
         """Heun's sound of the rows, beside the reference through the VAE."""
         return listen(self, batch, Settings(steps=16, method="heun", guidance=2.0))
+
+
+def log_normal(chance: Tensor, mean: float, deviation: float) -> Tensor:
+    """Noise levels from standard normal numbers: ln sigma ~ N(mean, deviation^2) (EDM, table 1)."""
+    return (mean + deviation * chance).exp()
+
+
+def edm_weight(sigma: Tensor, sigma_data: float) -> Tensor:
+    """lambda(sigma) = 1 / c_out^2, under which all levels count alike (EDM, arXiv 2206.00364)."""
+    return (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
+
+
+def uncertain_loss(weighted: Tensor, u: Tensor) -> Tensor:
+    """L / e^u + u, least where u is ln L: a level's own difficulty (EDM2, arXiv 2312.02696)."""
+    return weighted / u.exp() + u
 
 
 def draw_latents(vae: AudioVAE, batch: dict[str, Tensor], generators: Generators) -> Tensor:

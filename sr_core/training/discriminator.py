@@ -1,6 +1,7 @@
 """A discriminator of sounds: convolutions over complex spectra at several resolutions.
 
-After the multi-scale STFT discriminator of Encodec (arXiv 2210.13438, sec. 3.4).
+The multi-scale STFT discriminator of Encodec (arXiv 2210.13438, sec. 3.4), which judges the
+official VAE too.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class DiscriminatorConfig:
 
 
 class Discriminator(nn.Module):
-    """Waveform (b c s) -> a score map a scale, and all features on the way."""
+    """Waveform (b c s) -> a score map (b 1 t f) a scale, and each scale's features on the way."""
 
     def __init__(self, config: DiscriminatorConfig, audio_channels: int = 2):
         super().__init__()
@@ -31,9 +32,9 @@ class Discriminator(nn.Module):
             Scale(size, 2 * audio_channels, config.channels) for size in config.sizes
         )
 
-    def forward(self, waveform: Tensor) -> tuple[list[Tensor], list[Tensor]]:  # (b c s)
+    def forward(self, waveform: Tensor) -> tuple[list[Tensor], list[list[Tensor]]]:  # (b c s)
         found = [scale(waveform) for scale in self.scales]
-        return [score for score, _ in found], [x for _, features in found for x in features]
+        return [score for score, _ in found], [features for _, features in found]
 
 
 class Scale(nn.Module):
@@ -44,12 +45,15 @@ class Scale(nn.Module):
         self.size = size
         self.convolutions = nn.ModuleList(
             [
-                _convolution(inputs, channels, (3, 9)),
-                *(_convolution(channels, channels, (3, 9), 2, dilation) for dilation in (1, 2, 4)),
-                _convolution(channels, channels, (3, 3)),
+                _convolution(inputs, channels, (3, 9)),  # alone without weight normalisation
+                *(
+                    weight_norm(_convolution(channels, channels, (3, 9), 2, dilation))
+                    for dilation in (1, 2, 4)
+                ),
+                weight_norm(_convolution(channels, channels, (3, 3))),
             ]
         )
-        self.score = _convolution(channels, 1, (3, 3))
+        self.score = weight_norm(_convolution(channels, 1, (3, 3)))
 
     def forward(self, waveform: Tensor) -> tuple[Tensor, list[Tensor]]:  # (b c s) -> (b 1 t f)
         b = len(waveform)
@@ -59,10 +63,11 @@ class Scale(nn.Module):
             self.size,
             hop_length=self.size // 4,
             window=window / window.norm(),
+            center=False,
             return_complex=True,
         )
         parts = torch.view_as_real(spectrum)
-        x, features = rearrange(parts, "(b c) f t two -> b (c two) t f", b=b), []
+        x, features = rearrange(parts, "(b c) f t two -> b (two c) t f", b=b), []
         for convolution in self.convolutions:
             x = F.leaky_relu(convolution(x), SLOPE)
             features.append(x)
@@ -71,9 +76,7 @@ class Scale(nn.Module):
 
 def _convolution(
     inputs: int, outputs: int, kernel: tuple[int, int], stride: int = 1, dilation: int = 1
-) -> nn.Module:
+) -> nn.Conv2d:
     """Over (t f); stride is along frequency, dilation along time."""
     padding = (dilation * (kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
-    return weight_norm(
-        nn.Conv2d(inputs, outputs, kernel, (1, stride), padding, dilation=(dilation, 1))
-    )
+    return nn.Conv2d(inputs, outputs, kernel, (1, stride), padding, dilation=(dilation, 1))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .prepare import ShardJob
+from .shards import reports_of, split_of
 
 AUTO = {"train", "val"}  # the splits among which `plan` draws
 
@@ -23,7 +24,7 @@ def check_folder(directory: Path, jobs: list[ShardJob], split: str) -> list[Path
     places = {video: split_of(job.target) for job in jobs for video in job.videos}
     own = AUTO if split == "auto" else {split}
     left_over = []
-    for report_path in sorted(directory.glob("*-*.json")):
+    for report_path in reports_of(directory):
         report, there = json.loads(report_path.read_text(encoding="utf-8")), split_of(report_path)
         target = str(report_path.with_suffix(".tar"))
         for video in report["videos"]:
@@ -39,10 +40,6 @@ def check_folder(directory: Path, jobs: list[ShardJob], split: str) -> list[Path
         if target not in planned:
             left_over.append(Path(target))
     return left_over
-
-
-def split_of(shard: str | Path) -> str:
-    return Path(shard).stem.rsplit("-", 1)[0]
 
 
 def _refuse(directory: Path, what: str) -> None:

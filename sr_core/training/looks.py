@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
+from ..checkpoint import write_weights
+from ..sampling.familiar import Familiar
+from ..sampling.pipeline import Pipeline
 from ..vision.difference import TemporalDifference
 from .data import Batches
 
@@ -14,8 +22,28 @@ ROWS = 512  # that the looks are learned from
 CROPS = 8  # of a clip, at most
 
 
+def learn_looks(pipeline: Pipeline, batches: Batches, path: Path, sources: dict) -> None:
+    """Give the pipeline the looks of a run's clips, read once and then kept in `path`.
+
+    `sources` are the fingerprints of what the run reads; of others the looks are read anew.
+    """
+    key = json.dumps([sources, batches.frames, batches.batch, batches.seed])
+    if path.exists():
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata()
+        if metadata["of"] == key:
+            frames = int(metadata["frames"])
+            pipeline.familiar = Familiar(pipeline.config.vision.channels, frames)
+            pipeline.familiar.load_state_dict(load_file(path))
+            pipeline.config = replace(pipeline.config, judged_frames=frames)
+            return
+    pipeline.learn_looks(_grids_of(batches), batches.clips)
+    metadata = {"of": key, "frames": str(pipeline.familiar.frames)}
+    write_weights(pipeline.familiar.state_dict(), path, metadata)
+
+
 @torch.no_grad()
-def grids_of(batches: Batches) -> Iterator[Tensor]:
+def _grids_of(batches: Batches) -> Iterator[Tensor]:
     """Grids with their differences (1 t n 2d) of the rows that a run begins with."""
     for number in range(min(ROWS, CROPS * batches.clips)):
         step, row = divmod(number, batches.batch)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -23,12 +22,15 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ..audio.vae import AudioVAE
-from ..io.container import whole_file
+from ..io.partial import whole_file, write_text
 from ..parts import load_any_vae, load_vision
 from ..vision.difference import TemporalDifference
 from ..vision.encoder import VisionEncoder, resize
 from .clips import Clip, ClipConfig, clips_of, name_of_clips
+from .shards import reports_of, shard_name
 from .statistics import Moments
+
+FRAMES_ON_CPU, FRAMES_ON_GPU = 8, 64  # that are encoded together
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,10 @@ class ShardJob:
         has = {"grid": self.parts[0] is not None, "latent": self.parts[1] is not None}
         more = {"keep_waveform": self.keep_waveform, "mirror": self.mirror}
         frame = list(self.frame) if self.frame else None
-        return asdict(self.clips) | has | more | {"frame": frame, "parts": list(self.parts)}
+        more |= {"frame": frame, "parts": list(self.parts)}
+        # Of the latents that a row draws: of their means alone they were too narrow.
+        more |= {"statistics": "of draws"} if has["latent"] else {}
+        return asdict(self.clips) | has | more
 
 
 def plan(
@@ -66,24 +71,27 @@ def plan(
         groups.setdefault(drawn if split == "auto" else split, []).append(str(video))
     for name, members in sorted(groups.items()):
         for number, start in enumerate(range(0, len(members), per_shard)):
-            target = directory / f"{name}-{number:05d}.tar"
+            target = directory / shard_name(name, number)
             yield str(target), tuple(members[start : start + per_shard])
 
 
 class ShardMaker:
     """The frozen parts that see and hear, loaded once for many shards."""
 
-    def __init__(self, vision: str | None, vae: str | None):
+    def __init__(self, vision: str | None, vae: str | None, device: str = "cpu"):
         # Sums over threads round otherwise: the same clips are the same bytes on any machine.
         torch.set_num_threads(1)
-        self.vision = load_vision(vision) if vision else None
-        self.vae = load_any_vae(vae) if vae else None
+        self.device = torch.device(device)
+        self.vision = load_vision(vision).to(self.device) if vision else None
+        self.vae = load_any_vae(vae).to(self.device) if vae else None
 
     def __call__(self, job: ShardJob) -> dict[str, Any]:
-        return make_shard(job, self.vision, self.vae)
+        return make_shard(job, self.vision, self.vae, self.device)
 
 
-def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None) -> dict[str, Any]:
+def make_shard(
+    job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None, device: torch.device
+) -> dict[str, Any]:
     """Write one shard and its report, unless they are there; bad videos are skipped and named."""
     target = Path(job.target)
     report_path = target.with_suffix(".json")
@@ -92,29 +100,32 @@ def make_shard(job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None
         if (report["videos"], report.get("made")) == (list(job.videos), job.made):
             return report
     report = {"videos": list(job.videos), "made": job.made, "clips": {}, "skipped": {}}
-    partial_path = target.with_suffix(".tar.partial")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(partial_path, "w", format=tarfile.PAX_FORMAT) as tar:
-        maker = _Maker(job, vision, vae)
-        for video in job.videos:
-            try:
-                for mirrored in (False, True)[: 1 + job.mirror]:
-                    maker.add(Path(video), tar, report, mirrored)
-            except ValueError as error:
-                report["skipped"][video] = str(error)
-    report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
-    report_path.unlink(missing_ok=True)  # no report is better than that of another shard
-    os.replace(partial_path, target)
-    with whole_file(report_path) as partial:
-        partial.write_text(json.dumps(report), encoding="utf-8")
+    with whole_file(target) as partial:
+        with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
+            maker = _Maker(job, vision, vae, device)
+            for video in job.videos:
+                try:
+                    for mirrored in (False, True)[: 1 + job.mirror]:
+                        maker.add(Path(video), tar, report, mirrored)
+                except ValueError as error:
+                    report["skipped"][video] = str(error)
+        report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
+        report_path.unlink(missing_ok=True)  # no report is better than that of another shard
+    write_text(report_path, json.dumps(report))
     return report
 
 
 class _Maker:
     """What a shard is made of, and the statistics of it."""
 
-    def __init__(self, job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None):
-        self.job, self.vision, self.vae = job, vision, vae
+    def __init__(
+        self,
+        job: ShardJob,
+        vision: VisionEncoder | None,
+        vae: AudioVAE | None,
+        device: torch.device,
+    ):
+        self.job, self.vision, self.vae, self.device = job, vision, vae, device
         self.moments: dict[str, Moments] = {}
         names = [name_of_clips(Path(video)) for video in job.videos]
         alike = len(set(names)) < len(names)
@@ -128,7 +139,8 @@ class _Maker:
         self, video: Path, tar: tarfile.TarFile, report: dict[str, Any], mirrored: bool
     ) -> None:
         state = None
-        for clip in clips_of(video, self._see, self.job.clips, mirrored):
+        at_once = FRAMES_ON_GPU if self.device.type == "cuda" else FRAMES_ON_CPU
+        for clip in clips_of(video, self._see, self.job.clips, mirrored, at_once):
             tensors, state = self._tensors(clip, state)
             key = f"{self.names[str(video)]}-{clip.number:05d}" + "-mirror" * mirrored
             if clip.problem:
@@ -146,7 +158,7 @@ class _Maker:
             return resize(frames.float(), *self.job.frame).round().to(torch.uint8)
         if self.vision is None:
             return torch.zeros(len(frames), dtype=torch.uint8)
-        return self.vision(frames[None])[0].half()
+        return self.vision(frames[None].to(self.device))[0].half().cpu()
 
     @torch.inference_mode()
     def _tensors(self, clip: Clip, state: Any) -> tuple[dict[str, Tensor], Any]:
@@ -154,8 +166,10 @@ class _Maker:
         if self.job.frame or self.vision:
             tensors["frames" if self.job.frame else "grid"] = clip.seen
         if self.vae:
-            mean, log_variance, state = self.vae.encode_moments(clip.waveform[None], state)
-            tensors |= {"mean": mean[0].float(), "log_variance": log_variance[0].float()}
+            waveform = clip.waveform[None].to(self.device)
+            mean, log_variance, state = self.vae.encode_moments(waveform, state)
+            tensors |= {"mean": mean[0].float().cpu()}
+            tensors |= {"log_variance": log_variance[0].float().cpu()}
         if not self.vae or self.job.keep_waveform:
             samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16)
             tensors["waveform"] = rearrange(samples, "c s -> s c")
@@ -166,13 +180,14 @@ class _Maker:
             grid, _ = TemporalDifference()(tensors["grid"][None].float())
             self.moments.setdefault("grid", Moments()).update(grid)
         if self.vae:
-            self.moments.setdefault("latent", Moments()).update(tensors["mean"])
+            variance = tensors["log_variance"].double().exp()
+            self.moments.setdefault("latent", Moments()).update(tensors["mean"], variance)
 
 
 def gathered(directory: Path, name: str, split: str = "train") -> Moments:
     """The moments of all shards of a split together; ValueError where none has them."""
     total = Moments()
-    for path in sorted(directory.glob(f"{split}-*.json")):
+    for path in reports_of(directory, split):
         found = json.loads(path.read_text(encoding="utf-8"))["moments"].get(name)
         if found and found["count"]:
             total.merge(Moments(**found))

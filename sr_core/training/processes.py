@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from .chance import Generators
+from .task import Task
+
+
+class Turn(nn.Module):
+    """The loss of a task's group as a module of that group's parameters alone."""
+
+    def __init__(self, task: Task, group: str) -> None:
+        super().__init__()
+        self.own = nn.ParameterList(task.groups()[group])
+        self._loss = task.loss  # a method: the task does not become a part of this module
+        self._group = group
+
+    def forward(
+        self, batch: dict[str, Tensor], generators: Generators
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        return self._loss(self._group, batch, generators)
 
 
 class Processes:
@@ -29,16 +49,19 @@ class Processes:
         share = batch // self.world
         return range(self.rank * share, (self.rank + 1) * share)
 
-    def average(self, gradients: list[Tensor]) -> None:
-        """Replace gradients by their mean over all processes, in one exchange."""
-        if self.world == 1 or not gradients:
-            return
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
-        distributed.all_reduce(flat)
-        flat /= self.world
-        sizes = [gradient.numel() for gradient in gradients]
-        for gradient, mean in zip(gradients, flat.split(sizes), strict=True):
-            gradient.copy_(mean.view_as(gradient))
+    def together(self, turn: Turn) -> nn.Module:
+        """A turn whose gradients become their mean over all processes while backward runs."""
+        if self.world == 1:
+            return turn
+        # A loss need not use every weight of its group; all begin with the same weights and
+        # buffers, from a file or a seed.
+        return DistributedDataParallel(
+            turn, broadcast_buffers=False, find_unused_parameters=True, gradient_as_bucket_view=True
+        )
+
+    def apart(self, turn: nn.Module) -> AbstractContextManager[None]:
+        """Where gradients are only added to those of this process."""
+        return turn.no_sync() if self.world > 1 else nullcontext()
 
     def mean(self, facts: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.world > 1:

@@ -22,12 +22,13 @@ from .consistency import ConsistencyConfig, ConsistencyTask
 from .data import Batches
 from .described import describe
 from .diffusion import DiffusionConfig, DiffusionTask
-from .looks import grids_of
+from .looks import learn_looks
 from .loop import LoopConfig, train
 from .noise_start import start_noise
 from .prepare import gathered
 from .same_parts import check_parts, check_shapes
 from .vae import VAETask, VAETaskConfig
+from .validation import held_out
 
 NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
 
@@ -125,7 +126,8 @@ def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: 
 
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
     described = describe(replace(run, audio=vae.config), data, init)
-    train(task, batches, run.loop, output, save, _held_out(data, run), device, described)
+    rows = held_out(data, run.frames, run.loop.seed, task.reads)
+    train(task, batches, run.loop, output, save, rows, device, described)
     return target
 
 
@@ -191,6 +193,7 @@ def _train_model(
     target = output / "model.safetensors"
 
     def save(average: dict[str, Tensor], step: int) -> None:
+        learn_looks(pipeline, batches, output / "looks.safetensors", described.sources)
         kept, model = pipeline.origin, pipeline.model
         pipeline.origin = {"stage": stage, "step": step, "data": data.name}
         if init is not None:
@@ -202,9 +205,9 @@ def _train_model(
             pipeline.origin, pipeline.model = kept, model
 
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
-    pipeline.learn_looks(grids_of(batches), batches.clips)
     described = describe(run, data, init)
-    train(task, batches, run.loop, output, save, _held_out(data, run), device, described)
+    rows = held_out(data, run.frames, run.loop.seed, task.reads)
+    train(task, batches, run.loop, output, save, rows, device, described)
     return target
 
 
@@ -221,11 +224,3 @@ def _averaged(module: torch.nn.Module, average: dict[str, Tensor]) -> torch.nn.M
     twin = copy.deepcopy(module)
     twin.load_state_dict(average, strict=False)
     return twin
-
-
-def _held_out(data: Path, run: Any) -> Batches | None:
-    """A few rows of the validation split to listen to; None where there is none."""
-    try:
-        return Batches(data, "val", min(4, run.loop.batch), run.frames, run.loop.seed)
-    except ValueError:
-        return None

@@ -16,10 +16,18 @@ class Moments:
         self.mean = torch.as_tensor(mean, dtype=torch.float64)
         self.scatter = torch.as_tensor(scatter, dtype=torch.float64)
 
-    def update(self, rows: Tensor) -> None:  # (... d)
-        rows = rows.double().flatten(0, -2)
+    def update(self, rows: Tensor, variance: Tensor | None = None) -> None:  # 2 x (... d)
+        """Count rows; with `variance`, rows that are drawn around these with that variance.
+
+        The variance of what is drawn is that of the means plus the mean of the variances.
+        """
+        # On the CPU whatever the device that encoded: some have no float64.
+        rows = rows.detach().cpu().double().flatten(0, -2)
         mean = rows.mean(dim=0)
-        self.merge(Moments(len(rows), mean, (rows - mean).square().sum(dim=0)))
+        scatter = (rows - mean).square().sum(dim=0)
+        if variance is not None:
+            scatter = scatter + variance.detach().cpu().double().flatten(0, -2).sum(dim=0)
+        self.merge(Moments(len(rows), mean, scatter))
 
     def merge(self, other: Moments) -> None:
         """Chan, Golub and LeVeque's rule for two groups."""

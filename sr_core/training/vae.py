@@ -12,13 +12,14 @@ from ..audio.spectral import NOISES, SpectralConfig, phases
 from ..audio.vae import AudioVAE
 from .chance import Generators, normal, uniform
 from .discriminator import Discriminator, DiscriminatorConfig
+from .energy import EnergyConfig, energy_distance
 from .losses import (
-    SpectraConfig,
+    StftConfig,
     feature_matching,
     hinge_discriminator,
     hinge_generator,
     kl_divergence,
-    spectral_distance,
+    stft_distance,
 )
 from .task import Pace, Task
 
@@ -27,9 +28,10 @@ DISCRIMINATOR = "discriminator"
 
 @dataclass(frozen=True)
 class VAETaskConfig:
-    """Weights of the losses; KL and feature matching as in SonyResearch/soundreactor_vae."""
+    """Losses and their weights: those of SonyResearch/soundreactor_vae, and our own `energy`."""
 
-    spectra: SpectraConfig = field(default_factory=SpectraConfig)
+    stft: StftConfig = field(default_factory=StftConfig)
+    energy: EnergyConfig = field(default_factory=EnergyConfig)
     waveform: float = 0.0  # weight of the mean distance of samples
     kl: float = 1e-5
     noise_from: int = 0  # step at which a spectral decoder begins to make noise; -1: never
@@ -41,6 +43,18 @@ class VAETaskConfig:
     judge_rate: float = 2.0  # of the learning rate: 3e-4 and 1.5e-4 in the official VAE
     judge_clip: float = 10.0  # of its gradient's norm, where the VAE's is 1000
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What each logged loss counts in the total."""
+        return {
+            "stft": self.stft.weight,
+            "energy": self.energy.weight,
+            "waveform": self.waveform,
+            "kl": self.kl,
+            "adversarial": self.adversarial,
+            "matching": self.matching,
+        }
 
 
 class VAETask(Task):
@@ -83,23 +97,12 @@ class VAETask(Task):
             return self._judging(waveform, generators)
         mean, log_variance = self._moments(waveform)
         sounds = self._decoded(mean, log_variance, generators)
-        losses = {
-            "spectra": spectral_distance(sounds, waveform, self.config.spectra, generators).mean(),
-            "waveform": (sounds[0] - waveform).abs().mean(),
-            "kl": kl_divergence(mean, log_variance).mean(),
-        }
-        total = (
-            losses["spectra"]
-            + self.config.waveform * losses["waveform"]
-            + self.config.kl * losses["kl"]
-        )
+        losses = self._spectral(sounds, waveform, generators)
+        losses["waveform"] = (sounds[0] - waveform).abs().mean()
+        losses["kl"] = kl_divergence(mean, log_variance).mean()
         if self._judged:
             losses |= self._judgement(sounds[0], waveform)
-            total = (
-                total
-                + self.config.adversarial * losses["adversarial"]
-                + self.config.matching * losses["matching"]
-            )
+        total = sum(self.config.weights[name] * value for name, value in losses.items())
         return total, {name: value.detach() for name, value in losses.items()}
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
@@ -113,6 +116,17 @@ class VAETask(Task):
     @property
     def _judged(self) -> bool:
         return self.judge is not None and self.step >= self.config.adversarial_from
+
+    def _spectral(
+        self, sounds: list[Tensor], waveform: Tensor, generators: Generators
+    ) -> dict[str, Tensor]:
+        losses, config = {}, self.config
+        if config.stft.weight:
+            losses["stft"] = stft_distance(sounds[0], waveform, config.stft).mean()
+        if config.energy.weight:
+            energy = energy_distance(sounds, waveform, config.energy, generators)
+            losses["energy"] = energy.mean()
+        return losses
 
     def _moments(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         learns = self.config.encoder_until < 0 or self.step < self.config.encoder_until

@@ -43,7 +43,9 @@ def vision_config(
 
 
 @torch.inference_mode()
-def fit_vision(videos: list[Path], config: VisionConfig, dinov2: Path | None) -> VisionEncoder:
+def fit_vision(
+    videos: list[Path], config: VisionConfig, dinov2: Path | None, device: str = "cpu"
+) -> VisionEncoder:
     """An encoder whose PCA is fitted to frames of all videos; those that cannot be read are not."""
     encoder = VisionEncoder(config).eval().requires_grad_(False)
     if dinov2 is not None:
@@ -52,8 +54,11 @@ def fit_vision(videos: list[Path], config: VisionConfig, dinov2: Path | None) ->
     videos = videos[:: -(-len(videos) // VIDEOS)]
     share = max(1, PATCHES // (rows * columns) // max(1, len(videos)))  # frames of each video
     videos = tqdm(videos, "fitting the PCA", unit="video", file=sys.stderr)
-    fit_pca(encoder, (piece[None] for video in videos for piece in _pieces(video, share)))
-    return encoder
+    encoder.to(device)
+    fit_pca(
+        encoder, (piece[None].to(device) for video in videos for piece in _pieces(video, share))
+    )
+    return encoder.cpu()
 
 
 @torch.inference_mode()

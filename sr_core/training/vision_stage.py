@@ -12,11 +12,13 @@ from torch import Tensor
 from ..parts import load_vision, save_part
 from ..vision.dinov2 import DINOv2Config
 from ..vision.encoder import VisionConfig, VisionEncoder
-from .data import Batches, check_has, one_row
+from .data import Batches, one_row
 from .described import describe
 from .loop import LoopConfig, train
 from .prepare import gathered
 from .same_parts import check_shapes
+from .shards import check_has
+from .validation import held_out
 from .vision import VisionTask, VisionTaskConfig
 from .vision_fit import fit_pca
 
@@ -47,8 +49,10 @@ def train_vision(data: Path, output: Path, run: VisionRun, init: Path | None, de
         fit_pca(encoder, _spread(batches, device))
         save_part(encoder, target)
 
+    needs = task.reads if task.latent is None else (*task.reads, "mean")
+    rows = held_out(data, run.frames, run.loop.seed, needs)
     described = describe(replace(run, vision=encoder.config), data, init)
-    train(task, batches, run.loop, output, save, None, device, described)
+    train(task, batches, run.loop, output, save, rows, device, described)
     return target
 
 

@@ -41,7 +41,8 @@ def train_whiten(data: Path, output: Path, run: WhitenRun, init: Path | None, de
             mean, log_variance, _ = vae.encode_moments(batch["waveform"].to(device))
             latents.append(mean[0].float())
             variances.append(log_variance[0].float().exp())
-    result = whiten(vae, torch.cat(latents), torch.cat(variances), run.drowned)
+    moments = torch.cat(latents).cpu(), torch.cat(variances).cpu()
+    result = whiten(vae.cpu(), *moments, run.drowned)  # in float64, which not every device has
     describe(run, data, init).write(output)
     return save_part(result, output / "vae.safetensors")
 

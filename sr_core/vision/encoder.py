@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from .dinov2 import DINOv2, DINOv2Config, check_frames
 from .patches import Patches, PatchesConfig
 
+STRIP = 4_000_000  # pixels of a frame that are held as floats at once
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -86,10 +87,24 @@ class VisionEncoder(nn.Module):
         # One by one: large frames as floats, several at once, are tens of megabytes that come and
         # go, and leave holes in the process's memory which never come back.
         size = self.config.height, self.config.width
-        pixels = torch.cat([resize(one.to(precision), *size) for one in pixels.split(1)])
+        pixels = torch.cat([_resize_in_strips(one, precision, *size) for one in pixels.split(1)])
         if frames.dtype == torch.uint8:
             pixels = pixels / 255
         return rearrange(pixels, "(b t) c h w -> b t c h w", b=frames.shape[0])
+
+
+def _resize_in_strips(
+    pixels: Tensor, precision: torch.dtype, height: int, width: int
+) -> Tensor:  # (1 3 h w) -> (1 3 height width)
+    """The same as `resize` at that precision, without a large frame's floats all at once.
+
+    Resizing is separable: the width is done strip by strip, then the height.
+    """
+    rows = max(height, STRIP // pixels.shape[-1])
+    if pixels.shape[-2] <= rows:
+        return resize(pixels.to(precision), height, width)
+    strips = [resize(s.to(precision), s.shape[-2], width) for s in pixels.split(rows, dim=-2)]
+    return resize(torch.cat(strips, dim=-2), height, width)
 
 
 def resize(pixels: Tensor, height: int, width: int) -> Tensor:  # float (n 3 h w) -> the same

@@ -7,7 +7,7 @@ import pytest
 from sr_core.benchmark.peer import NotAtHand
 from sr_core.checkpoint import save_pipeline
 from sr_core.cli import main
-from sr_core.commands import benchmark
+from sr_core.commands import benchmarker
 from tests.benchmark.test_report import KEYS
 
 
@@ -47,7 +47,7 @@ def test_a_peer_that_is_not_at_hand_is_said_to_be_so(run, monkeypatch):
     def absent(*_):
         raise NotAtHand("transformers does not load")
 
-    monkeypatch.setattr(benchmark, "llama_peers", absent)
+    monkeypatch.setattr(benchmarker, "llama_peers", absent)
     code, out, error = run("--json", "--frames", "1", "--against", "transformer")
     assert code == 0 and json.loads(out)["against"]["transformer"]["ratio"] is None
     assert "transformer not measured: transformers does not load" in error

@@ -1,8 +1,11 @@
 """What `stream` makes of files: the same sound as `generate`, beside the same picture."""
 
 import io
+import os
 import re
+import threading
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import av
@@ -14,6 +17,8 @@ from sr_core.cli import main
 from sr_core.io.audio import read_audio
 from sr_core.io.video import open_video
 from tests.test_cli import write_video
+
+MEDIA = Path(__file__).parents[1] / "media"
 
 
 def packets_of(path, kind="video"):
@@ -183,7 +188,7 @@ def test_what_cannot_be_meant_is_refused_and_nothing_is_overwritten(run, tmp_pat
     clip = write_video(tmp_path / "clip.mp4")
     before = clip.read_bytes()
     for words, complaint in [
-        ((clip, "-o", clip), "expected another file"),
+        ((clip, "-o", clip), "would be overwritten; expected another"),
         ((clip, "-o", tmp_path / "out.avi"), "expected a name ending in .mka"),
         ((clip, "-o", tmp_path), "a folder"),
         ((tmp_path / "none.mp4", "-o", tmp_path / "o.mkv"), "does not exist"),
@@ -204,3 +209,29 @@ def test_a_bad_input_leaves_the_old_output_alone(run, tmp_path):
     code, _, err = run("stream", tmp_path / "bad.mp4", "-o", tmp_path / "out.mkv")
     assert code == 2 and "cannot be opened" in err
     assert (tmp_path / "out.mkv").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("name", "frames", "rate"), [("raw.h264", 60, 30), ("dv.hevc", 259, 23.976)]
+)
+def test_a_raw_stream_ends_with_its_picture_at_the_rate_of_generate(
+    run, tmp_path, name, frames, rate
+):
+    raw, target = MEDIA / name, tmp_path / "out.mkv"
+    run("stream", raw, "-o", target)
+    assert len(packets_of(target)[0]) == frames
+    seconds = read_audio(target)[0].shape[1] / 48000
+    assert abs(seconds - frames / rate) < 0.05
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_named_pipe_is_read_as_it_comes_and_refused_where_it_would_be_read_twice(run, tmp_path):
+    clip, pipe = write_video(tmp_path / "clip.mkv", frames=30, rate=30), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code, _, err = run("generate", pipe, "-o", tmp_path / "no.mkv")
+    assert code == 2 and "can be read only once" in err and "sr_core stream" in err
+    feeding = threading.Thread(target=lambda: pipe.write_bytes(clip.read_bytes()), daemon=True)
+    feeding.start()
+    code, _, err = run("stream", pipe, "-o", tmp_path / "out.mkv")
+    assert code == 0, err
+    assert len(packets_of(tmp_path / "out.mkv")[0]) == 30

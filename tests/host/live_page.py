@@ -1,18 +1,20 @@
 """Drive the live node in the real front end, and print what the page saw: run by test_live.py.
 
-    python live_page.py COMFY_HOST.PY FOLDER [classic|vue] [FRONT_END]
+    python live_page.py FOLDER [classic|vue] [FRONT_END]
 
 Screenshots and files go to FOLDER; FRONT_END is another than the host's own (its static folder).
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 import time
 from copy import deepcopy
 from pathlib import Path
+
+from comfy_page import Browser
+from comfy_run import Host
 
 ROOT = Path(__file__).parents[2]
 ENDED = "log.some((e) => e.event === 'execution_success')"
@@ -33,13 +35,6 @@ if (!window.watched) {
   window.watched = true;
 }
 """
-
-
-def load_tool(path: str):
-    spec = importlib.util.spec_from_file_location("comfy_host", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Stage:
@@ -76,7 +71,7 @@ class Stage:
     def save(self, node: str, name: str) -> str:
         """The sound as the Save link of that node gives it."""
         path = self.page.eval(f"players[{node}].state().url")
-        (self.folder / name).write_bytes(self.page.host._request(path))
+        (self.folder / name).write_bytes(self.page.host.request(path))
         return str(self.folder / name)
 
 
@@ -137,14 +132,13 @@ def two_nodes(page, workflow: dict, folder: Path, renderer: str) -> dict:
     return {"log": stage.log()}
 
 
-def main(tool: str, folder: str, renderer: str = "classic", front_end: str = "") -> None:
-    comfy = load_tool(tool)
+def main(folder: str, renderer: str = "classic", front_end: str = "") -> None:
     workflow = json.loads((ROOT / "workflows" / "live.json").read_text(encoding="utf-8"))
     out = Path(folder)
     settings = {"Comfy.VueNodes.Enabled": True} if renderer == "vue" else {}
     args = ["--disable-api-nodes", *(["--front-end-root", front_end] if front_end else [])]
-    with comfy.Host([ROOT], settings=settings, args=args) as host:
-        with comfy.Browser(host, (1500, 1000)) as page, comfy.Browser(host, (900, 700)) as other:
+    with Host([ROOT], settings=settings, args=args) as host:
+        with Browser(host, (1500, 1000)) as page, Browser(host, (900, 700)) as other:
             other.load(workflow)
             report = plays(page, workflow, out, renderer)
             state = "app.graph.getNodeById(4).soundreactor.player.state().status"

@@ -518,7 +518,7 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(name, constant_clip, tmp_pa
         capture_output=True, text=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     assert result.stdout.startswith(f"cannot write '{folder / name}'"), result.stderr
-    assert "free space" in result.stdout
+    assert "a limit on the size of files was reached" in result.stdout
     assert os.listdir(folder) == []
 
 

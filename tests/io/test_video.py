@@ -12,9 +12,12 @@ import av
 import numpy as np
 import pytest
 import torch
+from av.video.reformatter import VideoReformatter
 
 from sr_core.io.source import MediaError
-from sr_core.io.video import decode, open_video
+from sr_core.io.video import decode, open_video, to_rgb
+
+MEDIA = Path(__file__).parents[1] / "media"
 
 TICK = Fraction(1, 15360)
 QUARTERS = np.zeros((48, 64, 3), np.uint8)  # red, green / blue, white
@@ -347,3 +350,21 @@ def test_frames_that_were_seen_leave_memory_without_the_garbage_collector(make_c
         assert alive() - before <= 4  # the first of a reading, and the one at hand
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("space", [0, 8, 10, 11, 12, 14, 17])
+def test_a_matrix_that_the_scaler_does_not_know_is_seen_by_its_default(space):
+    frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), format="rgb24")
+    frame = frame.reformat(format="gbrp" if space == 0 else "yuv420p")
+    frame.colorspace = space
+    picture = to_rgb(frame, VideoReformatter(), (64, 48), None)
+    assert picture.shape == (3, 48, 64) and (picture.float() - 90).abs().max() <= 3
+
+
+def test_the_picture_of_an_unknown_matrix_is_read_from_its_file():
+    assert len(list(open_video(MEDIA / "matrix_coefficients_8.mp4").pieces(1))) == 5
+
+
+def test_a_raw_stream_has_the_rate_that_it_says_and_not_ffmpegs_own():
+    assert open_video(MEDIA / "raw.h264").info.rate == 30
+    assert open_video(MEDIA / "dv.hevc").info.rate == Fraction(24000, 1001)

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -90,12 +92,25 @@ def test_only_distances_matter_even_after_ten_hours(attention):
     assert torch.allclose(scores(0), scores(far), atol=1e-6)
 
 
-def test_interpolation_and_base_change_the_angles_as_published():
-    x = torch.empty(1, 4, 8, dtype=torch.float64)
-    plain, scaled = reach(x, 8, 0, Context()), reach(x, 8, 0, Context(scale=2.0))
-    assert torch.allclose(plain.cos[1], scaled.cos[2])
-    # 64-wide heads stretched to twice the length: base 20,452 (NTK-aware scaling)
-    assert round(10_000 * 2 ** (64 / 62)) == 20452
+@pytest.mark.parametrize(("base", "scale"), [(10_000.0, 1.0), (10_000.0, 2.0), (300.0, 1.0)])
+def test_angles_are_the_published_ones(base, scale):
+    """theta_i = base^(-2i/d) a position (RoFormer, arXiv 2104.09864, eq. 15); positions p / scale
+    (position interpolation, arXiv 2306.15595, eq. 4)."""
+    x = torch.empty(1, 3, 16, dtype=torch.float64)
+    found = reach(x, 8, 5, Context(base=base, scale=scale))
+    for row, position in enumerate((5, 6, 7)):
+        for i in range(4):
+            angle = position / scale * base ** (-2 * i / 8)
+            assert found.cos[row, i].item() == pytest.approx(math.cos(angle), abs=1e-12)
+            assert found.sin[row, i].item() == pytest.approx(math.sin(angle), abs=1e-12)
+
+
+def test_a_rotation_turns_both_halves_of_a_head_by_the_angle():
+    """The complex number x_i + i x_(i + d/2) times e^(i angle)."""
+    x, angles = torch.randn(1, 1, 3, 8, dtype=torch.float64), torch.randn(3, 4).double()
+    turned = rotate(x, angles.cos(), angles.sin())
+    whole = torch.complex(x[..., :4], x[..., 4:]) * torch.polar(torch.ones_like(angles), angles)
+    torch.testing.assert_close(turned, torch.cat([whole.real, whole.imag], dim=-1))
 
 
 def test_the_plain_causal_kernel_is_used_only_where_it_is_right():

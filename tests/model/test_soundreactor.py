@@ -1,8 +1,11 @@
+import math
+
 import pytest
 import torch
 
-from sr_core.model.head import Head, HeadConfig
+from sr_core.model.head import Head, HeadConfig, edm_scalings
 from sr_core.model.soundreactor import SoundReactor, SoundReactorConfig
+from sr_core.training.diffusion import edm_weight
 
 
 def count(module):
@@ -67,6 +70,25 @@ def head():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.2)
     return head
+
+
+def test_the_scalings_are_edms():
+    """arXiv 2206.00364, table 1; and lambda c_out^2 = 1, c_in^2 (sigma^2 + sigma_data^2) = 1."""
+    sigma, data = torch.tensor([0.5, 2.0]), 1.5
+    found = edm_scalings(sigma, data)
+    for i, s in enumerate(sigma.tolist()):
+        total = s * s + data * data
+        expected = (data**2 / total, s * data / total**0.5, total**-0.5, math.log(s) / 4)
+        assert [part[i].item() for part in found] == pytest.approx(expected)
+    weight = edm_weight(sigma, data)
+    assert (weight * found.out**2).tolist() == pytest.approx([1, 1])
+
+
+def test_the_head_is_its_network_inside_the_scalings(head):
+    x, sigma, z = torch.randn(3, 4), torch.tensor([0.1, 1.0, 7.0]), torch.randn(3, 8)
+    skip, out, into, noise = edm_scalings(sigma, 0.5)
+    expected = skip[:, None] * x + out[:, None] * head.network(into[:, None] * x, noise, z)
+    torch.testing.assert_close(head(x, sigma, z), expected)
 
 
 def test_without_noise_the_head_returns_its_input(head):

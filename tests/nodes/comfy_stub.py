@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import av
 import torch
 
 
@@ -34,12 +37,8 @@ class Host:
 
 class Socket:
     def __init__(self, id=None, display_name=None, optional=False, tooltip=None, lazy=None):
-        self.id, self.display_name, self.optional, self.tooltip = (
-            id,
-            display_name,
-            optional,
-            tooltip,
-        )
+        self.id, self.display_name, self.tooltip = id, display_name, tooltip
+        self.optional, self.lazy = optional, lazy
 
 
 class Output:
@@ -62,7 +61,7 @@ class Number(Socket):
         control_after_generate=None,
         display_mode=None,
     ):
-        super().__init__(id, display_name, optional, tooltip)
+        super().__init__(id, display_name, optional, tooltip, lazy)
         self.default, self.min, self.max, self.step = default, min, max, step
         self.control_after_generate = control_after_generate
 
@@ -72,7 +71,7 @@ class Text(Socket):
         self, id, display_name=None, optional=False, tooltip=None, lazy=None, multiline=False,
         placeholder=None, default=None,
     ):  # fmt: skip
-        super().__init__(id, display_name, optional, tooltip)
+        super().__init__(id, display_name, optional, tooltip, lazy)
         self.default = default
 
 
@@ -81,7 +80,7 @@ class Combo(Socket):
         self, id, options=None, display_name=None, optional=False, tooltip=None, lazy=None,
         default=None, control_after_generate=None, upload=None,
     ):  # fmt: skip
-        super().__init__(id, display_name, optional, tooltip)
+        super().__init__(id, display_name, optional, tooltip, lazy)
         assert default is None or default in options
         self.options, self.default, self.upload = options, default, upload
 
@@ -114,7 +113,50 @@ class NodeOutput:
 
 
 class ComfyNode:
-    hidden = SimpleNamespace(unique_id="7", prompt={"1": {}}, extra_pnginfo={"workflow": {"id": 1}})
+    hidden = None
+
+
+class HiddenHolder(SimpleNamespace):
+    def __getattr__(self, name):
+        return None  # what the schema did not ask for
+
+
+def prepared(node: type, prompt: dict | None = None) -> type:
+    """The class that the host runs: node 7 of a prompt, with what its schema asked to know."""
+    schema = node.define_schema()
+    asked = {key.name for key in schema.hidden or ()}
+    asked |= {"prompt", "extra_pnginfo"} if schema.is_output_node else set()
+    known = {
+        "unique_id": "7",
+        "prompt": {"1": {"class_type": "?", "inputs": {}}} if prompt is None else prompt,
+        "extra_pnginfo": {"workflow": {"id": 1}},
+    }
+    values = {name: value for name, value in known.items() if name in asked}
+    return type(node.__name__, (node,), {"hidden": HiddenHolder(**values)})
+
+
+def mistakes(node: type, prompt: dict | None, /, **inputs) -> list[tuple[str | None, str]]:
+    """What the host reports of these inputs before it runs what is linked: (input, message).
+
+    With None for what is linked and nothing for what is not given, as `validate_inputs` of
+    execution.py 0.3.64 to 0.33.0: its message is repeated for every input that it names.
+    """
+    node, found = prepared(node, prompt), []
+    if hasattr(node, "validate_inputs"):
+        named = inspect.getfullargspec(node.validate_inputs).args
+        given = {name: value for name, value in inputs.items() if name in named}
+        answer = node.validate_inputs(**given)
+        found = [(name, str(answer)) for name in given if answer is not True]
+    if not found and hasattr(node, "check_lazy_status"):
+        try:
+            widgets = (
+                i for i in node.define_schema().inputs if getattr(i, "default", None) is not None
+            )
+            wanted = node.check_lazy_status(**{i.id: i.default for i in widgets} | inputs)
+        except ValueError as error:
+            return [(None, str(error))]
+        assert {name for name, value in inputs.items() if value is None} <= set(wanted)
+    return found
 
 
 @dataclass
@@ -130,7 +172,17 @@ class VideoFromFile:
         self.file = file
 
     def get_stream_source(self):
+        if isinstance(self.file, BytesIO):
+            self.file.seek(0)
         return self.file
+
+    def get_dimensions(self) -> tuple[int, int]:
+        with av.open(self.get_stream_source()) as container:
+            return container.streams.video[0].width, container.streams.video[0].height
+
+    def get_duration(self) -> float:
+        with av.open(self.get_stream_source()) as container:
+            return float(container.duration / av.time_base)
 
 
 class VideoFromComponents:
@@ -185,7 +237,7 @@ def _latest() -> ModuleType:
         Schema=Schema,
         NodeOutput=NodeOutput,
         ComfyNode=ComfyNode,
-        HiddenHolder=SimpleNamespace,
+        HiddenHolder=HiddenHolder,
         Hidden=Enum("Hidden", "unique_id prompt extra_pnginfo"),
         UploadType=Enum("UploadType", "image audio video"),
         FolderType=Enum("FolderType", "input output temp"),
@@ -241,14 +293,18 @@ def _progress_bar(host: Host) -> type:
 
 
 def _prompt_server(host: Host) -> type:
-    def send_progress_text(text, node_id, sid=None):
-        host.texts.append(text)
-
     def send_sync(event, data, sid=None):
-        host.sent.append((event, json.loads(json.dumps(data)), sid))
+        if event == "soundreactor.warning":
+            host.texts.append(data["text"])
+        else:
+            host.sent.append((event, json.loads(json.dumps(data)), sid))
+
+    running = (0, "prompt", {}, {"extra_pnginfo": {"workflow": {"id": 1}}}, [])
 
     host.server = SimpleNamespace(
-        client_id="tab", send_progress_text=send_progress_text, send_sync=send_sync
+        client_id="tab",
+        send_sync=send_sync,
+        prompt_queue=SimpleNamespace(currently_running={0: running}),
     )
     return SimpleNamespace(instance=host.server)
 
@@ -267,10 +323,6 @@ def _folder_paths(base: Path) -> ModuleType:
     def get_full_path_or_raise(category, name):
         return files(category)[name]
 
-    def get_annotated_filepath(name):
-        file, _, folder = name.removesuffix("]").partition(" [")
-        return str(base / (folder or "input") / file)
-
     def get_save_image_path(prefix, output_dir, width=0, height=0):
         folder = Path(output_dir, prefix).parent
         folder.mkdir(parents=True, exist_ok=True)
@@ -280,6 +332,5 @@ def _folder_paths(base: Path) -> ModuleType:
     module.get_filename_list = lambda category: sorted(files(category))
     module.get_full_path = lambda category, name: files(category).get(name)
     module.get_full_path_or_raise = get_full_path_or_raise
-    module.get_annotated_filepath = get_annotated_filepath
     module.get_save_image_path = get_save_image_path
     return module

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import av
+import numpy as np
 import pytest
 import torch
 
@@ -48,15 +50,56 @@ def pack(tmp_path_factory) -> Iterator[SimpleNamespace]:
 
 @pytest.fixture
 def run(pack):
-    """`run("Sampler", model=...)`: execute a node as the host does."""
+    """`run("Sampler", model=...)`: execute a node as the host does.
+
+    Widgets that are not set have their defaults, as in the front end.
+    """
     pack.host.interrupt_after = None
     pack.host.texts.clear()
 
     def execute(name: str, **inputs):
+        node = pack.stub.prepared(pack.nodes[f"SoundReactor{name}"])
+        widgets = [
+            i for i in node.define_schema().inputs if getattr(i, "default", None) is not None
+        ]
         with torch.inference_mode():
-            return pack.nodes[f"SoundReactor{name}"].execute(**inputs)
+            return node.execute(**{i.id: i.default for i in widgets} | inputs)
 
     return execute
+
+
+@pytest.fixture
+def mistakes(pack):
+    """`mistakes("LoadFrames", file=..., video=None)`: what the host reports of these inputs."""
+
+    def ask(name: str, graph: dict | None = None, /, **inputs):
+        return pack.stub.mistakes(pack.nodes[f"SoundReactor{name}"], graph, **inputs)
+
+    return ask
+
+
+@pytest.fixture
+def write_video():
+    """`write_video(path)`: a video of 12 frames at 24 a second, with or without sound."""
+
+    def write(target, frames=12, size=(64, 48), seconds_of_sound=0.0):
+        with av.open(target, "w", format="mp4") as file:
+            picture = file.add_stream("mpeg4", rate=24)
+            picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
+            sound = file.add_stream("aac", rate=48000) if seconds_of_sound else None
+            for n in range(frames):
+                image = np.full((size[1], size[0], 3), 10 * n, np.uint8)
+                file.mux(picture.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            file.mux(picture.encode(None))
+            if sound is not None:
+                shape = (2, round(48000 * seconds_of_sound))
+                wave = np.random.default_rng(1).uniform(-0.5, 0.5, shape).astype(np.float32)
+                frame = av.AudioFrame.from_ndarray(wave, format="fltp", layout="stereo")
+                frame.sample_rate, frame.pts = 48000, 0
+                file.mux([*sound.encode(frame), *sound.encode(None)])
+        return target
+
+    return write
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import resource
+import mmap
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -64,11 +64,7 @@ def test_a_video_is_as_good_as_its_frames(live, source):
     assert torch.equal(*(made[0]["waveform"] for made in sounds))
 
 
-def test_it_wants_exactly_one_clip(live, pack, source):
-    check = pack.nodes["SoundReactorLive"].validate_inputs
-    assert check(None, video=None) is True and check(None, frames=None) is True
-    assert "expected 1 to 4" in check(None, 8, 2.0, "consistency", video=None)
-    assert "expected one" in check(None) and "expected one" in check(None, video=0, frames=0)
+def test_it_wants_exactly_one_clip(live, source):
     with pytest.raises(ValueError, match="expected one"):
         live(video=source.video)
 
@@ -125,7 +121,7 @@ def test_the_sound_is_mapped_not_held_and_writing_into_it_spares_the_file(live, 
     with torch.inference_mode():
         waveform.add_(1)
     assert path.read_bytes() == before
-    assert str(path) in Path("/proc/self/maps").read_text() or not Path("/proc/self").exists()
+    assert not Path("/proc/self").exists() or str(path) in Path("/proc/self/maps").read_text()
 
 
 def test_a_stopped_run_leaves_a_playable_file_of_what_was_made(live, pack, caplog):
@@ -184,7 +180,7 @@ def test_memory_stays_flat_while_the_sound_grows(live, pack, monkeypatch):
     def watched(player, waveform):
         add(player, waveform)
         pages = int(Path("/proc/self/statm").read_text().split()[1])
-        resident.append(pages * resource.getpagesize())
+        resident.append(pages * mmap.PAGESIZE)
 
     monkeypatch.setattr(pack.module("player").Player, "add", watched)
     monkeypatch.setattr(pack.module("player"), "INTERVAL", 3600)  # the stub keeps what it is told

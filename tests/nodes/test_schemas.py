@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -61,9 +63,8 @@ def test_every_node_has_a_help_page(pack, node_id):
 @pytest.mark.parametrize("node_id", IDS)
 def test_execute_takes_exactly_the_inputs_of_the_schema(pack, node_id):
     node = pack.nodes[node_id]
-    code = node.execute.__func__.__code__
     names = [socket.id for socket in node.define_schema().inputs]
-    assert sorted(code.co_varnames[1 : code.co_argcount]) == sorted(names)
+    assert sorted(inspect.signature(node.execute).parameters) == sorted(names)
 
 
 def test_there_is_no_help_page_without_a_node():
@@ -80,6 +81,38 @@ def test_fields_that_the_host_does_not_know_are_left_out(pack, monkeypatch):
     assert not hasattr(node.define_schema(), "search_aliases")
     monkeypatch.setattr(pack.module("schema").io, "Schema", Newer)
     assert "foley" in node.define_schema().search_aliases
+
+
+def test_who_searches_foley_finds_the_node_that_does_it_all(pack):
+    """The front end ranks by words of the names; by aliases it finds only, and not in 1.27."""
+    names = {key: node.define_schema().display_name for key, node in pack.nodes.items()}
+    found = [key for key, name in names.items() if "foley" in re.findall(r"\w+", name.lower())]
+    assert found == ["SoundReactorVideoToSound"]
+
+
+@pytest.mark.parametrize("node_id", ["SoundReactorLoadFrames", "SoundReactorVideoToSound"])
+def test_the_rate_is_asked_for_right_after_the_clip(pack, node_id):
+    inputs = pack.nodes[node_id].define_schema().inputs
+    shown = [i.id for i in sorted(inputs, key=lambda i: i.optional) if hasattr(i, "default")]
+    assert shown.index("fps") == shown.index("file") + 1
+
+
+def luminance(color: str) -> float:
+    """Relative luminance (WCAG 2.1) of #rrggbb."""
+    levels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in levels]
+    return sum(w * v for w, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def test_every_socket_of_ours_has_a_colour_of_its_own_that_is_seen_in_both_themes(pack):
+    text = (ROOT / "web" / "sockets.js").read_text(encoding="utf-8")
+    colors = dict(re.findall(r"(SOUNDREACTOR_\w+): \"(#[0-9a-f]{6})\"", text))
+    sockets = vars(pack.module("schema")).values()
+    ours = {s.io_type for s in sockets if getattr(s, "io_type", "").startswith("SOUNDREACTOR_")}
+    assert set(colors) == ours and len(set(colors.values())) == len(ours)
+    dark, light = luminance("#353535"), luminance("#f0f0f0")  # nodes in the two themes
+    for color in map(luminance, colors.values()):
+        assert min((color + 0.05) / (dark + 0.05), (light + 0.05) / (color + 0.05)) >= 3
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import av
-import numpy as np
 import pytest
 import torch
 
 
 @pytest.fixture
-def clip(pack):
+def clip(pack, write_video):
     """A 24 fps video of half a second in the host's input folder."""
-    path = pack.base / "input" / "clip.mp4"
-    if not path.exists():
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("mpeg4", rate=24)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            for n in range(12):
-                picture = np.full((48, 64, 3), 20 * n, np.uint8)
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            container.mux(stream.encode(None))
-    return path
-
-
-@pytest.fixture
-def check(pack):
-    return pack.nodes["SoundReactorLoadFrames"].validate_inputs
+    return write_video(pack.base / "input" / "clip.mp4")
 
 
 def test_a_file_becomes_frames_at_30_a_second(run, clip):
@@ -54,18 +38,6 @@ def test_a_connected_video_goes_before_the_file(run, pack, clip):
     video = pack.stub.VideoFromFile(str(clip))
     frames, same, _ = run("LoadFrames", file="none.mp4 [temp]", video=video).args
     assert same is video and frames.count == 15
-
-
-def test_a_trimmed_video_is_read_as_it_was_trimmed(run, pack, clip):
-    class Trimmed(pack.stub.VideoFromFile):
-        def get_active_trim_window(self):
-            return 0.25, 0.25
-
-        def save_to(self, buffer):
-            buffer.write(clip.read_bytes())
-
-    frames, video, _ = run("LoadFrames", file="none", video=Trimmed("never opened")).args
-    assert frames.count == 15 and video.get_stream_source() is frames.source
 
 
 @pytest.mark.parametrize("fps, info, count", [(16, None, 15), (0, {"loaded_fps": 8.0}, 30)])
@@ -101,19 +73,6 @@ def test_images_without_one_clear_rate_are_an_error(run, fps, info):
 def test_two_connected_sources_are_an_error(run, pack):
     with pytest.raises(ValueError, match="expected one of them"):
         run("LoadFrames", file="x", video=object(), images=torch.rand(2, 8, 8, 3), fps=8)
-
-
-def test_mistakes_are_seen_before_anything_runs(check, clip):
-    """The host passes None for what is connected and nothing for what is not."""
-    assert check("clip.mp4") is True
-    assert check("gone.mp4", video=None) is True
-    assert check("gone.mp4", images=None, fps=24.0) is True
-    assert check("gone.mp4", images=None, fps=None) is True
-    assert check("gone.mp4", images=None, fps=0.0, video_info=None) is True
-    assert "gone.mp4" in check("gone.mp4")
-    assert "no clip" in check("none.mp4 [temp]")
-    assert "rate" in check("clip.mp4", images=None, fps=0.0)
-    assert "one of them" in check("clip.mp4", images=None, video=None)
 
 
 def test_a_changed_file_is_read_again(pack, clip):

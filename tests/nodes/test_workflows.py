@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from math import dist
+from operator import mul
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.json"))
+TIMES = [step / 100 for step in range(101)]
 VIRTUAL = ("MarkdownNote", "Note")
 
 each = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -77,6 +80,39 @@ def test_nodes_do_not_overlap(path):
         for bx, by, bw, bh, b in boxes:
             apart = ax + aw <= bx or bx + bw <= ax or ay + ah <= by - title or by + bh <= ay - title
             assert a == b or apart, (a, b)
+
+
+def slots(node: dict, side: str) -> list[tuple[float, float]]:
+    """Where the links end at a node, in pixels; inputs of widgets have no place of their own."""
+    x = node["pos"][0] + (10 if side == "inputs" else node["size"][0] - 9)
+    return [(x, node["pos"][1] + (row + 0.7) * 20) for row in range(len(node[side]))]
+
+
+def curve(start: tuple[float, float], end: tuple[float, float]) -> list[tuple[float, float]]:
+    """Points of a link as the front end draws it: a cubic spline, level at its ends."""
+    reach = 0.25 * dist(start, end)
+    xs = (start[0], start[0] + reach, end[0] - reach, end[0])
+    ys = (start[1], start[1], end[1], end[1])
+    weights = [((1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3) for t in TIMES]
+    points = [[sum(map(mul, row, values)) for values in (xs, ys)] for row in weights]
+    return [(x, y) for x, y in points]
+
+
+@each
+def test_no_link_runs_behind_a_node(path):
+    """Links are drawn below the nodes: what is connected to what would not be seen."""
+    graph = read(path)
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    margin = 11  # a link begins and ends inside of its own nodes
+    for number, source, out, target, into, _ in graph["links"]:
+        if "widget" in nodes[target]["inputs"][into]:
+            continue
+        ends = slots(nodes[source], "outputs")[out], slots(nodes[target], "inputs")[into]
+        for node in nodes.values():
+            (left, top), (width, height) = node["pos"], node["size"]
+            for x, y in curve(*ends):
+                inside = left + margin < x < left + width - margin and top - 30 < y < top + height
+                assert not inside, f"link {number} runs behind {node['type']} {node['id']}"
 
 
 @each

@@ -56,6 +56,36 @@ def test_schedules_fall_from_80_and_scale_with_the_data():
     assert heun_sigmas(1, 0.5) == [pytest.approx(80.0)]
 
 
+def test_each_later_level_adds_its_own_fresh_noise():
+    """x = f(s1 e1, s1), then f(x + s e, s) for every other (arXiv 2303.01469, alg. 1)."""
+    given = []
+
+    def denoise(x, sigma):
+        given.append((x.tolist(), sigma))
+        return x + 0.5
+
+    noise = torch.tensor([[1.0, -1.0], [2.0, 3.0], [0.0, 1.0]])
+    x = sample_consistency(denoise, noise, [8.0, 2.0, 1.0])
+    assert given == [([8.0, -8.0], 8.0), ([12.5, -1.5], 2.0), ([13.0, 0.0], 1.0)]
+    assert x.tolist() == [13.5, 0.5]
+    with pytest.raises(ValueError, match="shorter"):
+        sample_consistency(denoise, noise[:2], [8.0, 2.0, 1.0])
+
+
+def test_consistency_levels_are_ects_and_those_between():
+    expected = {1: [80.0], 2: [80.0, 0.821], 3: [80.0, 2.0, 0.5], 4: [80.0, 5.0, 0.821, 0.2]}
+    for steps, sigmas in expected.items():
+        assert consistency_sigmas(steps, 0.5) == sigmas
+
+
+def test_heuns_levels_are_edms():
+    """(80^(1/7) + i/(n-1) (0.002^(1/7) - 80^(1/7)))^7 (arXiv 2206.00364, eq. 5)."""
+    found = heun_sigmas(5, 0.25)
+    for i, sigma in enumerate(found):
+        root = 80 ** (1 / 7) + i / 4 * (0.002 ** (1 / 7) - 80 ** (1 / 7))
+        assert sigma == pytest.approx(root**7 / 2)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -13,7 +13,7 @@ def keep(folder, begin=0, steps=4):
     with Diary(folder, begin, steps) as diary:
         for step in range(begin, steps):
             diary.note("model", {"loss": torch.tensor(step + 0.5)}, 1e-3)
-            diary.tick(step, rows=8, seconds=0.5, every=2)
+            diary.tick(step, rows=8, waited=0.3, seconds=0.5, every=2)
         tone = torch.sin(torch.arange(4800) / 10).repeat(2, 1)
         diary.listen(steps, {"0/drawn": tone, "0/reference": tone / 2})
 
@@ -26,6 +26,14 @@ def test_the_curve_has_a_line_for_every_so_many_steps_with_their_means(tmp_path)
     keep(tmp_path)
     assert [line["step"] for line in curve(tmp_path)] == [2, 4]
     assert [line["model/loss"] for line in curve(tmp_path)] == [1, 3]
+
+
+def test_the_curve_tells_how_long_a_step_took_and_what_of_it_was_waiting_for_rows(tmp_path):
+    keep(tmp_path)
+    for line in curve(tmp_path):
+        assert line["data_seconds"] == pytest.approx(0.3)
+        assert line["step_seconds"] == pytest.approx(0.5)
+        assert line["rows_per_second"] == pytest.approx(16)  # reading included
 
 
 def test_a_run_that_goes_on_adds_to_its_curve(tmp_path):
@@ -65,7 +73,7 @@ def test_tensorboard_gets_losses_throughput_sound_and_spectrogram(tmp_path):
 def test_a_process_that_is_not_the_first_leaves_nothing(tmp_path):
     with Diary(tmp_path, 0, 1, enabled=False) as diary:
         diary.note("model", {"loss": torch.tensor(1.0)}, 1e-3)
-        diary.tick(0, rows=1, seconds=1, every=1)
+        diary.tick(0, rows=1, waited=0, seconds=1, every=1)
         diary.listen(1, {"sound": torch.zeros(2, 4800)})
     assert not list(tmp_path.iterdir())
 

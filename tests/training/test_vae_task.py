@@ -1,4 +1,5 @@
 import copy
+import math
 
 import pytest
 import torch
@@ -8,7 +9,14 @@ from sr_core.audio.spectral import SpectralConfig
 from sr_core.audio.vae import AudioVAE
 from sr_core.training.chance import generator_of
 from sr_core.training.discriminator import DiscriminatorConfig
-from sr_core.training.losses import SpectraConfig
+from sr_core.training.energy import EnergyConfig
+from sr_core.training.losses import (
+    StftConfig,
+    feature_matching,
+    hinge_discriminator,
+    hinge_generator,
+    stft_distance,
+)
 from sr_core.training.vae import VAETask, VAETaskConfig
 
 SPECTRAL = SpectralConfig(
@@ -17,7 +25,8 @@ SPECTRAL = SpectralConfig(
 OOBLECK = {"latent_channels": 3, "channels": 4, "multipliers": (1, 2), "strides": (4, 4)}
 AUDIO = [SPECTRAL, OobleckConfig(**OOBLECK), OobleckConfig(**OOBLECK, causal=False)]
 KINDS = pytest.mark.parametrize("audio", AUDIO, ids=["spectral", "causal", "noncausal"])
-SPECTRA = SpectraConfig(sizes=(64, 32))
+OFFICIAL = {"stft": StftConfig(sizes=(64, 32))}
+OURS = {"stft": StftConfig(weight=0.0), "energy": EnergyConfig(weight=1.0, sizes=(64, 32))}
 JUDGED = {
     "adversarial": 0.1,
     "discriminator": DiscriminatorConfig(channels=2, sizes=(64, 32)),
@@ -26,7 +35,7 @@ JUDGED = {
 
 def task_of(audio, **settings) -> VAETask:
     torch.manual_seed(0)
-    return VAETask(AudioVAE(audio), VAETaskConfig(spectra=SPECTRA, **settings))
+    return VAETask(AudioVAE(audio), VAETaskConfig(**OURS | settings))
 
 
 def batch(rows: int = 2) -> dict[str, torch.Tensor]:
@@ -38,9 +47,10 @@ def chances(step: int, rows: range = range(2)) -> list[torch.Generator]:
     return [generator_of(0, step, row) for row in rows]
 
 
+@pytest.mark.parametrize("spectral", [OFFICIAL, OURS], ids=["official", "ours"])
 @KINDS
-def test_a_few_dozen_steps_on_one_batch_lower_the_loss(audio):
-    task, losses = task_of(audio), []
+def test_a_few_dozen_steps_on_one_batch_lower_the_loss(audio, spectral):
+    task, losses = task_of(audio, **spectral), []
     optimizer = torch.optim.AdamW(task.groups()["generator"], 3e-3)
     for step in range(40):
         loss, _ = task.loss("generator", batch(), chances(step))
@@ -60,13 +70,61 @@ def test_both_sides_learn_and_the_generator_never_moves_its_judge(audio):
     assert all(p.grad is not None for p in task.groups()["discriminator"])
     task.zero_grad()
     _, facts = task.loss("generator", batch(), chances(0))
-    assert {"spectra", "waveform", "kl", "adversarial", "matching"} == set(facts)
+    assert {"energy", "waveform", "kl", "adversarial", "matching"} == set(facts)
     assert not any(value.requires_grad for value in facts.values())
 
 
 def test_the_judge_has_the_pace_of_the_official_one():
     task = task_of(SPECTRAL, **JUDGED)
     assert task.pace("generator") == (1.0, None) and task.pace("discriminator") == (2.0, 10.0)
+
+
+@KINDS
+def test_the_total_is_each_loss_times_its_weight(audio):
+    weights = {"waveform": 0.5, "kl": 0.03, "adversarial": 0.1, "matching": 7.0}
+    task = task_of(
+        audio,
+        **JUDGED | weights,
+        stft=StftConfig(weight=3.0, sizes=(64,)),
+        energy=EnergyConfig(weight=2.0, sizes=(32,)),
+    )
+    total, facts = task.loss("generator", batch(), chances(0))
+    assert set(facts) == {"stft", "energy", *weights} and all(facts.values())
+    expected = sum(w * facts[name] for name, w in weights.items())
+    expected = expected + 3 * facts["stft"] + 2 * facts["energy"]
+    torch.testing.assert_close(total, expected)
+
+
+def test_the_losses_are_those_of_the_sound_that_was_decoded(monkeypatch):
+    """A decoder that gives a known sound: every loss has its value by hand."""
+    task = task_of(AUDIO[1], **OFFICIAL, **JUDGED, waveform=1.0)
+    real = batch()["waveform"]
+    monkeypatch.setattr(task.vae.decoder, "forward", lambda x, state=None: (2 * real, ()))
+    _, facts = task.loss("generator", batch(), chances(0))
+    torch.testing.assert_close(facts["waveform"], real.abs().mean())
+    expected = stft_distance(2 * real, real, OFFICIAL["stft"]).mean()
+    torch.testing.assert_close(facts["stft"], expected)
+    scores, features = task.judge(2 * real)
+    torch.testing.assert_close(facts["adversarial"], hinge_generator(scores))
+    torch.testing.assert_close(facts["matching"], feature_matching(task.judge(real)[1], features))
+    judging, _ = task.loss("discriminator", batch(), chances(0))
+    torch.testing.assert_close(judging, hinge_discriminator(task.judge(real)[0], scores))
+
+
+def test_latents_are_drawn_with_the_posteriors_deviation(monkeypatch):
+    """exp(log_variance / 2) times the noise: 4 deviations where the log-variance is ln 16."""
+    task = task_of(AUDIO[1])
+    heard = []
+
+    def decoder(x, state=None):
+        heard.append(x)
+        return torch.zeros(len(x), 2, 16 * x.shape[-1]), ()
+
+    monkeypatch.setattr(task.vae.decoder, "forward", decoder)
+    mean, log_variance = torch.full((1, 2000, 3), 5.0), torch.full((1, 2000, 3), math.log(16.0))
+    task._decoded(mean, log_variance, chances(0, range(1)))
+    assert heard[0].shape == (1, 3, 2000)
+    assert abs(heard[0].mean() - 5) < 0.3 and abs(heard[0].std() - 4) < 0.2
 
 
 def test_the_judge_waits_for_its_step():
@@ -90,9 +148,7 @@ def test_a_loss_repeats_bit_by_bit(audio):
 
 
 def test_rows_apart_have_the_mean_of_the_losses_together():
-    task = VAETask(
-        task_of(SPECTRAL).vae, VAETaskConfig(spectra=SpectraConfig(sizes=(64, 32, 16), drawn=1))
-    )
+    task = task_of(SPECTRAL, energy=EnergyConfig(weight=1.0, sizes=(64, 32, 16), drawn=1))
     whole = batch(4)["waveform"]
     together, _ = task.loss("generator", {"waveform": whole}, chances(0, range(4)))
     halves = [
@@ -126,8 +182,11 @@ def test_what_is_trained_is_the_vae_and_can_be_heard(audio):
     task = task_of(audio)
     heard = task.show(batch(), chances(0))
     assert task.trained() is task.vae
-    assert len(heard) == 4
-    assert {sound.shape for sound in heard.values()} == {(2, 16 * 12)}
+    decoded, _ = task.vae.decode(task.vae.encode(batch()["waveform"])[0])
+    assert set(heard) == {f"{row}/{name}" for row in (0, 1) for name in ("reference", "decoded")}
+    for row in (0, 1):
+        assert torch.equal(heard[f"{row}/reference"], batch()["waveform"][row])
+        torch.testing.assert_close(heard[f"{row}/decoded"], decoded[row])
 
 
 def test_an_encoder_and_a_decoder_are_moved_by_the_one_optimizer():

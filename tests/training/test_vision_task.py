@@ -25,7 +25,7 @@ from tests.training.test_prepare import film
 BACKBONE = DINOv2Config(width=16, depth=1, heads=2, registers=1, patch=7, position_grid=3)
 VISION = VisionConfig(BACKBONE, 14, 28, 6)
 HEAD = MixerAggregatorConfig(width=16, channels=16, depth=1, stride=1)
-LOOP = LoopConfig(steps=4, batch=3, warmup=1, ema=0.9, learning_rate=3e-3, save_every=2)
+LOOP = LoopConfig(steps=4, batch=3, warmup=1, ema=0.9, learning_rate=3e-3, save_every=2, workers=0)
 RUN = VisionRun(12, LOOP, VisionTaskConfig(HEAD, width=16), VISION)
 
 

@@ -103,3 +103,16 @@ def test_one_video_of_a_batch_can_be_cut_alone():
 def test_a_black_picture_is_no_number_that_is_not():
     black = torch.zeros(1, 3, 4, 5)
     assert novelty(black, black).isfinite().all() and not is_cut(black, black).any()
+
+
+def test_novelty_is_its_formula():
+    """(1 - r) (sum of sorted differences squared / power)^(1/4), channels about their means."""
+    x, y = torch.randn(2, 3, 10, 4), torch.randn(2, 3, 10, 4)
+    found = novelty(x, y)
+    for row in range(2):
+        for t in range(3):
+            a, b = (g[row, t] - g[row, t].mean(dim=0) for g in (x, y))
+            r = (a * b).sum() / (a.norm() * b.norm())
+            ordered = x[row, t].sort(dim=0).values - y[row, t].sort(dim=0).values
+            left = ordered.square().sum() / (a.square().sum() + b.square().sum())
+            torch.testing.assert_close(found[row, t], (1 - r) * left**0.25)

@@ -2,8 +2,9 @@ import pytest
 import torch
 
 from sr_core.config import from_dict, to_dict
+from sr_core.vision import encoder as encoding
 from sr_core.vision.dinov2 import DINOv2Config
-from sr_core.vision.encoder import IMAGENET_MEAN, IMAGENET_STD, VisionConfig, VisionEncoder
+from sr_core.vision.encoder import VisionConfig, VisionEncoder
 
 BACKBONE = DINOv2Config(width=32, depth=1, heads=2, position_grid=5)
 CONFIG = VisionConfig(backbone=BACKBONE, height=28, width=42, channels=12)
@@ -33,7 +34,9 @@ def test_any_frame_size_gives_the_grid_of_the_config():
 def test_a_grid_is_the_projected_backbone_of_the_normalised_frame():
     encoder = build()
     frames = torch.rand(2, 3, 3, 28, 42).double()
-    mean, std = torch.tensor([IMAGENET_MEAN, IMAGENET_STD], dtype=torch.float64)[..., None, None]
+    # Of red, green and blue over ImageNet, as DINOv2's own transforms have them.
+    mean = torch.tensor([0.485, 0.456, 0.406], dtype=torch.float64)[:, None, None]
+    std = torch.tensor([0.229, 0.224, 0.225], dtype=torch.float64)[:, None, None]
     tokens = encoder.backbone((frames - mean) / std)
     expected = (tokens - encoder.pca_mean) @ encoder.pca_basis
     assert torch.allclose(encoder(frames), expected, rtol=0, atol=1e-12)
@@ -50,6 +53,22 @@ def test_frames_are_resized_whole_and_antialiased():
     halves = torch.cat([torch.zeros(1, 1, 3, 99, 50), torch.ones(1, 1, 3, 99, 50)], dim=-1)
     resized = encoder._resize(halves)
     assert resized[..., :20].max() < 0.01 and resized[..., -20:].min() > 0.99
+
+
+@pytest.mark.parametrize("size", [(97, 131), (300, 200), (57, 40)])
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32])
+def test_a_large_frame_in_strips_is_resized_to_the_same_numbers(size, kind, monkeypatch):
+    frame = torch.randint(0, 256, (1, 3, *size), dtype=torch.uint8).to(kind)
+    whole = encoding.resize(frame.float(), 28, 56)
+    monkeypatch.setattr(encoding, "STRIP", 30 * size[1])
+    rows = []
+    monkeypatch.setattr(
+        encoding,
+        "resize",
+        lambda x, *to, own=encoding.resize: (rows.append(x.shape), own(x, *to))[1],
+    )
+    assert torch.equal(encoding._resize_in_strips(frame, torch.float32, 28, 56), whole)
+    assert max(shape[-2] for shape in rows[:-1]) < size[0]  # the last one is for the height
 
 
 def test_bytes_equal_their_floats():

@@ -1,0 +1,107 @@
+"""The model and its peers, measured as the options of `benchmark` say."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+
+import torch
+
+from ..benchmark.busy import busy_text, measure_busy
+from ..benchmark.cost import costs_of
+from ..benchmark.dinov2 import dinov2_peer
+from ..benchmark.hardware import measure_hardware
+from ..benchmark.llama import llama_peers
+from ..benchmark.official_vae import official_vae_peer
+from ..benchmark.page import write_section
+from ..benchmark.peer import NotAtHand, Peer
+from ..benchmark.report import GUIDANCE, Report, Setup
+from ..benchmark.run import measure, plain_peer, synthetic_frame
+from ..checkpoint import bundled_checkpoint, load_pipeline
+from ..sampling.pipeline import Pipeline, PipelineConfig
+from ..sampling.prepared import prepared
+from ..sampling.settings import Settings
+from .generator import best_device, use_threads
+
+
+def benchmark(options: argparse.Namespace) -> int:
+    """Do what the options of `benchmark` say."""
+    report = _measured(options)
+    if options.page:
+        write_section(options.page, report, _command(options))
+    print(json.dumps(report.figures()) if options.json else report.text())
+    return 0
+
+
+def benchmark_busy(options: argparse.Namespace) -> int:
+    """Print what a busy processor does to a frame's time."""
+    pipeline = _pipeline(options, torch.device("cpu"), torch.float32)
+    pipeline.threads = options.threads
+    settings = Settings(steps=options.steps, guidance=GUIDANCE)
+    print(busy_text(measure_busy(pipeline, settings, options.frames)))
+    return 0
+
+
+def _measured(options: argparse.Namespace) -> Report:
+    device = torch.device(best_device(options.device))
+    dtype = getattr(torch, options.dtype or ("bfloat16" if device.type == "cuda" else "float32"))
+    settings = Settings(steps=options.steps, guidance=GUIDANCE)
+    pipeline = _pipeline(options, device, dtype)
+    use_threads(options.threads, pipeline)
+    missing: dict[str, str] = {}
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore", FutureWarning)  # what outside peers will be, one day
+        hardware = measure_hardware(device, dtype)
+        times = measure(
+            pipeline, settings, options.frames, lambda: _peers(options, pipeline, settings, missing)
+        )
+        costs = costs_of(pipeline, settings, synthetic_frame())
+    name = options.model.stem if options.model else options.config or "micro"
+    kind = str(dtype).removeprefix("torch.")
+    threads = torch.get_num_threads()
+    setup = Setup(name, str(device), kind, threads, options.steps, options.frames)
+    return Report(setup, times, hardware, costs, missing, float(pipeline.config.frame_rate))
+
+
+def _pipeline(options: argparse.Namespace, device: torch.device, dtype: torch.dtype) -> Pipeline:
+    if options.config != "paper":
+        return load_pipeline(options.model or bundled_checkpoint(), device=device, dtype=dtype)
+    with device:
+        pipeline = Pipeline(PipelineConfig()).eval().requires_grad_(False)
+    pipeline.model.to(dtype)
+    return pipeline
+
+
+def _peers(
+    options: argparse.Namespace, pipeline: Pipeline, settings: Settings, missing: dict[str, str]
+) -> dict[str, Peer]:
+    """Those asked for and at hand; `missing` gets the others and why."""
+    device = pipeline.vae.latent_mean.device
+    official = options.official_vae
+    makers = {
+        "dinov2": lambda: {"dinov2": dinov2_peer(pipeline.config.vision, device)},
+        "transformer": lambda: llama_peers(pipeline.model.transformer, device),
+        "vae": lambda: {"vae": official_vae_peer(prepared(pipeline.vae), official, device)},
+        "plain": lambda: {"plain": plain_peer(pipeline, settings)},
+    }
+    peers: dict[str, Peer] = {}
+    for name in dict.fromkeys(options.against):
+        try:
+            peers |= makers[name]()
+        except NotAtHand as reason:
+            missing[name] = str(reason)
+            print(f"{name} not measured: {reason}", file=sys.stderr)
+    return peers
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What to type for the same, with the place of other people's code left out."""
+    words = ["python -m sr_core benchmark"]
+    for name in ("config", "model", "device", "threads", "dtype", "steps", "frames"):
+        if (value := getattr(options, name)) is not None:
+            words.append(f"--{name} {value}")
+    if options.against:
+        words.append(f"--against {' '.join(options.against)}")
+    return " ".join(words + ["--official-vae PATH"] * (options.official_vae is not None))

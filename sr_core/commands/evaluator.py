@@ -1,0 +1,69 @@
+"""A checkpoint, measured on clips as the options of `evaluate` say."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ..evaluation.embeddings import LOADERS
+from ..evaluation.evaluate import Observer, evaluate
+from ..evaluation.export import Export
+from ..evaluation.long_run import in_words, long_run, write_page
+from ..evaluation.report import Report
+from ..evaluation.table import as_text
+from ..io.source import videos_in
+from ..io.video import open_video
+from ..sampling.pipeline import Pipeline
+from ..sampling.settings import Settings
+from .generator import best_device, load, model_of
+
+
+def evaluate_clips(options: argparse.Namespace) -> int:
+    """Do what the options of `evaluate` say."""
+    settings = [
+        Settings(steps=steps, guidance=options.guidance, method=options.method)
+        for steps in dict.fromkeys(options.steps)
+    ]
+    embed = LOADERS[options.embedding]()
+    pipeline = load(options, best_device(options.device))
+    if options.only_loop:
+        return _run_loop(options, pipeline, settings)
+    report = Report(options.report) if options.report else None
+    observers: list[Observer] = [report] if report else []
+    if options.export:
+        observers.append(Export(options.export))
+    found = evaluate(
+        pipeline, options.clips, settings, options.seed, embed, observers, options.loop
+    )
+    result = _described(options) | found
+    if report:
+        print(report.write(result), file=sys.stderr)
+        if result["loops"]:
+            clip = videos_in(options.clips[0])[0]
+            print(write_page(result, clip, options.report), file=sys.stderr)
+    print(json.dumps(result, allow_nan=False) if options.json else as_text(result), flush=True)
+    return 2 if result["left_out"] else 0
+
+
+def _run_loop(options: argparse.Namespace, pipeline: Pipeline, settings: list[Settings]) -> int:
+    clip = videos_in(options.clips[0])[0]
+    frames = open_video(clip, pipeline.config.frame_rate)
+    loops = long_run(pipeline, frames, settings, options.seed, options.loop)
+    result = _described(options) | {"loops": loops}
+    if options.report:
+        print(write_page(result, clip, options.report), file=sys.stderr)
+    text = json.dumps(result, allow_nan=False) if options.json else "\n".join(in_words(loops))
+    print(text, flush=True)
+    return 0
+
+
+def _described(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "model": model_of(options).name,
+        "seed": options.seed,
+        "guidance": options.guidance,
+        "method": options.method,
+        "embedding": options.embedding,
+    }

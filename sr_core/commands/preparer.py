@@ -1,0 +1,114 @@
+"""Shards of clips, made as the options of `prepare` say."""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import shutil
+import sys
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..checkpoint import sha256
+from ..io.partial import whole_file
+from ..io.source import videos_in
+from ..parts import load_vision, save_part
+from ..spread.spread import Spread, spread
+from ..training.clips import ClipConfig
+from ..training.folder import check_folder
+from ..training.prepare import ShardJob, ShardMaker, plan
+from ..training.vision_fit import fit_vision, vision_config
+
+
+def prepare(options: argparse.Namespace) -> int:
+    """Do what the options of `prepare` say."""
+    where = Spread(options.workers, options.ray, gpu=options.device.startswith("cuda"))
+    found = [video for place in options.videos for video in videos_in(place, deep=True)]
+    videos = list(dict.fromkeys(found))  # a folder may be given beside the one that it is in
+    output: Path = options.output
+    output.mkdir(parents=True, exist_ok=True)
+    jobs = _jobs(options, videos)
+    for shard in check_folder(output, jobs, options.split):
+        print(f"removed {shard}: its videos are in other shards now", file=sys.stderr)
+        shard.with_suffix(".json").unlink()
+        shard.unlink(missing_ok=True)
+    vision, vae = _vision(options, videos), _kept(options.vae, output / "vae.safetensors")
+    prints = tuple(path and sha256(Path(path)) for path in (vision, vae))
+    jobs = [replace(job, parts=prints) for job in jobs]
+    clips, skipped, failed = Counter(), [], []
+    with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
+        for done in spread(partial(ShardMaker, vision, vae, options.device), jobs, where, _paths):
+            bar.update(1)
+            if done.error:
+                failed.append(f"{done.job.target}: {done.error}")
+                continue
+            report = done.result
+            clips.update(frames=sum(report["clips"].values()), clips=len(report["clips"]))
+            skipped.extend(report["skipped"].items())
+    for line in failed:
+        print(f"error: {line}", file=sys.stderr)
+    for name, reason in sorted(skipped):
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    hours = clips["frames"] / 30 / 3600
+    print(f"{clips['clips']} clips, {hours:.2f} hours, {len(skipped)} skipped", file=sys.stderr)
+    print(output)
+    return 0 if clips["clips"] and not failed else 2
+
+
+def _jobs(options: argparse.Namespace, videos: list[Path]) -> list[ShardJob]:
+    """Shards to be, of parts whose contents are not known yet: of PCAs that are not fitted."""
+    seen = options.vision or options.dinov2 or options.patches
+    base = ShardJob(
+        target="",
+        videos=(),
+        clips=ClipConfig(options.seconds, options.silence_db, options.stillness),
+        keep_waveform=options.keep_waveform or options.keep_frames is not None,
+        frame=options.keep_frames,
+        mirror=options.mirror,
+        parts=("to be fitted" if seen else None, "to be kept" if options.vae else None),
+    )
+    shards = plan(videos, options.output, options.split, options.held_out, options.per_shard)
+    return [replace(base, target=target, videos=members) for target, members in shards]
+
+
+def _paths(job: ShardJob) -> list[str | Path]:
+    return [Path(job.target).parent, *job.videos]
+
+
+def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
+    """The encoder's file in the output folder; fitted now if it has to be."""
+    target = options.output / "vision.safetensors"
+    if options.vision:
+        return _kept(options.vision, target)
+    if not (options.dinov2 or options.patches):
+        return None
+    config = vision_config(options.dinov2, options.patches, options.frame, options.channels)
+    if not target.exists():
+        save_part(fit_vision(videos, config, options.dinov2, options.device), target)
+    elif (there := load_vision(target).config) != config:
+        raise ValueError(
+            f"got {config} for {target}, which is {there}; expected the same; choose another -o, "
+            "or give --vision with that file"
+        )
+    return str(target)
+
+
+def _kept(source: Path | None, target: Path) -> str | None:
+    """Copy a part beside the shards, so that they and what made them stay together."""
+    if source is None:
+        return None
+    if not source.is_file():
+        raise ValueError(f"got {source}, which is no file; expected a safetensors file of ours")
+    if not target.exists():
+        with whole_file(target) as copy:
+            shutil.copyfile(source, copy)
+    elif not filecmp.cmp(source, target, shallow=False):
+        raise ValueError(
+            f"got {source}, which is not the {target.name} that {target.parent} was prepared with; "
+            "expected the same; choose another -o"
+        )
+    return str(target)

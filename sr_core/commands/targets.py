@@ -1,0 +1,72 @@
+"""Which video becomes which file, settled before any work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..io.source import videos_in
+from .generate import WRITABLE
+
+Job = tuple[Path, Path]  # a video, and the file that it becomes
+
+
+def plan(videos: list[Path], output: Path) -> list[Job]:
+    """Give each video its target; ValueError where two would collide or one would be overwritten.
+
+    `output` is the target of a single video, else a folder for all.
+    """
+    if len(videos) > 1 or os.path.isdir(videos[0]) or os.path.isdir(output):
+        if output.suffix and not os.path.isdir(output):
+            raise ValueError(f"got {output} for several videos; expected a folder to write them to")
+        sources = [source for video in videos for source in videos_in(video)]
+        jobs = [(source, output / _target_name(source)) for source in sources]
+    else:
+        jobs = [(videos[0], output)]
+    _check_collisions(jobs, is_caseless(output))
+    check_overwritten([source for source, _ in jobs], [target for _, target in jobs])
+    return jobs
+
+
+def check_overwritten(sources: Iterable[Path], targets: Iterable[Path]) -> None:
+    """ValueError where a target is one of the sources, under this name, another, or a link's."""
+    read = {_identity(source): source for source in sources if os.path.exists(source)}
+    for target in targets:
+        source = read.get(_identity(target)) if os.path.exists(target) else None
+        if source is not None:
+            raise ValueError(
+                f"got {target} as output, which is {source} itself and would be overwritten; "
+                "expected another name or folder"
+            )
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino
+
+
+def _check_collisions(jobs: list[Job], caseless: bool) -> None:
+    taken: dict[str, Path] = {}
+    for source, target in jobs:
+        name = os.path.abspath(target)
+        other = taken.setdefault(name.casefold() if caseless else name, source)
+        if other is not source:
+            raise ValueError(
+                f"got {other} and {source}, which would both become {target}; expected "
+                "different names; give them in separate runs with separate folders"
+            )
+
+
+def is_caseless(place: Path) -> bool:
+    """Whether names there differ by more than capitals, as far as folders that exist can tell."""
+    full = Path(os.path.abspath(place))
+    for folder in (full, *full.parents):
+        swapped = str(folder.parent / folder.name.swapcase())
+        if os.path.exists(folder) and swapped != str(folder):
+            return os.path.exists(swapped) and os.path.samefile(swapped, folder)
+    return False
+
+
+def _target_name(source: Path) -> str:
+    return source.name if source.suffix.lower() in WRITABLE else f"{source.stem}.mp4"

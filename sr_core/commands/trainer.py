@@ -1,0 +1,77 @@
+"""One stage of training, run as the options of `train` say."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+
+from ..config import changed, from_dict, to_dict
+from ..io.partial import sole_writer
+from ..training import stages, vision_stage, whiten
+from ..training.cost import costs_of
+from ..training.data import one_row
+from ..training.shards import check_has
+
+STAGES = {
+    "vae": (stages.VAERun, stages.train_vae),
+    "vision": (vision_stage.VisionRun, vision_stage.train_vision),
+    "whiten": (whiten.WhitenRun, whiten.train_whiten),
+    "diffusion": (stages.DiffusionRun, stages.train_diffusion),
+    "consistency": (stages.ConsistencyRun, stages.train_consistency),
+}
+TASKS = {
+    "vae": stages.vae_task,
+    "vision": vision_stage.vision_task,
+    "diffusion": stages.diffusion_task,
+    "consistency": stages.consistency_task,
+}
+
+
+def train(options: argparse.Namespace) -> int:
+    """Do what the options of `train` say."""
+    if options.output is None:
+        raise ValueError("got no folder for this run; expected one; give -o FOLDER")
+    kind, stage = STAGES[options.stage]
+    given = json.loads(options.config.read_text(encoding="utf-8")) if options.config else {}
+    given.pop("costs", None)  # which a dry run adds to the settings
+    config = changed(from_dict(kind, given), options.set)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    if options.dry_run:
+        print(json.dumps(to_dict(config) | {"costs": _costs(options, config)}, indent=2))
+        return 0
+    options.output.mkdir(parents=True, exist_ok=True)
+    first = os.environ.get("RANK", "0") == "0"  # of a run's processes the one that writes
+    with sole_writer(options.output / "training") if first else nullcontext():
+        target = stage(options.data, options.output, config, options.init, _own(options.device))
+    print(target)
+    return 0
+
+
+def _costs(options: argparse.Namespace, config: Any) -> dict[str, Any] | None:
+    """What the run will take; None, and why on stderr, where there is nothing to tell it from."""
+    try:
+        if options.stage not in TASKS:
+            raise ValueError(f"{options.stage} takes no steps")
+        row, device = one_row(options.data, config.frames), _own(options.device)
+        task, _ = TASKS[options.stage](options.data, config, options.init, device)
+        check_has(row, task.reads, str(options.data))
+        return costs_of(task, config.loop, row, device)
+    except ValueError as error:
+        print(f"costs are not known: {' '.join(str(error).split())}", file=sys.stderr)
+        return None
+
+
+def _own(device: str | None) -> str:
+    """The device of this process: torchrun starts one for every GPU of a machine."""
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device != "cuda" or "LOCAL_RANK" not in os.environ:
+        return device
+    torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    return f"cuda:{os.environ['LOCAL_RANK']}"

@@ -1,0 +1,84 @@
+"""Animated WebP and AVIF, which FFmpeg reads as a still or not at all, by Pillow."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import partial
+
+import numpy as np
+import torch
+from einops import rearrange
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from .frames import Frames, Picture
+from .source import MediaError, Source, name_of
+from .timing import MILLISECOND, standard_rate
+
+FORMATS = ("WEBP", "AVIF")
+USUAL = 100  # milliseconds that a frame without a length is shown, as in browsers
+
+
+class AnimationFrames(Frames):
+    """An animation's frames at their own times; transparent places are black."""
+
+    def __init__(self, source: Source, rate: Fraction, lengths: list[int], size: tuple[int, int]):
+        """`lengths` of the frames in milliseconds, `size` is width and height."""
+        self.source, self.rate, self.lengths = source, rate, lengths
+        self.width, self.height = size
+        self.duration, self.clock = sum(lengths) * MILLISECOND, MILLISECOND
+        self.steady = len(set(lengths)) == 1
+        self.fps = standard_rate(len(lengths) / self.duration)
+
+    def shown(self) -> Iterator[tuple[Fraction, Picture]]:
+        time = 0
+        with _opened(self.source) as image:
+            for n, length in enumerate(self.lengths):
+                _seek(image, n, self.source)
+                yield time * MILLISECOND, partial(_to_bytes, image.convert("RGBA"))
+                time += length
+
+
+def open_animation(source: Source, rate: Fraction) -> AnimationFrames:
+    """See an animated WebP or AVIF, see `is_animation`, as Frames at `rate`.
+
+    Raises MediaError for one with a frame that cannot be decoded.
+    """
+    try:
+        image = _opened(source)
+    except (UnidentifiedImageError, OSError) as error:
+        raise MediaError(
+            f"{name_of(source)} is an animation that this Pillow cannot read ({error}); install a "
+            "newer 'pillow' from PyPI, or convert it to MP4"
+        ) from error
+    with image:
+        lengths = []
+        for n in range(image.n_frames):
+            _seek(image, n, source)
+            lengths.append(round(image.info.get("duration") or USUAL))
+        return AnimationFrames(source, rate, lengths, image.size)
+
+
+def _opened(source: Source) -> Image.Image:
+    file = io.BytesIO(source.getvalue()) if isinstance(source, io.BytesIO) else source
+    return Image.open(file, formats=FORMATS)
+
+
+def _seek(image: Image.Image, n: int, source: Source) -> None:
+    """Go to a frame and decode it: only then its length is known."""
+    try:
+        image.seek(n)
+        image.load()
+    except (OSError, EOFError, ValueError) as error:
+        raise MediaError(
+            f"{name_of(source)}: frame {n} of its animation cannot be decoded ({error}); save it "
+            "again, or convert it to MP4"
+        ) from error
+
+
+def _to_bytes(image: Image.Image) -> Tensor:  # -> (3 h w) uint8
+    rgba = np.asarray(image, np.float32)
+    rgb = (rgba[..., :3] * (rgba[..., 3:] / 255)).round().astype(np.uint8)
+    return rearrange(torch.from_numpy(rgb), "h w c -> c h w")

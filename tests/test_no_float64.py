@@ -1,0 +1,75 @@
+"""Devices without float64 (MPS) are never given any: shown on a stand-in for such a device.
+
+The device is PyTorch's "meta", which knows dtypes and shapes and no numbers; whatever makes a
+float64 tensor there fails, as on a Mac, and what comes from there to the CPU is zero.
+"""
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten
+
+from sr_core.sampling.pipeline import Pipeline
+from sr_core.sampling.session import Session
+from sr_core.sampling.settings import Settings
+from sr_core.training.statistics import Moments
+
+aten = torch.ops.aten
+
+
+class WithoutFloat64(TorchDispatchMode):
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is aten._local_scalar_dense.default and args[0].is_meta:
+            return 1
+        if func is aten._to_copy.default and args[0].is_meta and _goes_to_cpu(kwargs):
+            return torch.zeros(args[0].shape, dtype=kwargs.get("dtype") or args[0].dtype)
+        if func is aten.copy_.default and args[1].is_meta and not args[0].is_meta:
+            return args[0].zero_()
+        result = func(*args, **kwargs)
+        for tensor in tree_flatten(result)[0]:
+            if isinstance(tensor, torch.Tensor) and tensor.is_meta:
+                if tensor.dtype in (torch.float64, torch.complex128):
+                    raise TypeError(f"{func} makes float64 on a device that has none")
+        return result
+
+
+def _goes_to_cpu(kwargs) -> bool:
+    return kwargs.get("device") is not None and torch.device(kwargs["device"]).type == "cpu"
+
+
+@pytest.fixture
+def pipeline(tiny_config):
+    with torch.device("meta"):
+        return Pipeline(tiny_config).eval().requires_grad_(False)
+
+
+def test_the_stand_in_refuses_float64():
+    with WithoutFloat64():
+        torch.ones(2, device="meta")
+        for make in (
+            lambda: torch.ones(2, device="meta").double(),
+            lambda: torch.ones(2, dtype=torch.float64).to("meta"),
+        ):
+            with pytest.raises(TypeError, match="makes float64"):
+                make()
+
+
+@pytest.mark.parametrize("method", ["consistency", "heun"])
+@pytest.mark.parametrize("context", ["window", "ntk", "interpolate"])
+def test_generating_makes_none(pipeline, method, context):
+    settings = Settings(steps=2, method=method, context=context, length=9, cuts=True)
+    frame = torch.zeros(1, 1, 3, 48, 64, dtype=torch.uint8)
+    with WithoutFloat64(), torch.inference_mode():
+        state = pipeline.start(settings, 1)
+        waveform, state = pipeline.step(frame, state)
+        assert waveform.is_meta and waveform.dtype == torch.float32
+        waveform = Session(pipeline, state).step(frame)
+        assert waveform.is_meta and waveform.dtype == torch.float32
+
+
+def test_statistics_of_training_data_make_none():
+    moments = Moments()
+    with WithoutFloat64():
+        moments.update(torch.ones(3, 4, 5, device="meta"))
+    assert moments.count == 12 and moments.mean.dtype == torch.float64

@@ -1,0 +1,43 @@
+// Colours of our own sockets and of the links between them, in both renderers: without one, all of
+// them look like VIDEO's.
+
+import { app } from "../../scripts/app.js";
+
+// Each is told from the canvas by 3 : 1 or more in the dark and in the light theme.
+const COLORS = {
+  SOUNDREACTOR_MODEL: "#9c6ce0",
+  SOUNDREACTOR_VISION: "#25938f",
+  SOUNDREACTOR_VAE: "#e6524c",
+  SOUNDREACTOR_FRAMES: "#3f84e4",
+  SOUNDREACTOR_GRID: "#bd740f",
+  SOUNDREACTOR_STATE: "#399648",
+};
+
+// The front end sets every type's colour when a palette is chosen, to "" where that names none.
+function offer(colors, type, color) {
+  let chosen = colors[type];
+  Object.defineProperty(colors, type, {
+    enumerable: true,
+    configurable: true,
+    get: () => chosen || color,
+    set: (value) => {
+      chosen = value;
+    },
+  });
+}
+
+app.registerExtension({
+  name: "SoundReactor.Sockets",
+
+  setup() {
+    for (const [type, color] of Object.entries(COLORS)) {
+      offer(app.canvas.default_connection_color_byType, type, color);
+      offer(app.canvas.constructor.link_type_colors, type, color);
+    }
+    // Nodes 2.0 reads variables; a palette's own are set on elements, and go before a style sheet.
+    const variables = Object.entries(COLORS).map(([k, v]) => `--color-datatype-${k}: ${v};`);
+    const style = document.createElement("style");
+    style.textContent = `:root { ${variables.join(" ")} }`;
+    document.head.append(style);
+  },
+});
