@@ -21,7 +21,7 @@ NAMES = (
 ).split()
 IDS = [f"SoundReactor{name}" for name in NAMES]
 HOST_MODULES = {"comfy", "folder_paths", "server"}
-HOST_HAS = {"av", "einops", "numpy", "safetensors", "torch", "comfy_api", *HOST_MODULES}
+HOST_HAS = {"PIL", "av", "einops", "numpy", "safetensors", "torch", "comfy_api", *HOST_MODULES}
 
 
 def functions(path: Path) -> list[ast.FunctionDef]:
