@@ -117,7 +117,7 @@ def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole 
 
 
 def _pieces(frames: Frames) -> Iterator[Tensor]:  # yields (1 t 3 h w)
-    return (piece[None] for piece in frames.pieces(min(PIECE, frames.at_once)))
+    return (piece[None] for piece in frames.pieces(frames.fitting(PIECE)))
 
 
 def _sound(

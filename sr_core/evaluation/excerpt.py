@@ -55,7 +55,7 @@ def _liveliest(waveform: Tensor) -> int:  # (c s) -> seconds
 def _pictures(frames: VideoFrames, first: int) -> Tensor:  # -> (t h w 3), 0..1
     width = max(2, round(HEIGHT * frames.width / frames.height / 2) * 2)
     pictures, at, end = [], 0, first + SECONDS * 30
-    for piece in frames.pieces(PIECE):
+    for piece in frames.pieces(frames.fitting(PIECE)):
         wanted = piece[max(0, first - at) : end - at]
         if len(wanted):
             small = F.interpolate(wanted.float(), (HEIGHT, width), mode="bilinear", antialias=True)

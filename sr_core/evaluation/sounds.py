@@ -26,7 +26,7 @@ AT_ONCE = 30  # latents that go through the codec together
 
 def from_model(pipeline: Pipeline, frames: Frames, settings: Settings, seed: int) -> Tensor:
     """What `generate` makes for these frames: (2 s)."""
-    pieces = (piece[None] for piece in frames.pieces(PIECE))
+    pieces = (piece[None] for piece in frames.pieces(frames.fitting(PIECE)))
     return _joined(stream(pipeline, pieces, settings, seed), frames.samples(SAMPLE_RATE))
 
 
@@ -37,12 +37,12 @@ def from_loops(
 
     def pieces() -> Iterator[Tensor]:
         for _ in range(count):
-            for piece in frames.pieces(PIECE):
+            for piece in frames.pieces(frames.fitting(PIECE)):
                 yield piece[None]
 
     waveforms = stream(pipeline, pieces(), settings, seed)
     for _ in range(count):
-        showing = list(islice(waveforms, -(-frames.count // PIECE)))
+        showing = list(islice(waveforms, -(-frames.count // frames.fitting(PIECE))))
         yield _joined(showing, frames.count * pipeline.config.audio.hop)
 
 

@@ -75,7 +75,10 @@ def warn_of_holes(container, timing, source: Source) -> None:
         return
     times = [timing.time(pts) for pts in timing.shown] + [timing.duration]
     gaps = [round((b - a) * timing.rate) - 1 for a, b in zip(times, times[1:], strict=False)]
-    places = [n for n, gap in enumerate(gaps) if gap > 0]
+    lengths = {packet.pts: packet.duration * timing.tick for packet in timing.packets}
+    meant = [lengths[pts] * timing.rate >= 2 for pts in timing.shown]  # shown so long on purpose
+    last = len(gaps) - 1
+    places = [n for n, gap in enumerate(gaps) if gap > 0 and (n == last or not meant[n])]
     if not places or len(places) > max(FEW, len(gaps) * FEW_SHARE):
         return
     longest = max(places, key=gaps.__getitem__)

@@ -45,14 +45,13 @@ class Frames(ABC):
         """Samples a channel of a sound as long as the picture."""
         return round(self.duration * rate)
 
-    @property
-    def at_once(self) -> int:
-        """Frames that take about 32 MB, at least one."""
-        return max(1, PIECE_BYTES // (3 * self.height * self.width))
+    def fitting(self, most: int) -> int:
+        """Frames, `most` or fewer but one at least, that take about 32 MB."""
+        return max(1, min(most, PIECE_BYTES // (3 * self.height * self.width)))
 
     def pieces(self, size: int | None = None) -> Iterator[Tensor]:
         """Yield all frames from the beginning as uint8 (t 3 h w), t <= size (None: about 32 MB)."""
-        size = self.at_once if size is None else size
+        size = self.fitting(PIECE_BYTES) if size is None else size
         if size < 1:
             raise ValueError(f"got pieces of {size} frames; expected 1 or more")
         if size == 1:  # a copy of a large frame would be as large

@@ -80,7 +80,7 @@ def _pieces(video: Path, share: int) -> Iterator[Tensor]:  # each (t 3 h w)
     try:
         frames = open_video(video)
         every = max(1, frames.count // share)
-        for number, piece in enumerate(frames.pieces(PIECE)):
+        for number, piece in enumerate(frames.pieces(frames.fitting(PIECE))):
             if number % every == 0:
                 yield piece
     except ValueError:

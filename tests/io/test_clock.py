@@ -75,16 +75,17 @@ def test_frames_that_are_missing_are_counted():
         open_video(MEDIA / "086_splice_c.webm")
 
 
-def test_one_missing_frame_is_a_hole_and_a_variable_rate_is_not(make_clip):
-    tick = Fraction(1, 1000)
-    steady = [round(1000 * n / 30) for n in range(61)]
-    hole = make_clip("hole.mkv", [t for n, t in enumerate(steady) if n != 20], tick)
-    with pytest.warns(UserWarning, match="1 of 61 frames are missing, the most after 0.633 s"):
+def test_missing_frames_are_a_hole_and_a_variable_rate_or_a_frame_meant_to_stay_is_not(make_clip):
+    steady, tick = [3000 * n for n in range(61)], Fraction(1, 90_000)
+    hole = make_clip("hole.ts", [t for n, t in enumerate(steady) if n not in (20, 21)], tick)
+    with pytest.warns(UserWarning, match="2 of 61 frames are missing, the most after 0.633 s"):
         open_video(hole)
-    varying = make_clip("varying.mkv", [t for n, t in enumerate(steady) if n % 5], tick)
+    varying = make_clip("varying.ts", [t for n, t in enumerate(steady) if n % 5], tick)
+    meant = make_clip("meant.mkv", [t for n, t in enumerate(steady) if n not in (20, 21)], tick)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         open_video(varying)
+        open_video(meant)  # its packet says that it is shown for a tenth of a second
 
 
 def test_a_frame_that_is_shown_again_is_no_damage():
