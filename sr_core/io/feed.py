@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -146,4 +147,5 @@ class Feed:
 
 def _is_damage(error: BaseException | None) -> bool:
     """Say whether a muxer refused what a packet holds, not the place where it was to go."""
-    return isinstance(error, (av.error.InvalidDataError, av.error.ArgumentError))
+    invalid = isinstance(error, av.error.InvalidDataError)
+    return invalid or (isinstance(error, av.error.FFmpegError) and error.errno == errno.EINVAL)
