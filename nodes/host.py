@@ -26,7 +26,7 @@ from comfy_api.latest import io, ui
 from server import PromptServer
 from torch import nn
 
-from ..sr_core.io.source import VIDEO_SUFFIXES
+from ..sr_core.io.source import is_video
 from .prefix import check_prefix
 
 MODEL_FOLDER = "soundreactor"
@@ -98,7 +98,7 @@ def video_names() -> list[str]:
     for name in OWN_VIDEOS:
         _show(name)
     entries = Path(folder_paths.get_input_directory()).iterdir()
-    videos = (p.name for p in entries if p.suffix.lower() in VIDEO_SUFFIXES and p.is_file())
+    videos = (path.name for path in entries if path.is_file() and is_video(path))
     return [SAMPLE, *sorted(videos), NO_FILE]
 
 

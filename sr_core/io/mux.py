@@ -11,6 +11,7 @@ from pathlib import Path
 from av.container import InputContainer
 from torch import Tensor
 
+from .animation import AnimationFrames
 from .container import Container, container_for, open_output
 from .extras import is_cover
 from .feed import Feed
@@ -51,7 +52,7 @@ def mux(
     """
     _check_policy(old_sound)
     path, container = Path(target), container_for(target)
-    frames = picture if isinstance(picture, Frames) else open_video(picture)
+    frames = _frames_of(picture, path)
     pieces = amplified(stereo(waveform_pieces(sound)), gain_db)
     tags = _checked_tags(metadata or {})
     with whole_file(path) as partial:
@@ -67,6 +68,17 @@ def mux(
             plan = written.plan()
         written.check(partial, plan)
     return path
+
+
+def _frames_of(picture: Source | Frames, path: Path) -> Frames:
+    """See the picture as frames; MediaError where the target is their own file, also by a link."""
+    frames = picture if isinstance(picture, Frames) else open_video(picture)
+    source = frames.source if isinstance(frames, (VideoFrames, AnimationFrames)) else None
+    if isinstance(source, (str, os.PathLike)) and path.exists() and os.path.samefile(source, path):
+        raise MediaError(
+            f"got {path} as target, which is the source {source} itself; expected another name"
+        )
+    return frames
 
 
 def _opened(

@@ -5,22 +5,21 @@ from __future__ import annotations
 import _thread
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing.connection import Connection
-from types import FrameType
+from multiprocessing.connection import Connection, wait
+from queue import SimpleQueue
 from typing import Any
 
-from .signals import ENDING, Stopped
+from .signals import Stopped, on_ending, stop
 from .worker import DEATH, Answer, Make, Outcome, Worker, outcome_of
 
-GRACE = 5.0  # seconds in which a worker whose parent has died may clean up
-_busy = False  # with a job
+GRACE = 5.0  # seconds in which a job that is stopped may clean up
+SPAWN = multiprocessing.get_context("spawn")
 
 
 def in_processes(make: Make, jobs: Sequence[Any], workers: int, gpu: bool) -> Iterator[Outcome]:
@@ -33,87 +32,82 @@ def in_processes(make: Make, jobs: Sequence[Any], workers: int, gpu: bool) -> It
             if not busy:
                 return
             idle = []
-            for future in wait(busy, return_when=FIRST_COMPLETED).done:
-                process, job = busy.pop(future)
+            for pipe in wait(list(busy)):
+                process, job = busy.pop(pipe)
                 idle.append(process)
-                yield outcome_of(job, process.answer(future))
+                yield outcome_of(job, process.answer())
     finally:
-        for process in processes:
-            process.interrupt()
-        for process in processes:
-            process.close()
+        _end(processes)
+
+
+def _end(processes: list[Process]) -> None:
+    """End all workers; those that are still there after the grace are killed."""
+    for process in processes:
+        process.pipe.close()  # which each takes as the wish to end
+    end = time.monotonic() + GRACE
+    for process in processes:
+        process.process.join(max(0.0, end - time.monotonic()))
+    for process in processes:
+        process.kill()
 
 
 class Process:
     """One worker in a process of its own, begun anew where a job has killed it."""
 
     def __init__(self, make: Make, number: int, gpu: bool):
-        self.spawn = multiprocessing.get_context("spawn")
-        told, self.telling = self.spawn.Pipe(duplex=False)
-        self.arguments = make, number, gpu, told
+        self.arguments = make, number, gpu
         self._begin()
 
     def _begin(self) -> None:
-        self.pool = ProcessPoolExecutor(1, self.spawn, _start, self.arguments)
+        self.pipe, theirs = SPAWN.Pipe()
+        # A daemon: it does not outlive a parent that ends without closing the outcomes.
+        self.process = SPAWN.Process(target=_run, args=(theirs, *self.arguments), daemon=True)
+        self.process.start()
+        theirs.close()  # or the pipe would not end with the worker
 
-    def submit(self, job: Any) -> Future:
-        return self.pool.submit(_do, job)
-
-    def answer(self, future: Future) -> Answer:
-        try:
-            return future.result()
-        except BrokenProcessPool:
+    def submit(self, job: Any) -> Connection:
+        """Hand the worker a job; gives the pipe by which the answer comes."""
+        if not self.process.is_alive():
             self._begin()
+        with suppress(BrokenPipeError, ConnectionResetError):  # `answer` will say that it died
+            self.pipe.send(job)
+        return self.pipe
+
+    def answer(self) -> Answer:
+        try:
+            return self.pipe.recv()
+        except (EOFError, OSError):
+            self.kill()
             return Answer(error=RuntimeError(DEATH))
 
-    def interrupt(self) -> None:
-        """Let a job that is under way clean up and end."""
-        self.telling.close()
-
-    def close(self) -> None:
-        self.pool.shutdown()
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
 
 
-def _start(make: Make, number: int, gpu: bool, told: Connection) -> None:
-    global _worker
-    for wish in ENDING:  # of Ctrl-C all processes on the terminal are told, of others not all
-        signal.signal(wish, _interrupt)
-    threading.Thread(target=_end_when_told, args=(told,), daemon=True).start()
-    if gpu:
-        import torch
+def _run(pipe: Connection, make: Make, number: int, gpu: bool) -> None:
+    """Answer jobs until the pipe ends or a signal comes."""
+    jobs: SimpleQueue[bytes] = SimpleQueue()
+    with suppress(Stopped), on_ending(stop):
+        threading.Thread(target=_receive, args=(pipe, jobs), daemon=True).start()
+        if gpu:
+            import torch
 
-        torch.cuda.set_device(number % max(1, torch.cuda.device_count()))  # none: it says so
-    _worker = Worker(make)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Interrupt the job, if there is one; the process itself is ended by its parent."""
-    global _busy
-    if _busy:
-        _busy = False  # the clean-up is not interrupted
-        raise Stopped(number)
+            torch.cuda.set_device(number % max(1, torch.cuda.device_count()))  # none: it says so
+        worker = Worker(make)
+        for job in iter(jobs.get, b""):
+            pipe.send(worker(pickle.loads(job)))
 
 
-def _end_when_told(told: Connection) -> None:
-    """Wait for the pipe's end: the parent has closed it, or is killed and can end nobody itself.
-
-    Signals reach no other process on Windows.
-    """
+def _receive(pipe: Connection, jobs: SimpleQueue[bytes]) -> None:
+    """Pass jobs on until the pipe's end: the parent has closed it, or has been killed."""
     with suppress(EOFError, OSError):
-        told.recv_bytes()
-    if _busy:
-        _thread.interrupt_main()
-        time.sleep(GRACE)
-    multiprocessing.parent_process().join()
-    os._exit(1)
-
-
-def _do(job: Any) -> Answer:
-    global _busy
-    _busy = True
-    try:
-        return _worker(job)
-    except Stopped:
-        return Answer(error=RuntimeError("stopped"))
-    finally:
-        _busy = False
+        while True:
+            jobs.put(pipe.recv_bytes())
+    if hasattr(signal, "pthread_kill"):  # it also ends a wait in a system call
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+    else:
+        _thread.interrupt_main(signal.SIGTERM)
+    jobs.put(b"")  # on Windows no signal ends the wait for the next job
+    time.sleep(GRACE)
+    os._exit(1)  # no parent may be left to do it

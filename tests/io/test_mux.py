@@ -215,6 +215,18 @@ def test_prompt_and_workflow_can_be_read_back(suffix, clip_for, tmp_path):
         assert "prompt" in container.metadata
 
 
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+def test_the_source_is_not_its_own_target(constant_clip, tmp_path, link):
+    source, target = constant_clip("in.mp4", Fraction(30)), tmp_path / "in.mp4"
+    if link:
+        link(source, target := tmp_path / "out.mp4")
+    before = source.read_bytes()
+    for picture in (source, open_video(str(source))):
+        with pytest.raises(MediaError, match="which is the source .* itself; expected another"):
+            mux(picture, torch.zeros(2, 96000), target)
+    assert source.read_bytes() == before and target.exists()
+
+
 def test_metadata_must_be_text(constant_clip, tmp_path):
     with pytest.raises(ValueError, match="json.dumps"):
         mux(constant_clip("in.mp4", Fraction(30)), torch.zeros(2, 1), tmp_path / "o.mp4",

@@ -34,6 +34,16 @@ def test_other_files_of_the_input_folder_are_not_offered(pack, clip):
     assert "clip.mp4" in options and "notes.txt" not in options
 
 
+def test_animations_are_offered_and_what_macos_writes_beside_a_file_is_not(pack, clip):
+    folder = pack.base / "input"
+    still, moving = (b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0" + bytes([flags]) for flags in (0, 2))
+    contents = {"still.webp": still, "moving.webp": moving, "moving.avif": b"\0\0\0\x18ftypavis"}
+    for name, data in (contents | {"._clip.mp4": b"no video"}).items():
+        (folder / name).write_bytes(data)
+    options = pack.nodes["SoundReactorLoadFrames"].define_schema().inputs[0].options
+    assert options[1:-1] == ["clip.mp4", "moving.avif", "moving.webp"]
+
+
 def test_a_connected_video_goes_before_the_file(run, pack, clip):
     video = pack.stub.VideoFromFile(str(clip))
     frames, same, _ = run("LoadFrames", file="none.mp4 [temp]", video=video).args

@@ -1,16 +1,19 @@
 """The same outcomes wherever the work is done, and a failure stays where it happened."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import time
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 
+from sr_core.spread.processes import GRACE
 from sr_core.spread.spread import Spread, spread
 
 EVERYWHERE = [
@@ -18,6 +21,7 @@ EVERYWHERE = [
     pytest.param("processes", id="processes"),
     pytest.param("cluster", id="cluster", marks=pytest.mark.slow),
 ]
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows interrupts no call of the system")
 
 
 @dataclass
@@ -39,7 +43,18 @@ class Worker:
             warnings.warn("it is loud", stacklevel=1)
         if job.startswith("slow"):
             time.sleep(1)
+        if job == "asleep":
+            self._sleep()
+        while job == "deaf":  # to every wish to end
+            with suppress(BaseException):
+                time.sleep(600)
         return f"{job} done", os.getpid(), torch.get_num_threads()
+
+    def _sleep(self) -> None:
+        try:
+            time.sleep(600)
+        finally:
+            self._write("cleaned up")
 
     def _write(self, line: str) -> None:
         with open(self.diary, "a", encoding="utf-8") as file:
@@ -114,6 +129,27 @@ def test_a_worker_that_does_not_see_a_path_says_so(tmp_path, where):
     found = outcomes(Make(tmp_path / "diary"), ["a", "b"], where, paths.get)
     assert f"got {ours}, which" in str(found["a"].error) and "shared disk" in str(found["a"].error)
     assert found["b"].result  # the job itself will say what it lacks
+
+
+def until(true) -> None:
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("job", [pytest.param("asleep", marks=posix), "deaf"])
+def test_a_job_under_way_does_not_keep_the_outcomes_from_being_closed(tmp_path, job):
+    diary = tmp_path / "diary"
+    coming = spread(Make(diary), ["quick", job, "slow", "never"], Spread(workers=2), no_paths)
+    assert next(coming).result
+    until(lambda: f"did {job}" in diary.read_text())
+    begun = time.monotonic()
+    coming.close()
+    assert time.monotonic() - begun < 4 * GRACE and not multiprocessing.active_children()
+    lines = diary.read_text()
+    assert ("cleaned up" in lines) == (job == "asleep") and "never" not in lines
 
 
 def test_no_jobs_need_no_workers(tmp_path):
