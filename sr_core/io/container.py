@@ -23,12 +23,19 @@ H264 = (
     ("libopenh264", {"b": "8000000"}),
     ("mpeg4", {"b": "16000000"}),
 )
+DEEP = (  # more than 8 bits a sample: players of HDR take HEVC, few take 10-bit H.264
+    ("libx265", {"crf": "18", "x265-params": "log-level=error"}),
+    ("libx264", {"crf": "17"}),
+)
 VP9 = (("libvpx-vp9", {"crf": "24", "b": "0"}), ("libvpx", {"crf": "8", "b": "8000000"}))
 
 
 @dataclass(frozen=True)
 class Container:
-    """A file format, its sound codec with sample format and bit rate, and its picture encoders."""
+    """A file format, its sound codec with sample format and bit rate, and its picture encoders.
+
+    Those of `deep` are for more than 8 bits, as far as they can.
+    """
 
     format: str
     sound: str
@@ -36,6 +43,7 @@ class Container:
     bit_rate: int | None = None
     options: dict[str, str] = field(default_factory=dict)
     pictures: tuple[tuple[str, dict[str, str]], ...] = H264
+    deep: tuple[tuple[str, dict[str, str]], ...] = DEEP
 
     @property
     def shows_covers(self) -> bool:
@@ -84,7 +92,7 @@ ISO_OPTIONS = {"movflags": f"{FREE_TAGS}+faststart", "movie_timescale": "48000"}
 MP4 = Container("mp4", "aac", "fltp", 256_000, ISO_OPTIONS)
 MOV = Container("mov", "pcm_s24le", "s32", None, ISO_OPTIONS)
 MKV = Container("matroska", "flac", "s32")
-WEBM = Container("webm", "libopus", "flt", 192_000, pictures=VP9)
+WEBM = Container("webm", "libopus", "flt", 192_000, pictures=VP9, deep=VP9)
 CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
 
 

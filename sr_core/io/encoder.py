@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 from typing import Protocol
 
@@ -13,10 +14,12 @@ from av.video.stream import VideoStream
 from einops import rearrange
 from torch import Tensor
 
+from .colour import BT709, FULL_RANGE, LIMITED_RANGE, Colour, scaler_matrix
 from .container import Container
 from .source import MediaError
+from .trial import APPLE_HEVC
 
-BT709, LIMITED_RANGE, FULL_RANGE = 1, 1, 2  # numbers of AVColorSpace and AVColorRange
+DEEP = "yuv420p10le"
 
 
 class Shaped(Protocol):
@@ -33,29 +36,63 @@ def add_encoder(
     shape: Shaped,
     tick: Fraction,
     options: dict[str, str],
+    colour: Colour,
 ) -> VideoStream:
     """Add a stream that encodes frames of that shape, with the first encoder that is there."""
-    name, usual = _encoder(container)
+    name, usual, pix_fmt = _encoder(container, colour)
     stream = output.add_stream(name, rate=shape.fps, options=usual | options)
     stream.width = shape.width + shape.width % 2
     stream.height = shape.height + shape.height % 2
-    stream.pix_fmt = "yuv420p"
+    stream.pix_fmt = pix_fmt
     context = stream.codec_context
     context.time_base = tick
-    context.colorspace = context.color_primaries = context.color_trc = BT709
-    context.color_range = LIMITED_RANGE
+    context.colorspace, context.color_range = colour.matrix, colour.range
+    context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+    if name == "libx265" and container.clocked:
+        context.codec_tag = APPLE_HEVC[0]
     return stream
 
 
-def _encoder(container: Container) -> tuple[str, dict[str, str]]:
+def _encoder(container: Container, colour: Colour) -> tuple[str, dict[str, str], str]:
+    """Choose name, options and pixel format, of 10 bits where the frames have more than 8."""
+    found = [one for one in container.deep if colour.kept and _takes(one[0], DEEP)]
+    bits = 10 if found else 8
+    if colour.bits > bits:
+        warnings.warn(
+            f"the picture's {colour.bits} bits a sample are encoded as {bits}", stacklevel=4
+        )
+    if found:
+        return *found[0], DEEP
     for name, options in container.pictures:
         if name in av.codecs_available:
-            return name, options
+            return name, options, "yuv420p"
     names = ", ".join(name for name, _ in container.pictures)
     raise MediaError(
         f"this PyAV has no encoder for {container.format} (looked for {names}); install 'av' from "
         "PyPI, or write to another container"
     )
+
+
+def _takes(name: str, pix_fmt: str) -> bool:
+    if name not in av.codecs_available:
+        return False
+    return any(known.name == pix_fmt for known in av.Codec(name, "w").video_formats or ())
+
+
+def in_own_colour(frame: VideoFrame, pix_fmt: str, ticks: int, clock: Fraction) -> VideoFrame:
+    """Make a decoded frame one to encode, its matrix and range as they are."""
+    matrix, own, span = scaler_matrix(frame), int(frame.colorspace), int(frame.color_range)
+    frame = frame.reformat(
+        format=pix_fmt,
+        src_colorspace=matrix,
+        dst_colorspace=matrix,
+        src_color_range=span,
+        dst_color_range=span,
+    )
+    frame.colorspace, frame.color_range = own, span
+    frame.pict_type = 0  # else the encoder repeats the source's choice of key frames
+    frame.pts, frame.time_base = ticks, clock
+    return frame
 
 
 def to_frame(picture: Tensor, ticks: int, clock: Fraction) -> VideoFrame:  # (3 h w) uint8

@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 from torch import Tensor
 
 from .address import check_reachable, open_live
+from .colour import Colour, colour_of
 from .complete import promised_end
 from .frames import Picture
 from .picture import ANIMATIONS
@@ -43,6 +44,7 @@ class Seen(NamedTuple):
     time: Fraction  # seconds after the first one
     until: Fraction | None  # when the next one is shown, where that is known beforehand
     picture: Picture
+    frame: VideoFrame | None = None  # as it is coded, where it was
 
 
 class Read(NamedTuple):
@@ -59,6 +61,7 @@ class LivePicture(ABC):
     width: int
     fps: Fraction  # nominal
     clock: Fraction  # seconds a tick, for its times in a file
+    colour: Colour
     template: VideoStream | None  # whose packets are copied; None where frames must be encoded
     end: Fraction  # seconds, once all is read
 
@@ -121,6 +124,7 @@ class LiveVideo(LivePicture):
             self.height, self.width = orient(coded, self.matrix).shape
             self.size, self.reformatter = (frame.width, frame.height), VideoReformatter()
             self.fps, self.clock = timing.rate, timing.clock
+            self.colour = colour_of(frame, stream.codec_context, self.matrix is not None)
             self.template = stream if copied else None
 
 
@@ -190,7 +194,7 @@ class _Pass:
         self.end = max(self.end, time + self._length(frame))
         video = self.video
         convert = partial(to_rgb, frame, video.reformatter, video.size, video.matrix)
-        return Seen(time, None, Once(convert))
+        return Seen(time, None, Once(convert), frame)
 
     def _length(self, frame: VideoFrame) -> Fraction:
         """Seconds for which a frame is shown as far as is known now."""

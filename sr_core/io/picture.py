@@ -10,9 +10,10 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from .colour import RGB
 from .container import Container
 from .copied import copy_stream
-from .encoder import add_encoder, to_frame
+from .encoder import add_encoder, in_own_colour, to_frame
 from .frames import Frames
 from .source import MediaError, name_of
 from .timing import Shown, Timing
@@ -129,10 +130,11 @@ class EncodedPicture:
 
     def __init__(self, frames: Frames, container: Container, output: OutputContainer):
         self.frames = frames
+        self.colour = frames.info.colour if isinstance(frames, VideoFrames) else RGB
         self.tick = 1 / frames.fps if frames.steady else frames.clock
         # MP4 ends where decoding does, which reordered frames of uneven length would shift.
         options = {} if frames.steady else {"bf": "0"}
-        self.stream = add_encoder(output, container, frames, self.tick, options)
+        self.stream = add_encoder(output, container, frames, self.tick, options, self.colour)
 
     def packets(self) -> Iterator[Packet]:
         """Encode all frames, each packet with the length its frame is shown."""
@@ -157,10 +159,18 @@ class EncodedPicture:
     def _timed(self) -> Iterator[tuple[VideoFrame, int]]:
         """Pair each frame with its length in ticks, known once the next one is there."""
         end, held = round(self.frames.duration / self.tick), None
-        for time, picture in self.frames.shown():
-            ticks = round(time / self.tick)
+        for frame in self._frames():
             if held is not None:
-                yield held, ticks - held.pts
-            held = to_frame(picture(), ticks, self.tick)
+                yield held, frame.pts - held.pts
+            held = frame
         if held is not None:
             yield held, max(1, end - held.pts)
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        if self.colour.kept:
+            for time, frame in self.frames.decoded():
+                ticks = round(time / self.tick)
+                yield in_own_colour(frame, self.stream.pix_fmt, ticks, self.tick)
+        else:
+            for time, picture in self.frames.shown():
+                yield to_frame(picture(), round(time / self.tick), self.tick)

@@ -11,6 +11,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from .colour import RGB
 from .live import LivePicture, Read, Seen
 from .source import MediaError
 from .timing import fine_clock
@@ -23,7 +24,7 @@ class RawPicture(LivePicture):
     Raises MediaError where there is not even one.
     """
 
-    template = None
+    template, colour = None, RGB
 
     def __init__(
         self,

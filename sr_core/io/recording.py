@@ -13,10 +13,11 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
+from av.video.frame import VideoFrame
 
 from .container import H264, MKV, MOV, MP4, Container, writing
 from .copied import copy_stream
-from .encoder import add_encoder, to_frame
+from .encoder import add_encoder, in_own_colour, to_frame
 from .frames import SAMPLE_RATE
 from .live import LivePicture, Read, Seen
 from .sound import SoundEncoder
@@ -27,6 +28,19 @@ LIVE_H264 = (
     ("libx264", {"preset": "veryfast", "tune": "zerolatency", "crf": "20", "g": "60"}),
     *H264[1:],
 )
+LIVE_DEEP = (
+    (
+        "libx265",
+        {
+            "preset": "veryfast",
+            "tune": "zerolatency",
+            "crf": "22",
+            "g": "60",
+            "x265-params": "log-level=error",
+        },
+    ),
+    *LIVE_H264[:1],
+)
 FLUSHED = {"flush_packets": "1", "max_interleave_delta": "1000000"}  # microseconds
 # Fragments of a second at most, each complete in itself; edit lists wait for the first packets.
 FRAGMENTS = FLUSHED | {
@@ -35,12 +49,12 @@ FRAGMENTS = FLUSHED | {
     "movie_timescale": "48000",
 }
 CLUSTERS = FLUSHED | {"cluster_time_limit": "1000"}  # milliseconds
-_MKV = replace(MKV, options=CLUSTERS, pictures=LIVE_H264)
+_MKV = replace(MKV, options=CLUSTERS, pictures=LIVE_H264, deep=LIVE_DEEP)
 GROWING = {
     ".mka": replace(_MKV, pictures=()),
     ".mkv": _MKV,
-    ".mp4": replace(MP4, options=FRAGMENTS, pictures=LIVE_H264),
-    ".mov": replace(MOV, options=FRAGMENTS, pictures=LIVE_H264),
+    ".mp4": replace(MP4, options=FRAGMENTS, pictures=LIVE_H264, deep=LIVE_DEEP),
+    ".mov": replace(MOV, options=FRAGMENTS, pictures=LIVE_H264, deep=LIVE_DEEP),
     ".wav": Container("wav", "pcm_s24le", "s32", None, FLUSHED | {"rf64": "auto"}, ()),
     ".flac": Container("flac", "flac", "s32", None, FLUSHED, ()),
 }
@@ -169,9 +183,9 @@ class _Encoded:
         output: OutputContainer,
         limit: Fraction | None,
     ):
-        self.limit, self.tick = limit, picture.clock
+        self.limit, self.tick, self.colour = limit, picture.clock, picture.colour
         self.length = math.ceil(1 / picture.fps / picture.clock)
-        self.stream = add_encoder(output, container, picture, self.tick, {"bf": "0"})
+        self.stream = add_encoder(output, container, picture, self.tick, {"bf": "0"}, self.colour)
         self._last = -1
 
     def packets(self, read: Read) -> Iterable[Packet]:
@@ -183,9 +197,14 @@ class _Encoded:
         ticks = round(seen.time / self.tick)
         if ticks > self._last:
             self._last = ticks
-            for packet in self.stream.encode(to_frame(seen.picture(), ticks, self.tick)):
+            for packet in self.stream.encode(self._frame(seen, ticks)):
                 packet.duration = self.length
                 yield packet
+
+    def _frame(self, seen: Seen, ticks: int) -> VideoFrame:
+        if self.colour.kept:
+            return in_own_colour(seen.frame, self.stream.pix_fmt, ticks, self.tick)
+        return to_frame(seen.picture(), ticks, self.tick)
 
     def last_packets(self) -> Iterable[Packet]:
         return self.stream.encode(None)

@@ -85,6 +85,10 @@ class Timing:
         last = max((p for p in self.packets if not p.hidden), key=lambda p: p.pts)
         return self.time(last.pts) + self.length(last)
 
+    def of_frames(self, count: int) -> Timing:
+        """Give the times of the first `count` packets."""
+        return replace(self, packets=self.packets[:count])
+
     @property
     def steady(self) -> bool:
         """Say whether every frame lies on the rate's grid, the end of the last one too."""

@@ -20,15 +20,11 @@ from torch import Tensor
 
 from .animation import AnimationFrames, open_animation
 from .clock import packets_of
+from .colour import FULL_RANGE, ITU601, Colour, colour_of, scaler_matrix
 from .frames import Frames, Picture
 from .source import MediaError, Source, is_animation, name_of, open_source, picture_stream
-from .timing import Timing, scan
+from .timing import Timing, is_decoding_clock, scan
 
-# Numbers of AVColorSpace whose matrices FFmpeg's scaler knows, RGB's and "not said" (2) among them;
-# others (YCgCo, ICtCp, constant luminance ...) are seen by its default; packets stay as they are.
-MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
-ITU601 = 5  # AVCOL_SPC_SMPTE170M, FFmpeg's own choice for pictures without a tag
-FULL_RANGE = 2  # AVCOL_RANGE_JPEG
 Matrix = tuple[int, int, int, int]  # a, b, c, d of a display matrix
 HOLE = 1  # seconds without one good frame that can still be held over
 
@@ -45,6 +41,7 @@ class VideoInfo:
     frames: int
     codec: str
     has_sound: bool
+    colour: Colour
 
 
 class VideoFrames(Frames):
@@ -58,15 +55,20 @@ class VideoFrames(Frames):
 
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:
         reformatter, size, matrix = VideoReformatter(), None, None
+        for time, frame in self.decoded():
+            if size is None:
+                size, matrix = (frame.width, frame.height), display_matrix(frame)
+            yield time, partial(to_rgb, frame, reformatter, size, matrix)
+
+    def decoded(self) -> Iterator[tuple[Fraction, VideoFrame]]:
+        """Yield the frames as they are coded: seconds after the first one, and the frame."""
         ticks = self.timing.shown if self.timing.counted else None
         with open_source(self.source) as container:
             stream = picture_stream(container, self.source)
             for n, frame in enumerate(decode(container, stream, self.source)):
-                if size is None:
-                    size, matrix = (frame.width, frame.height), display_matrix(frame)
                 pts = ticks[min(n, len(ticks) - 1)] if ticks else frame.pts
                 if pts is not None and pts >= self.timing.first:
-                    yield self.timing.time(pts), partial(to_rgb, frame, reformatter, size, matrix)
+                    yield self.timing.time(pts), frame
 
 
 def open_video(source: Source, rate: int | Fraction = 30) -> VideoFrames | AnimationFrames:
@@ -83,17 +85,34 @@ def open_video(source: Source, rate: int | Fraction = 30) -> VideoFrames | Anima
     with open_source(source) as container:
         stream = picture_stream(container, source)
         codec = stream.codec_context.name
-        frame = next(decode(container, stream, source), None)
+        decoded = decode(container, stream, source)
+        frame = next(decoded, None)
+        if timing.counted and not is_decoding_clock(container, stream):
+            # Packets of a raw stream may hold no picture, as the one that says it ends.
+            timing = timing.of_frames(1 + sum(1 for _ in decoded))
     if frame is None:
         raise MediaError(
             f"{name_of(source)}: no frame of its {codec} picture can be decoded; re-encode it to "
             "H.264"
         )
     timing = _from_first_decoded(timing, frame, source)
-    height, width = orient(np.empty((frame.height, frame.width)), display_matrix(frame)).shape
-    start, shown = timing.first * timing.tick, len(timing.shown)
-    info = VideoInfo(width, height, timing.rate, start, timing.duration, shown, codec, has_sound)
+    matrix = display_matrix(frame)
+    info = VideoInfo(
+        *_displayed(frame, matrix),
+        timing.rate,
+        timing.first * timing.tick,
+        timing.duration,
+        len(timing.shown),
+        codec,
+        has_sound,
+        colour_of(frame, stream.codec_context, matrix is not None),
+    )
     return VideoFrames(source, Fraction(rate), info, timing)
+
+
+def _displayed(frame: VideoFrame, matrix: Matrix | None) -> tuple[int, int]:
+    height, width = orient(np.empty((frame.height, frame.width)), matrix).shape
+    return width, height
 
 
 def _from_first_decoded(timing: Timing, frame: VideoFrame, source: Source) -> Timing:
@@ -158,7 +177,7 @@ def to_rgb(
         width=size[0],
         height=size[1],
         format="rgb24",
-        src_colorspace=own if (own := int(frame.colorspace)) in MATRICES else ITU601,
+        src_colorspace=scaler_matrix(frame),
         dst_colorspace=ITU601,
         src_color_range=int(frame.color_range),
         dst_color_range=FULL_RANGE,
