@@ -120,8 +120,8 @@ class Feed:
     def _warn_of_damage(self, skipped: dict[str, int]) -> None:
         for kind, count in skipped.items():
             warnings.warn(
-                f"{name_of(self.frames.source)}: {count} packets of its old {kind} are damaged and "
-                "were left out",
+                f"{name_of(self.frames.source)}: damaged packets of its old {kind} were "
+                f"left out: {count}",
                 stacklevel=4,
             )
 

@@ -151,7 +151,7 @@ def decode(container: InputContainer, stream: VideoStream, source: Source) -> It
     _check_hole(good, latest, damaged, stream, source)
     if lost:
         warnings.warn(
-            f"{name_of(source)}: {lost} packets of its picture are damaged and cannot be decoded; "
+            f"{name_of(source)}: damaged packets of its picture, which cannot be decoded: {lost}; "
             "the frame before stays on the screen",
             stacklevel=2,
         )

@@ -499,15 +499,6 @@ def test_a_target_that_cannot_be_made_is_refused(constant_clip, tmp_path):
         mux(constant_clip("in.mp4", Fraction(30)), torch.zeros(2, 9), tmp_path / "file" / "o.mp4")
 
 
-def test_the_target_may_be_the_source(constant_clip, tmp_path):
-    source = constant_clip("in.mp4", Fraction(30))
-    packets = _packets(source)
-    mux(open_video(source), _click(96000), source)
-    assert _packets(source) == packets
-    assert len(_sounds(source)) == 1
-    assert os.listdir(tmp_path) == ["in.mp4"]
-
-
 FULL_DISK = """
 import resource, signal, sys, torch
 from sr_core.io.mux import mux
