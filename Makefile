@@ -25,8 +25,9 @@ lint: $(VENV)/installed-test
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
-# A file's tests stay in one process, so that what they share is made once.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+# A file's tests stay in one process, so that what they share is made once; files in the order that
+# tests/conftest.py gives them.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: lint
 	$(RUN) -m pytest $(PARALLEL)

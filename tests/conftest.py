@@ -35,6 +35,14 @@ TINY = PipelineConfig(
 )
 
 
+# Minutes each: they begin first, so that no process is left alone with one at the end.
+LONGEST = ("test_learning.py", "test_session.py", "test_training_commands.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Tiny tensors gain nothing from more, and results do not depend on the machine."""
