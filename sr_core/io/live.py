@@ -19,10 +19,10 @@ from av.video.stream import VideoStream
 from torch import Tensor
 
 from .address import check_reachable, open_live
+from .clock import Clock, packets_of
 from .colour import Colour, colour_of
 from .complete import promised_end
 from .frames import Picture
-from .picture import ANIMATIONS
 from .source import MediaError, picture_stream
 from .timing import (
     DEFAULT_RATE,
@@ -31,7 +31,9 @@ from .timing import (
     is_decoding_clock,
     rate_of_counted,
     standard_rate,
+    tell_of_jumps,
 )
+from .trial import ANIMATIONS
 from .video import display_matrix, orient, to_rgb
 
 MOST_UNSEEN = 1000  # packets before the first frame: who joins a broadcast waits for a key frame
@@ -158,13 +160,16 @@ class _Pass:
         self._end_by_header()
 
     def _demuxed(self) -> Iterator[Packet]:
+        clocks: dict[int, Clock] = {}
         try:
-            yield from self.container.demux(self.stream)
+            yield from packets_of(self.container, [self.stream], clocks)
         except av.error.FFmpegError as error:
             if self.timing is not None:
                 warnings.warn(
                     f"'{self.video.source}' ended with an error: {error.strerror}", stacklevel=2
                 )
+        if clocks and (jumps := clocks[self.stream.index].jumps):
+            tell_of_jumps(jumps, self.video.source)
 
     def _begin(self, frame: VideoFrame) -> None:
         """Count all times from this frame; its packet must be a key frame to be copied."""

@@ -70,11 +70,16 @@ def mux(
     return path
 
 
+def _is_same(source: Source | None, path: Path) -> bool:
+    named = isinstance(source, (str, os.PathLike))
+    return named and os.path.exists(path) and os.path.samefile(source, path)  # any name is legal
+
+
 def _frames_of(picture: Source | Frames, path: Path) -> Frames:
     """See the picture as frames; MediaError where the target is their own file, also by a link."""
     frames = picture if isinstance(picture, Frames) else open_video(picture)
     source = frames.source if isinstance(frames, (VideoFrames, AnimationFrames)) else None
-    if isinstance(source, (str, os.PathLike)) and path.exists() and os.path.samefile(source, path):
+    if _is_same(source, path):
         raise MediaError(
             f"got {path} as target, which is the source {source} itself; expected another name"
         )

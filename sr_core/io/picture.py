@@ -17,10 +17,8 @@ from .encoder import add_encoder, in_own_colour, to_frame
 from .frames import Frames
 from .source import MediaError, name_of
 from .timing import Shown, Timing
-from .trial import Held, beginning
+from .trial import ANIMATIONS, Held, beginning
 from .video import VideoFrames
-
-ANIMATIONS = ("gif", "apng", "webp")
 
 
 def held_copy(frames: VideoFrames, container: Container) -> Held:

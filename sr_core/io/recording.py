@@ -22,6 +22,7 @@ from .frames import SAMPLE_RATE
 from .live import LivePicture, Read, Seen
 from .sound import SoundEncoder
 from .source import MediaError
+from .trial import NO_TAG, beginning
 
 # Encoded as it comes: one frame in, one out; a key frame every two seconds or so.
 LIVE_H264 = (
@@ -86,7 +87,8 @@ class Recording:
         limit: Fraction | None = None,
     ):
         self.url = Path(url)
-        self._copies = _is_copied(picture, container)
+        tag = _copy_tag(picture, container)
+        self._copies = tag is not None
         options = dict(container.options)
         tick = picture.template.time_base if self._copies else picture.clock
         if container.clocked:
@@ -95,7 +97,7 @@ class Recording:
             self._output = av.open(url, "w", format=container.format, options=options)
         self._picture = None
         if container.pictures and self._copies:
-            self._picture = _Copied(picture, self._output, limit)
+            self._picture = _Copied(picture, tag, self._output, limit)
         elif container.pictures:
             self._picture = _Encoded(picture, container, self._output, limit)
         self._sound = SoundEncoder(self._output, container)
@@ -134,15 +136,28 @@ class Recording:
                 self._output.mux(packet)
 
 
-def _is_copied(picture: LivePicture, container: Container) -> bool:
-    return picture.template is not None and container.holds(picture.template)
+def _copy_tag(picture: LivePicture, container: Container) -> str | None:
+    """Give the codec tag to copy the picture's packets under; None where they must be encoded.
+
+    Of a file it is tried with its first packets whether they can be read again.
+    """
+    if picture.template is None or not container.holds(picture.template):
+        return None
+    source = getattr(picture, "source", None)
+    if source is None or not os.path.isfile(source):
+        return NO_TAG
+    with beginning(source) as begun:
+        held = begun.held_by(container)
+    return None if held is None else held.tag
 
 
 class _Copied:
     """Compressed packets, untouched."""
 
-    def __init__(self, picture: LivePicture, output: OutputContainer, limit: Fraction | None):
-        self.stream, self.limit = copy_stream(picture.template, output), limit
+    def __init__(
+        self, picture: LivePicture, tag: str, output: OutputContainer, limit: Fraction | None
+    ):
+        self.stream, self.limit = copy_stream(picture.template, output, tag), limit
         self._last: int | None = None
         self._over = False
 

@@ -117,7 +117,7 @@ def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timi
     if not cut and is_whole(container, stream, source, len(packets)) and promised and not counted:
         packets = _with_last_length(packets, round(promised / tick))
     elif jumps:
-        _tell_of_jumps(jumps, source)  # what such a header promises is the difference of its stamps
+        tell_of_jumps(jumps, source)  # what such a header promises is the difference of its stamps
     else:
         check_complete(container, stream, source, packets, end, cut)
     if counted:
@@ -143,7 +143,7 @@ def _reach(ticks: list[int], tick: Fraction) -> Fraction:
     return max(tick, common) if common <= MILLISECOND else tick
 
 
-def _tell_of_jumps(jumps: list[tuple[Fraction, Fraction]], source: Source) -> None:
+def tell_of_jumps(jumps: list[tuple[Fraction, Fraction]], source: Source) -> None:
     places = ", ".join(
         f"after {float(place):.3f} s by {float(step):+.3f} s" for place, step in jumps[:3]
     )

@@ -21,6 +21,8 @@ from .source import MediaError, Source, open_source, picture_stream
 NO_TAG = "\0\0\0\0"
 MOST_PACKETS = 64  # read for the first frame
 TICK = Fraction(1, 30)  # seconds between two of them in a trial, whatever they had
+# Pictures that no film is kept in: they are encoded, whatever could hold them.
+ANIMATIONS = ("gif", "apng", "webp")
 APPLE_HEVC = ("hvc1", "dvh1")  # Apple's players take no other
 
 
@@ -123,7 +125,8 @@ def suffix_for(source: Source) -> str:
     """Choose the container for a copy of this file: the first that holds its picture, else MP4."""
     try:
         with beginning(source) as begun:
-            return next(iter(begun.able()), ".mp4")
+            animated = begun.stream.codec_context.name in ANIMATIONS
+            return ".mp4" if animated else next(iter(begun.able()), ".mp4")
     except MediaError:
         return ".mp4"  # whoever reads all of it has more to say
 
