@@ -130,7 +130,7 @@ def open_clip(
     if video is not None and images is not None:
         raise ValueError(TWO_SOURCES)
     if video is not None:
-        return _as_shown(video)
+        return as_shown(video)
     if images is None:
         if file == host.NO_FILE:
             raise ValueError(NO_CLIP)
@@ -142,12 +142,11 @@ def open_clip(
 
 
 def frames_of(video: Input.Video, old_sound: str | None = None) -> Frames:
-    """Frames of a VIDEO at the model's rate; one made of images is read as images, not encoded.
+    """Frames of a VIDEO, as `as_shown` gives it; one of images is read as images, not encoded.
 
     `old_sound`: what a muxer does with the clip's sound, None for frames that are only looked at.
     Where such a VIDEO has sound to keep, or more than 8 bits, it is a file as the host encodes it.
     """
-    video = _as_shown(video)
     if isinstance(video, InputImpl.VideoFromComponents):
         components = video.get_components()
         silent = components.audio is None or old_sound in (None, "drop")
@@ -161,7 +160,7 @@ def _bits(video: Input.Video) -> int:
     return video.get_bit_depth() if hasattr(video, "get_bit_depth") else 8
 
 
-def _as_shown(video: Input.Video) -> Input.Video:
+def as_shown(video: Input.Video) -> Input.Video:
     """The video itself, or a file of what it shows, where that is not all of one file.
 
     Newer hosts trim and crop a VIDEO, and string several together: its source is never cut.

@@ -14,7 +14,7 @@ from ..sr_core.io.mux import mux
 from ..sr_core.io.video import VideoFrames
 from . import host, schema
 from .audio import unpack_audio
-from .frames import ABSENT, frames_of
+from .frames import ABSENT, as_shown, frames_of
 from .graph import refuse_batches
 from .prefix import check_prefix
 
@@ -215,7 +215,7 @@ def picture(
         raise ValueError(NO_CLIP)
     if video is not None and frames is not None:
         raise ValueError(TWO_CLIPS)
-    return frames_of(video, old_sound) if frames is None else frames
+    return frames_of(as_shown(video), old_sound) if frames is None else frames
 
 
 def _single(waveform: Tensor) -> Tensor:  # (b c s) -> (c s)

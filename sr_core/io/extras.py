@@ -7,19 +7,14 @@ from fractions import Fraction
 from typing import Any
 
 from av.container import InputContainer, OutputContainer
-from av.stream import Disposition, Stream
+from av.stream import Stream
 
 from .container import Container
-from .source import Source, name_of, open_source
+from .source import Source, is_cover, name_of, open_source
+from .timing import MILLISECOND
 from .video import VideoInfo
 
-MILLISECOND = Fraction(1, 1000)
 IMAGES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
-
-
-def is_cover(stream: Stream) -> bool:
-    """Say whether a stream is a still picture that stands for the file."""
-    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
 
 
 def keep_chapters(source: InputContainer, output: OutputContainer, info: VideoInfo) -> None:

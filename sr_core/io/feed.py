@@ -17,12 +17,12 @@ from av.stream import Stream
 from .clock import packets_of
 from .container import Container, writing
 from .copied import DEFAULT, CopiedCover, CopiedStream, kept_tags
-from .extras import is_cover, keep_attachments, keep_chapters, warn_of_rest
+from .extras import keep_attachments, keep_chapters, warn_of_rest
 from .frames import Frames
 from .old_sound import OldSound, amplified
 from .picture import CopiedPicture, EncodedPicture
 from .sound import SoundTrack
-from .source import name_of, picture_stream
+from .source import is_cover, name_of, picture_stream
 from .trial import Held
 from .written import Written
 

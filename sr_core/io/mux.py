@@ -13,14 +13,13 @@ from torch import Tensor
 
 from .animation import AnimationFrames
 from .container import Container, container_for, open_output
-from .extras import is_cover
 from .feed import Feed
 from .frames import Frames
 from .old_sound import OldSound, amplified, mixed
 from .partial import whole_file
 from .picture import held_copy, is_copied
 from .sound import stereo, waveform_pieces
-from .source import MediaError, Source, open_source
+from .source import MediaError, Source, is_cover, open_source
 from .trial import Held
 from .video import VideoFrames, open_video
 

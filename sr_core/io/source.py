@@ -11,7 +11,7 @@ from typing import Union
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 VIDEO_SUFFIXES = frozenset(
@@ -75,10 +75,15 @@ def open_source(source: Source) -> Iterator[InputContainer]:
         yield container
 
 
+def is_cover(stream: Stream) -> bool:
+    """Say whether a stream is a still picture that stands for the file."""
+    return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
 def picture_stream(container: InputContainer, source: Source) -> VideoStream:
     """Find the first moving picture; cover art is not one."""
     for stream in container.streams.video:
-        if stream.disposition & Disposition.attached_pic:
+        if is_cover(stream):
             continue
         if stream.codec_context is None:
             raise MediaError(
