@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..sr_core.audio.signal import check_waveform, to_stereo
 from ..sr_core.io.audio import resample
-from . import host, schema
+from . import host, page, schema
 from .decoding import START, decode
 from .sampler import pack_latent, unpack_latent
 
@@ -41,7 +41,7 @@ class VAEDecode(io.ComfyNode):
         )
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(cls, latent: Mapping[str, Any], vae: host.Part) -> io.NodeOutput:
         host.move_to_device(vae)
         pieces = [piece.to(host.output_device()) for piece in _decode(latent, vae)]
@@ -84,7 +84,7 @@ class VAEEncode(io.ComfyNode):
         )
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(cls, audio: Mapping[str, Any] | None, vae: host.Part, align: str) -> io.NodeOutput:
         config = vae.module.config
         waveform = unpack_audio(audio, config.sample_rate, cls.hidden.unique_id)
@@ -103,7 +103,7 @@ def unpack_audio(audio: Mapping[str, Any] | None, rate: int, node_id: str) -> Te
         )
     waveform = to_stereo(audio["waveform"].float().cpu())
     for message in check_waveform(waveform):
-        host.warn(message, node_id)
+        page.warn(message, node_id)
     if audio["sample_rate"] == rate:
         return waveform
     return resample(waveform, audio["sample_rate"], rate)
@@ -116,7 +116,7 @@ def pack_audio(
 ) -> dict[str, Any]:
     """Core's AUDIO; sound that is not finite is an error, silence or clipping a warning."""
     for message in check_waveform(waveform):
-        host.warn(message, node_id)
+        page.warn(message, node_id)
     return {"waveform": waveform, "sample_rate": vae.module.config.sample_rate}
 
 

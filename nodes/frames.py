@@ -224,7 +224,7 @@ class LoadFrames(io.ComfyNode):
         return fingerprint_file(file)
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(
         cls,
         file: str,

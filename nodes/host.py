@@ -1,9 +1,8 @@
-"""The only file that talks to ComfyUI, apart from its `comfy_api`."""
+"""All that asks ComfyUI itself: its models, folders and files. See page.py for its browser tabs."""
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import shutil
@@ -23,7 +22,6 @@ from comfy.cli_args import args
 from comfy.model_patcher import ModelPatcher
 from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
-from server import PromptServer
 from torch import nn
 
 from ..sr_core.io.source import is_video
@@ -35,7 +33,6 @@ PACKAGE = Path(__file__).parent.parent
 ASSETS = PACKAGE / "sr_core" / "assets"
 SAMPLE, NO_FILE = "soundreactor_sample.mp4 [temp]", "none.mp4 [temp]"
 OWN_VIDEOS = {SAMPLE: ASSETS / "sample.mp4", NO_FILE: PACKAGE / "web" / "no_file.mp4"}
-WARNING = "soundreactor.warning"  # the event
 
 Item = TypeVar("Item")
 
@@ -193,41 +190,12 @@ def output_device() -> torch.device:
     return management.intermediate_device()
 
 
-def warn(message: str, node_id: str) -> None:
-    """Say something in the log, and in full on the node until it runs again: web/warnings.js."""
-    logging.warning("SoundReactor: %s", message)
-    tell_page(WARNING, {"node": node_id, "graph": _running_graph(), "text": message})
-
-
-def _running_graph() -> str | None:
-    """Which of the graphs that are open in a tab is being run, where that is known."""
-    for _, _, _, extra, *_ in list(PromptServer.instance.prompt_queue.currently_running.values()):
-        return graph_id(extra.get("extra_pnginfo"))
-    return None
-
-
-def tell_page(event: str, data: Mapping[str, Any]) -> None:
-    """Send an event to the browser tab that queued this run, and to no other."""
-    if client_id() is not None:
-        PromptServer.instance.send_sync(event, data, client_id())
-
-
-def client_id() -> str | None:
-    """The browser tab, or other client, that queued this run; None if it did not say."""
-    return PromptServer.instance.client_id
-
-
 def temporary_file(stem: str, suffix: str) -> tuple[Path, ui.SavedResult]:
     """A name that nothing had before, in the folder that the host empties at its next start."""
     file = f"{stem}_{uuid.uuid4().hex}.{suffix}"
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
     return folder / file, ui.SavedResult(file, "", io.FolderType.temp)
-
-
-def graph_id(extra_pnginfo: Mapping[str, Any] | None) -> str | None:
-    """Which of the graphs that are open in a tab this run came from, where that is known."""
-    return ((extra_pnginfo or {}).get("workflow") or {}).get("id")
 
 
 def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, ui.SavedResult]:

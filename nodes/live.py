@@ -10,7 +10,7 @@ from comfy_api.latest import Input, io
 from ..sr_core.io.frames import Frames
 from ..sr_core.sampling.session import Session
 from ..sr_core.sampling.settings import Settings
-from . import host, schema
+from . import host, page, schema
 from .decoding import Decoded, Decoding
 from .grid import check_rate, later
 from .mux import check_clip, picture
@@ -66,7 +66,7 @@ class Live(io.ComfyNode):
         return check_settings(inputs)
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(
         cls,
         model: host.Part,
@@ -92,7 +92,7 @@ def _play(clip: Frames, start: State, model: host.Part, player: Player) -> State
     """Give the clip's sound to the player, piece by piece; where it ends."""
     loaded, audio = model.loaded, model.loaded.pipeline.config.audio
     session = Session(
-        loaded.pipeline, start.stream(loaded), lambda text: host.warn(text, player.node_id)
+        loaded.pipeline, start.stream(loaded), lambda text: page.warn(text, player.node_id)
     )
     last = start.decoded(host.Part(loaded, "vae")).last
     if start.surplus:

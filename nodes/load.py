@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from . import host, schema
+from . import host, page, schema
 
 UNTRAINED = (
     "This checkpoint is untrained: its weights are random, so the sound is noise. "
@@ -28,7 +28,7 @@ def load(checkpoint: str, node_id: str) -> host.Loaded:
     """The checkpoint; an untrained one says so."""
     loaded = host.load_checkpoint(checkpoint)
     if loaded.pipeline.origin["stage"] == "untrained":
-        host.warn(UNTRAINED, node_id)
+        page.warn(UNTRAINED, node_id)
     return loaded
 
 
@@ -63,7 +63,7 @@ class LoadModel(io.ComfyNode):
         return host.fingerprint(host.checkpoint_path(checkpoint))
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(cls, checkpoint: str) -> io.NodeOutput:
         loaded = load(checkpoint, cls.hidden.unique_id)
         return io.NodeOutput(*(host.Part(loaded, name) for name in ("model", "vision", "vae")))

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from ..sr_core.io.frames import Frames, ImageFrames
 from ..sr_core.io.mux import mux
 from ..sr_core.io.video import VideoFrames
-from . import host, schema
+from . import host, page, schema
 from .audio import unpack_audio
 from .frames import ABSENT, as_shown, frames_of
 from .graph import refuse_batches
@@ -126,7 +126,7 @@ class MuxAudio(io.ComfyNode):
         return check_clip(inputs, cls.hidden)
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(
         cls,
         container: str,
@@ -143,7 +143,7 @@ class MuxAudio(io.ComfyNode):
         kept = video is not None or isinstance(frames, VideoFrames)
         frames = picture(video, frames, old_sound)
         if old_sound != "drop" and not kept:
-            host.warn(NOT_CARRIED.format(old_sound), cls.hidden.unique_id)
+            page.warn(NOT_CARRIED.format(old_sound), cls.hidden.unique_id)
         waveform = _single(unpack_audio(audio, SAMPLE_RATE, cls.hidden.unique_id))
         pieces = fitted(waveform, frames, cls.hidden.unique_id).split(SAMPLE_RATE, dim=-1)
         sound = host.progress(pieces, len(pieces))
@@ -168,7 +168,7 @@ def fitted(waveform: Tensor, frames: Frames, node_id: str) -> Tensor:  # (2 s) -
     if abs(surplus) > ROUNDING:
         lengths = [n / SAMPLE_RATE for n in (waveform.shape[-1], frames.samples(SAMPLE_RATE))]
         done = "its end is cut off" if surplus > 0 else "silence follows it"
-        host.warn(
+        page.warn(
             f"the sound is {lengths[0]:.3f} s long, the picture {lengths[1]:.3f} s: "
             f"{abs(surplus) / SAMPLE_RATE:.3f} s too {'long' if surplus > 0 else 'short'}, {done}",
             node_id,
@@ -183,7 +183,7 @@ def _untouched(video: Input.Video | None, frames: Frames | None, node_id: str) -
             "got part of a clip and no sound; expected a sound, or a whole clip to pass on; "
             "connect audio, or the clip to video in place of frames"
         )
-    host.warn("no sound is connected: the clip goes on as it is, and no file is written", node_id)
+    page.warn("no sound is connected: the clip goes on as it is, and no file is written", node_id)
     if video is not None:
         return video
     if isinstance(frames, VideoFrames):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..sr_core.audio.signal import Meter
 from ..sr_core.io.growing_wave import HEADER, GrowingWave
-from . import host
+from . import host, page
 
 EVENT = "soundreactor.live"
 INTERVAL = 0.1  # seconds between two events
@@ -59,7 +59,7 @@ class Player:
         self._tell("done" if error is None else "stopped")
         if error is None:
             for complaint in self.meter.complaints():
-                host.warn(complaint, self.node_id)
+                page.warn(complaint, self.node_id)
         elif self.recording.made:
             logging.warning(
                 "SoundReactor: stopped; the first %.2f s of sound are kept in %s until this node "
@@ -77,7 +77,7 @@ class Player:
         return {"soundreactor_live": [self._report("done")]}
 
     def _keep(self) -> None:
-        key = (host.client_id(), self.node_id)
+        key = (page.client_id(), self.node_id)
         _latest.pop(key, None)
         _latest[key] = self.recording
         while len(_latest) > KEPT:
@@ -85,13 +85,13 @@ class Player:
 
     def _tell(self, status: str) -> None:
         self.told = time.monotonic()
-        host.tell_page(EVENT, self._report(status))
+        page.tell(EVENT, self._report(status))
 
     def _report(self, status: str) -> dict[str, Any]:
         recording = self.recording
         return {
             "node": self.node_id,
-            "graph": host.graph_id(self.hidden.extra_pnginfo),
+            "graph": page.graph_id(self.hidden.extra_pnginfo),
             "status": status,
             "file": dict(self.saved),
             "header": HEADER,

@@ -15,7 +15,7 @@ from ..sr_core.sampling.autoregressive import SamplerState
 from ..sr_core.sampling.pipeline import StreamState
 from ..sr_core.sampling.session import Session
 from ..sr_core.sampling.settings import CONTEXTS, METHODS, Settings
-from . import host, schema
+from . import host, page, schema
 from .decoding import Decoding, moved
 from .grid import Grid
 from .state import OUT_TIP, PAST_TWICE, TIP, State, begin
@@ -133,7 +133,7 @@ class Sampler(io.ComfyNode):
         return check_settings(inputs)
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(
         cls,
         model: host.Part,
@@ -171,7 +171,7 @@ def _sample(
     session = Session(
         model.loaded.pipeline,
         StreamState(None, start.sampler, None),
-        lambda text: host.warn(text, node_id),
+        lambda text: page.warn(text, node_id),
         graphs=False,  # as `stream` of sr_core.sampling.generate
     )
     latents = [torch.zeros(1, 0, audio.latent_channels, device=host.output_device())]

@@ -9,6 +9,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from . import page
+
 CATEGORY = "audio/SoundReactor"
 
 Model = io.Custom("SOUNDREACTOR_MODEL")
@@ -29,19 +31,22 @@ def describe(**values: Any) -> io.Schema:
     return io.Schema(category=CATEGORY, **{k: v for k, v in values.items() if k in known})
 
 
-def plain_errors(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
-    """Let every ValueError go as one: the host shows an error's class with the module it is from.
+def node_run(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
+    """What every run of a node does: drop what its last run warned of, let errors be plain.
 
-    That is a path through our folders, such as "custom_nodes.x.sr_core.io.source.MediaError".
+    Every ValueError goes on as one: the host shows an error's class with the module it is from,
+    which is a path through our folders, such as "custom_nodes.x.sr_core.io.source.MediaError".
     """
 
     @wraps(execute)
-    def checked(*args: Any, **inputs: Any) -> io.NodeOutput:
+    def run(cls: type[io.ComfyNode], *args: Any, **inputs: Any) -> io.NodeOutput:
+        if cls.hidden is not None and cls.hidden.unique_id is not None:
+            page.forget_warnings(cls.hidden.unique_id)
         try:
-            return execute(*args, **inputs)
+            return execute(cls, *args, **inputs)
         except ValueError as error:
             if type(error) is ValueError:
                 raise
             raise ValueError(str(error)) from error
 
-    return checked
+    return run

@@ -42,7 +42,7 @@ class SplitFrames(io.ComfyNode):
         )
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(cls, frames: Frames, seconds: float) -> io.NodeOutput:
         place = round(seconds * frames.rate) / frames.rate
         if not 0 < place < frames.duration:

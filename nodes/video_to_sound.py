@@ -12,7 +12,7 @@ from torch import Tensor
 from ..sr_core.io.frames import Frames
 from ..sr_core.sampling.generate import stream
 from ..sr_core.sampling.settings import Settings
-from . import host, schema
+from . import host, page, schema
 from .audio import pack_audio
 from .frames import (
     ABSENT,
@@ -71,7 +71,7 @@ class VideoToSound(io.ComfyNode):
         return host.fingerprint(host.checkpoint_path(checkpoint)) + fingerprint_file(file)
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(
         cls,
         checkpoint: str,
@@ -113,7 +113,7 @@ def _sound(
     host.move_to_device(*parts)
     pieces = (frame[None] for frame in frames.pieces(1))
     waveforms = stream(
-        loaded.pipeline, pieces, settings, seed, tell=lambda text: host.warn(text, node_id)
+        loaded.pipeline, pieces, settings, seed, tell=lambda text: page.warn(text, node_id)
     )
     for waveform in host.progress(waveforms, frames.count):
         heard.append(waveform.float().to(host.output_device()))

@@ -45,7 +45,7 @@ class EncodeVision(io.ComfyNode):
         )
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(cls, frames: Frames, vision: host.Part, cache_mb: int) -> io.NodeOutput:
         return io.NodeOutput(encode(frames, vision, cache_bytes=cache_mb << 20))
 
@@ -76,6 +76,6 @@ class TemporalDifference(io.ComfyNode):
         )
 
     @classmethod
-    @schema.plain_errors
+    @schema.node_run
     def execute(cls, grid: Grid) -> io.NodeOutput:
         return io.NodeOutput(difference(grid))

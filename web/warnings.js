@@ -13,21 +13,18 @@ const TALLEST = 12; // lines; more can be scrolled to
 // Texts by graph and node, of this tab: a page that is loaded again shows them again.
 const latest = new Map(JSON.parse(sessionStorage.getItem(STORE) ?? "[]"));
 
-// At once: the front end calls an event that nobody listens to an error.
+// At once: the front end calls an event that nobody listens to an error. Without a text the node
+// begins to run. The host's own event of that does not say of which graph the node is.
 api.addEventListener(EVENT, ({ detail: { graph, node, text } }) => {
   const known = latest.get(key(graph, node)) ?? [];
-  if (!known.includes(text)) keep(graph, node, [...known, text]);
-});
-
-// The node begins: of another value than before, since else the host would take its old result.
-api.addEventListener("executing", ({ detail }) => {
-  const graph = rootGraph()?.id;
-  if (detail && latest.has(key(graph, detail))) keep(graph, detail, []);
+  if (text === null) keep(graph, node, []);
+  else if (!known.includes(text)) keep(graph, node, [...known, text]);
 });
 
 const key = (graph, node) => JSON.stringify([graph ?? null, String(node)]);
 
 function keep(graph, node, texts) {
+  if (!texts.length && !latest.has(key(graph, node))) return;
   if (texts.length) latest.set(key(graph, node), texts);
   else latest.delete(key(graph, node));
   sessionStorage.setItem(STORE, JSON.stringify([...latest]));

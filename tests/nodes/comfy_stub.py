@@ -295,7 +295,7 @@ def _progress_bar(host: Host) -> type:
 def _prompt_server(host: Host) -> type:
     def send_sync(event, data, sid=None):
         if event == "soundreactor.warning":
-            host.texts.append(data["text"])
+            host.texts += [data["text"]] if data["text"] is not None else []
         else:
             host.sent.append((event, json.loads(json.dumps(data)), sid))
 

@@ -17,11 +17,12 @@ def told(pack, parts, monkeypatch) -> list[tuple]:
 
 
 def warnings(told: list[tuple]) -> list[dict]:
-    return [data for event, data, _ in told if event == "soundreactor.warning"]
+    sent = [data for event, data, _ in told if event == "soundreactor.warning"]
+    return [data for data in sent if data["text"] is not None]
 
 
 def test_a_warning_has_its_node_its_graph_and_its_tab(pack, told, caplog):
-    pack.module("host").warn("clipped", "3:4")
+    pack.module("page").warn("clipped", "3:4")
     data = {"node": "3:4", "graph": 1, "text": "clipped"}
     assert told == [("soundreactor.warning", data, "tab")]
     assert "clipped" in caplog.text
@@ -30,8 +31,15 @@ def test_a_warning_has_its_node_its_graph_and_its_tab(pack, told, caplog):
 def test_where_no_graph_is_known_a_warning_goes_out_all_the_same(pack, told, monkeypatch):
     for running in ({}, {5: (0, "prompt", {}, {}, [])}):
         monkeypatch.setattr(pack.host.server.prompt_queue, "currently_running", running)
-        pack.module("host").warn("clipped", "3")
+        pack.module("page").warn("clipped", "3")
         assert warnings(told)[-1]["graph"] is None
+
+
+def test_a_run_takes_what_the_last_one_said_off_its_node_and_no_other(run, parts, told):
+    silence = {"waveform": torch.zeros(1, 2, 4800), "sample_rate": 48000}
+    run("VAEEncode", audio=silence, vae=parts.vae, align="start")
+    texts = [(data["node"], data["graph"], data["text"] is None) for _, data, _ in told]
+    assert texts == [("7", 1, True), ("7", 1, False)]
 
 
 def test_silence_is_told_on_every_node_that_gives_or_takes_sound(run, pack, parts, told):
