@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ..sr_core.io.partial import windows_problem
+
 HOST_PATTERN = re.compile("%(year|month|day|hour|minute|second|width|height)%")
-RESERVED = re.compile(r"(con|prn|aux|nul|com[1-9]|lpt[1-9])(\..*)?", re.IGNORECASE)
 LONGEST = 200  # bytes; 255 a name, less the number, the suffix and the mark of a file being written
 
 
@@ -16,24 +17,21 @@ def check_prefix(prefix: str) -> None:
     `prefix` may have folders, and the host's own patterns, as %year%.
     """
     names = re.split(r"[/\\]", HOST_PATTERN.sub("0000", prefix))
+    written = [*names[:-1], f"{names[-1]}_"]  # the number follows
     if pattern := re.search(r"%date:[^%]*%|%[^%/.]+\.[^%/.]+%", prefix):
         fault = (
             f"with {pattern[0]}, which is of no node here, or was not sent by the browser, which "
             "fills it in; expected a node's title and widget, or %year%-%month%-%day%"
         )
-    elif illegal := re.search(r'[<>:"|?*\x00-\x1f\x7f]', prefix):
-        fault = f'with {illegal[0]!r}; expected no < > : " | ? *, which Windows does not allow'
     elif ".." in names or Path(prefix).is_absolute() or prefix.startswith(("/", "\\")):
         fault = "which may lead out of the output folder; expected folders inside it and a name"
-    elif reserved := next(filter(RESERVED.fullmatch, names), None):
-        fault = f"with {reserved!r}, which Windows keeps for itself; expected another name"
-    elif any(name.endswith((".", " ")) for name in names[:-1]):
-        fault = "with a folder that ends in a dot or space; expected none, which Windows drops"
     elif long := next((name for name in names if len(name.encode()) > LONGEST), None):
         fault = (
             f"where one name has {len(long.encode())} bytes; expected at most {LONGEST}, so that "
             "a number and a suffix fit"
         )
+    elif bad := next(filter(windows_problem, written), None):
+        fault = f"where {bad!r} would be a name {windows_problem(bad)}"
     else:
         return
     shown = prefix if len(prefix) <= 80 else f"{prefix[:77]}..."

@@ -27,9 +27,10 @@ def copy_stream(stream: Stream, output: OutputContainer, tag: str = NO_TAG) -> S
     return copied
 
 
-def kept_tags(stream: Stream) -> dict[str, str]:
-    """Give a stream's tags that a copy of it keeps."""
-    return {key: value for key, value in stream.metadata.items() if key.lower() in STREAM_TAGS}
+def kept_tags(stream: Stream, encoded: bool = False) -> dict[str, str]:
+    """Give a stream's tags that a copy of it keeps, or another encoding: that has no alpha."""
+    tags = STREAM_TAGS[:-1] if encoded else STREAM_TAGS
+    return {key: value for key, value in stream.metadata.items() if key.lower() in tags}
 
 
 class CopiedStream:

@@ -61,6 +61,8 @@ def _encoder(container: Container, colour: Colour) -> tuple[str, dict[str, str],
         warnings.warn(
             f"the picture's {colour.bits} bits a sample are encoded as {bits}", stacklevel=4
         )
+    if colour.records:
+        warnings.warn(f"lost by encoding: {', '.join(colour.records)}", stacklevel=4)
     if found:
         return *found[0], DEEP
     for name, options in container.pictures:

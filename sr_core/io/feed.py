@@ -43,15 +43,17 @@ class Feed:
         self.copies: dict[int, CopiedPicture | CopiedStream | CopiedCover] = {}
         self.kept, self.lost = set[int](), []
         self.encoded = EncodedPicture(frames, container, output) if held is None else None
+        stream = None if source is None else picture_stream(source, frames.source)
         if held is None:
             self.picture = self.encoded.stream
+            if stream is not None:
+                self.picture.metadata.update(kept_tags(stream, encoded=True))
         else:
-            stream = picture_stream(source, frames.source)
             copied = CopiedPicture(frames, stream, output, held.tag)
             self.copies[stream.index], self.picture = copied, copied.stream
             self.lost += held.lost
-        if source is not None:
-            self.kept.add(picture_stream(source, frames.source).index)
+        if stream is not None:
+            self.kept.add(stream.index)
 
     def add_sound(self, pieces: Iterator[np.ndarray]) -> SoundTrack:
         """Add a sound stream encoded from stereo pieces (2 s)."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -15,11 +16,13 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from .colour import DOLBY_VISION, records_of
 from .container import CONTAINERS, Container
 from .source import MediaError, Source, open_source, picture_stream
 
 NO_TAG = "\0\0\0\0"
 MOST_PACKETS = 64  # read for the first frame
+TIME_CODE = "timecode"  # FFmpeg's key
 TICK = Fraction(1, 30)  # seconds between two of them in a trial, whatever they had
 # Pictures that no film is kept in: they are encoded, whatever could hold them.
 ANIMATIONS = ("gif", "apng", "webp")
@@ -32,6 +35,14 @@ class Held:
 
     tag: str
     lost: tuple[str, ...] = ()
+
+
+class Back(NamedTuple):
+    """What is read back of a trial; nothing where there were no packets to write."""
+
+    aspect: Fraction | None = None  # of a pixel
+    time_code: bool = False
+    frame: VideoFrame | None = None
 
 
 class Beginning:
@@ -57,10 +68,10 @@ class Beginning:
         """Say how the container holds the packets; None where they do not come back from it."""
         for tag in _tags(self.stream, container):
             try:
-                back, frame = self._tried(container, tag)
+                back = self._tried(container, tag)
             except (ValueError, AttributeError, UnicodeError, av.error.FFmpegError):
                 continue  # an attribute is missing where this FFmpeg has no codec of that name
-            if self.frame is None or (frame is not None and self._comes_back(frame)):
+            if self.frame is None or (back.frame is not None and self._comes_back(back.frame)):
                 return Held(tag, tuple(self._lost(container, back)))
         return None
 
@@ -75,15 +86,20 @@ class Beginning:
             return False
         return self.hidden or all(map(_same_samples, one.planes, frame.planes))
 
-    def _lost(self, container: Container, aspect: Fraction | None) -> Iterator[str]:
+    def _lost(self, container: Container, back: Back) -> Iterator[str]:
         given = self.stream.sample_aspect_ratio or 1
-        if (aspect or 1) != given:
+        if (back.aspect or 1) != given:
             yield f"pixel aspect {given.numerator}:{given.denominator}"
         if container.clocked and "alpha_mode" in map(str.lower, self.stream.metadata):
             yield "transparency"
+        if container.clocked and back.frame is not None:
+            code = self.stream.metadata.get(TIME_CODE, "")
+            # FFmpeg's muxer before 8.1 makes no track of it for a stream that PyAV copies.
+            if code and not back.time_code:
+                yield f"time code {code}"
         if container.format == "mov" and self.frame is not None:
-            if any("DOVI" in str(data.type) for data in self.frame.side_data):
-                yield "Dolby Vision's configuration"
+            if DOLBY_VISION in records_of(self.frame):
+                yield DOLBY_VISION
 
     def able(self) -> list[str]:
         """Suffixes of the containers that hold it, one of each format."""
@@ -93,11 +109,13 @@ class Beginning:
     def _fits(self, suffix: str) -> bool:
         return self.held_by(CONTAINERS[suffix]) is not None
 
-    def _tried(self, container: Container, tag: str) -> tuple[Fraction | None, VideoFrame | None]:
-        """Write the packets into memory, and read their pixel aspect and first frame back."""
+    def _tried(self, container: Container, tag: str) -> Back:
+        """Write the packets into memory, and read back what became of them."""
         file, options = io.BytesIO(), container.options_for(self.stream.codec_context.name)
         with av.open(file, "w", format=container.format, options=options) as output:
             stream = add_copy(self.stream, output, tag)
+            if code := self.stream.metadata.get(TIME_CODE):
+                stream.metadata[TIME_CODE] = code
             if not self.packets:
                 output.start_encoding()
             for n, packet in enumerate(self.packets):
@@ -105,10 +123,12 @@ class Beginning:
                 copy.stream, copy.pts, copy.dts = stream, n, n
                 output.mux(copy)
         if not self.packets:
-            return None, None
+            return Back()
         file.seek(0)
         with av.open(file) as written:
-            return written.streams.video[0].sample_aspect_ratio, _first_frame(written)
+            stream = written.streams.video[0]
+            told = TIME_CODE in stream.metadata
+            return Back(stream.sample_aspect_ratio, told, _first_frame(written))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import warnings
 from pathlib import Path
@@ -89,18 +90,22 @@ def spectrogram(waveform: Tensor) -> Tensor:  # (s) -> (frequency time) in 0..1
 
 
 def _forget(curve: Path, begin: int) -> None:
-    """Drop what a run that was stopped wrote after its last save: it comes again."""
+    """Drop what a run that was stopped wrote after its last save: it comes again.
+
+    Lines that are not of a run are somebody's notes, except a last one, cut when it was stopped.
+    """
     lines = curve.read_text(encoding="utf-8").splitlines() if curve.exists() else []
-    kept = [line for line in lines if _step_of(line) <= begin]
+    kept = [line for line in lines[:-1] if _step_of(line, 0) <= begin]
+    kept += [line for line in lines[-1:] if _step_of(line, math.inf) <= begin]
     if len(kept) < len(lines):
         write_text(curve, "".join(f"{line}\n" for line in kept))
 
 
-def _step_of(line: str) -> float:
+def _step_of(line: str, otherwise: float) -> float:
     try:
         return json.loads(line)["step"]
-    except ValueError:
-        return float("inf")  # half written when the run was stopped
+    except (ValueError, TypeError, KeyError):
+        return otherwise
 
 
 def _writer(directory: Path, begin: int):

@@ -29,3 +29,11 @@ def test_a_raw_picture_of_10_bits_keeps_its_depth_colours_and_length(suffix, bit
     assert len(decoded) == 259
     assert decoded[0].format.components[0].bits == bits
     assert (int(decoded[0].colorspace), context.color_primaries, context.color_trc) == PQ
+
+
+def test_what_a_display_is_told_and_encoding_loses_is_named(tmp_path):
+    frames = open_video(RAW.with_name("iphone_dv.mp4"))
+    with pytest.warns(UserWarning) as told:
+        mux(frames, torch.zeros(2, frames.samples()), tmp_path / "out.webm", encode=True)
+    (lost,) = [str(one.message) for one in told if "lost by encoding" in str(one.message)]
+    assert "Dolby Vision's configuration" in lost and "brightest levels" in lost

@@ -10,9 +10,10 @@ import av
 import pytest
 import torch
 
+from sr_core.io.container import CONTAINERS
 from sr_core.io.mux import mux
 from sr_core.io.source import MediaError
-from sr_core.io.trial import suffix_for
+from sr_core.io.trial import Back, beginning, suffix_for
 from sr_core.io.video import open_video
 from sr_core.io.written import Track, Written
 
@@ -89,6 +90,32 @@ def test_time_code_and_transparency_come_along(tmp_path):
     _mux("vp9_alpha.webm", tmp_path / "out.webm")
     assert b"\x53\xc0\x81\x01" in (tmp_path / "out.webm").read_bytes()  # AlphaMode 1
     assert "transparency" in _mux("vp9_alpha.webm", tmp_path / "out.mp4")[0]
+
+
+def test_a_time_code_that_the_muxer_loses_is_told_of():
+    """FFmpeg before 8.1, with PyAV 14 and 16, writes none for a copied stream."""
+    with beginning(str(MEDIA / "tmcd.mov")) as begun:
+        kept, lost = (
+            list(begun._lost(CONTAINERS[".mov"], Back(None, told, begun.frame)))
+            for told in (True, False)
+        )
+    assert kept == [] and lost == ["time code 10:20:30:15"]
+
+
+def test_another_encoding_is_told_of_language_and_time_code(tmp_path):
+    source = tmp_path / "in.mov"
+    with av.open(str(source), "w") as output:
+        stream = output.add_stream("qtrle", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        stream.metadata.update(timecode="10:20:30:15", language="eng")
+        for _ in range(30):
+            output.mux(stream.encode(av.VideoFrame(64, 48, "rgb24")))
+        output.mux(stream.encode(None))
+    frames = open_video(source)
+    mux(frames, torch.zeros(2, frames.samples()), tmp_path / "out.mp4", encode=True)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        tags = container.streams.video[0].metadata
+    assert (tags["timecode"], tags["language"]) == ("10:20:30:15", "eng")
 
 
 def test_dolby_vision_is_told_of_in_the_header(tmp_path):

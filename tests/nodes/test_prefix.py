@@ -11,6 +11,7 @@ GOOD = [
     "%year%-%month%/%width%x%height% ~",
     "100% wet",
     "a.b/c",
+    "a/con",  # con_00001_.mp4 is no device
 ]
 BAD = {
     "a:b": "with ':'",
@@ -22,9 +23,9 @@ BAD = {
     "a/../../x": "out of the output folder",
     "/tmp/x": "out of the output folder",
     r"\\server\x": "out of the output folder",
-    "CON/x": "with 'CON'",
-    "a/com1.x": "Windows keeps for itself",
-    "a./b": "ends in a dot or space",
+    "CON/x": "where 'CON' would be a name which is a device on Windows",
+    "a/com1.x": "a device on Windows",
+    "a./b": "where 'a.' would be a name whose last character Windows leaves out",
     "x" * 201: "201 bytes; expected at most 200",
     "音" * 70 + "/a": "210 bytes",
 }

@@ -50,6 +50,18 @@ def test_steps_that_are_made_again_after_a_stop_are_written_once(tmp_path):
     assert [line["step"] for line in curve(tmp_path)] == [2, 4, 6]
 
 
+def test_a_line_that_somebody_noted_stays(tmp_path):
+    keep(tmp_path, 0, 2)
+    with (tmp_path / "curve.jsonl").open("a", encoding="utf-8") as file:
+        file.write("# from here on with the new clips\n")
+    keep(tmp_path, 2, 6)
+    with (tmp_path / "curve.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"step": 8')
+    keep(tmp_path, 4, 6)
+    lines = (tmp_path / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+    assert lines[1].startswith("# from here") and len(lines) == 4
+
+
 def test_without_tensorboard_one_is_told_where_the_numbers_are(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.warns(UserWarning, match="curve.jsonl"):
