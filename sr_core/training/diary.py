@@ -90,22 +90,18 @@ def spectrogram(waveform: Tensor) -> Tensor:  # (s) -> (frequency time) in 0..1
 
 
 def _forget(curve: Path, begin: int) -> None:
-    """Drop what a run that was stopped wrote after its last save: it comes again.
-
-    Lines that are not of a run are somebody's notes, except a last one, cut when it was stopped.
-    """
+    """Drop what a run that was stopped wrote after its last save: it comes again."""
     lines = curve.read_text(encoding="utf-8").splitlines() if curve.exists() else []
-    kept = [line for line in lines[:-1] if _step_of(line, 0) <= begin]
-    kept += [line for line in lines[-1:] if _step_of(line, math.inf) <= begin]
-    if len(kept) < len(lines):
+    kept = [line for line in lines if not line.startswith("{") or _step_of(line) <= begin]
+    if len(kept) < len(lines):  # lines of anything else are somebody's notes
         write_text(curve, "".join(f"{line}\n" for line in kept))
 
 
-def _step_of(line: str, otherwise: float) -> float:
+def _step_of(line: str) -> float:
     try:
         return json.loads(line)["step"]
-    except (ValueError, TypeError, KeyError):
-        return otherwise
+    except ValueError:
+        return math.inf  # half written when the run was stopped
 
 
 def _writer(directory: Path, begin: int):
