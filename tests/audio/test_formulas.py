@@ -146,6 +146,15 @@ def test_a_meter_counts_only_what_is_beyond_full_scale():
     meter.add(torch.tensor([1.5, -2.0]))
     assert (meter.clipped, meter.samples, meter.peak) == (2, 5, 2.0)
     assert "40.00% is cut off, peak +6.0 dB" in meter.complaints()[0]
+    meter.add(torch.zeros(0))  # a piece without a sample
+    meter.add(torch.tensor([1.0, 3.0, 0.0, 0.0, 0.0]))
+    assert (meter.clipped, meter.samples, meter.peak) == (3, 10, 3.0)
+
+
+def test_a_meter_of_nothing_knows_no_peak():
+    meter = Meter()
+    meter.add(torch.zeros(2, 0))
+    assert (meter.peak, meter.samples, meter.clipping()) == (0.0, 0, [])
 
 
 def test_next_to_silent_begins_below_a_thousandth():

@@ -23,6 +23,15 @@ def random(*shape: int, seed: int = 1) -> torch.Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
+@pytest.mark.parametrize("window, fold, fits", [(4, 1, True), (16, 0, False), (6, 1, False)])
+def test_a_window_is_of_four_parts_and_a_latent_of_one_frame_or_more(window, fold, fits):
+    if fits:
+        assert SpectralConfig(window=window, fold=fold).hop == window // 2 * fold
+        return
+    with pytest.raises(ValueError, match="expected"):
+        SpectralConfig(window=window, fold=fold)
+
+
 @CUTS
 def test_decoding_in_pieces_equals_decoding_whole(sizes):
     vae, latents = tiny_vae(), random(2, 11, 3)

@@ -76,6 +76,12 @@ def test_a_packed_transposed_convolution_streams_as_the_plain_one(bias, sizes):
     torch.testing.assert_close(quick(x, state)[0], layer(x, quick_state)[0], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("unusual", [{"stride": 2}, {"groups": 2}], ids=str)
+def test_a_convolution_with_strides_or_groups_stays_as_it_is(unusual):
+    layer = CausalConv1d(512 * unusual.get("groups", 1), 512, 4, **unusual)
+    assert type(packed(layer)) is CausalConv1d
+
+
 def test_a_small_linear_layer_stays_as_it_is():
     layer = nn.Linear(256, SMALL // 256)
     assert type(packed(layer)) is nn.Linear

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sr_core.checkpoint import load_pipeline, save_pipeline
+from sr_core.sampling.familiar import unlike
 from sr_core.sampling.generate import generate
 from sr_core.sampling.pipeline import Pipeline
 from tests.conftest import TINY
@@ -83,3 +84,15 @@ def test_a_stream_tells_and_sounds_the_same(knowing):
 def test_a_few_clips_do_not_tell_what_is_unlike_them(tiny_pipeline, clips):
     tiny_pipeline.learn_looks(clips, 2)  # many looks at two
     assert not told(tiny_pipeline, 9 * clips[0])
+
+
+@pytest.mark.parametrize(
+    ("origin", "known"),
+    [
+        ({"knows": "games like Doom", "data": "clips/"}, "games like Doom"),
+        ({"data": "clips/"}, "clips/"),
+        ({"stage": "diffusion"}, "unnamed footage"),
+    ],
+)
+def test_what_is_told_names_what_the_model_was_trained_on(origin, known):
+    assert f"the model was trained on ({known})" in unlike(origin)

@@ -153,6 +153,27 @@ def test_convergence_is_the_distance_relative_to_the_references_norm():
     )
 
 
+def test_convergence_to_silence_is_relative_to_the_norm_of_the_floor_in_all_channels():
+    """Of faint noise, where the floor counts: in the norm as a magnitude, not as a power."""
+    y, config = 1e-3 * sound(1), EnergyConfig(sizes=(128,), logarithmic=0.0)
+    own, floor = magnitudes(y, 128).double(), 1e-5
+    count = own.shape[2] * own.shape[3]
+    weights = torch.tensor([1 / 6, 1 / 6, 1 / 3, 1 / 3], dtype=torch.float64)
+    apart = ((own - floor).square().sum(dim=(2, 3)) * weights).sum(dim=1)
+    all_channels = 4 * count * floor**2
+    expected = (apart + 1e-4 * all_channels).sqrt() / (
+        (count * floor**2) ** 0.5 + all_channels**0.5
+    )
+    found = energy_distance([y], torch.zeros_like(y), config)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=0)
+    equal = energy_distance([0 * y], torch.zeros_like(y), config)
+    assert equal[0].item() == pytest.approx(0.01 * 2 / 3, rel=1e-3)  # of the root's own floor
+
+
+def test_one_window_of_sound_is_enough():
+    assert magnitudes(sound(samples=64), 64).shape == (2, 4, 1, 33)
+
+
 def test_magnitudes_of_white_noise_are_its_rms():
     found = magnitudes(3 * torch.randn(1, 2, 64_000, generator=rows(1)[0]), 256)
     left, right, mid, side = found.square().mean(dim=(0, 2, 3)).sqrt()

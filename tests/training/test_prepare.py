@@ -248,6 +248,12 @@ def test_drawn_latents_have_the_deviation_that_is_gathered(tmp_path):
     assert torch.allclose(moments.deviation().float(), expected, rtol=1e-4)
 
 
+def test_a_single_row_that_is_drawn_has_its_own_variance():
+    moments = Moments()
+    moments.update(torch.tensor([[1.0, 2.0]]), torch.tensor([[4.0, 0.0]]))
+    assert moments.deviation().tolist() == [2.0, 1.0]
+
+
 def test_a_shards_latent_statistics_are_of_draws(tmp_path, parts):
     video = str(film(tmp_path / "a.mkv"))
     job = ShardJob(str(tmp_path / "train-00000.tar"), (video,), CLIPS, parts=("v", "a"))

@@ -7,7 +7,7 @@ import torch
 from sr_core.audio.oobleck import OobleckConfig
 from sr_core.audio.spectral import SpectralConfig
 from sr_core.audio.vae import AudioVAE
-from sr_core.training.chance import generator_of
+from sr_core.training.chance import generator_of, normal
 from sr_core.training.discriminator import DiscriminatorConfig
 from sr_core.training.energy import EnergyConfig
 from sr_core.training.losses import (
@@ -127,12 +127,18 @@ def test_latents_are_drawn_with_the_posteriors_deviation(monkeypatch):
     assert abs(heard[0].mean() - 5) < 0.3 and abs(heard[0].std() - 4) < 0.2
 
 
+def test_the_judge_hears_as_many_channels_as_the_vae_makes():
+    four = OobleckConfig(**OOBLECK, audio_channels=4)
+    task = task_of(four, **OFFICIAL, **JUDGED, adversarial_from=0)
+    assert task.judge(torch.randn(1, 4, 192))[0]
+
+
 def test_the_judge_waits_for_its_step():
     task = task_of(SPECTRAL, adversarial_from=10, **JUDGED)
     assert "adversarial" not in task.loss("generator", batch(), chances(0))[1]
     loss, _ = task.loss("discriminator", batch(), chances(0))
     loss.backward()  # as the loop does with every group's loss
-    assert loss == 0
+    assert loss == 0 and all(not p.grad.any() for p in task.judge.parameters())
     task.step = 10
     assert "adversarial" in task.loss("generator", batch(), chances(0))[1]
     assert task.loss("discriminator", batch(), chances(0))[0] > 0
@@ -166,6 +172,42 @@ def test_noise_begins_at_its_step():
         task.step = step
         task.loss("generator", batch(), chances(step))[0].backward()
         assert bool(task.vae.decoder.head.weight.grad[noisy].any()) == moved
+
+
+@pytest.mark.parametrize(
+    ("until", "step", "learns"),
+    [(-1, 0, True), (-1, 9, True), (0, 0, False), (1, 0, True), (1, 1, False), (5, 4, True)],
+)
+def test_the_encoder_learns_before_its_last_step_or_always(until, step, learns):
+    task = task_of(SPECTRAL, encoder_until=until)
+    task.step = step
+    task.loss("generator", batch(), chances(step))[0].backward()
+    found = [p.grad is not None and bool(p.grad.any()) for p in task.vae.encoder.parameters()]
+    assert any(found) == learns
+    with torch.no_grad():
+        assert not task.loss("generator", batch(), chances(step))[0].requires_grad
+
+
+@pytest.mark.parametrize("first, step, noisy", [(-1, 9, 1), (0, 0, 2), (3, 2, 1), (3, 3, 2)])
+def test_two_sounds_are_drawn_for_a_latent_from_the_first_step_of_noise_on(first, step, noisy):
+    task = task_of(SPECTRAL, noise_from=first)
+    task.step = step
+    sounds = task._decoded(*task._moments(batch()["waveform"]), chances(step))
+    assert len(sounds) == noisy
+
+
+def test_the_drawn_latent_is_the_mean_and_the_deviations_times_the_noise(monkeypatch):
+    task, heard = task_of(AUDIO[1]), []
+
+    def decoder(x, state=None):
+        heard.append(x)
+        return torch.zeros(len(x), 2, 16 * x.shape[-1]), ()
+
+    monkeypatch.setattr(task.vae.decoder, "forward", decoder)
+    mean, log_variance = torch.full((2, 5, 3), 5.0), torch.full((2, 5, 3), math.log(16.0))
+    task._decoded(mean, log_variance, chances(0))
+    noise = normal(chances(0), 5, 3, like=mean)
+    torch.testing.assert_close(heard[0], (5 + 4 * noise).transpose(1, 2))
 
 
 @KINDS
