@@ -54,6 +54,11 @@ def test_a_clip_that_is_too_short_is_not_judged(knowing, clips):
     assert not told(knowing, clips[0][:, :20] * 50)
 
 
+def test_a_clip_is_judged_by_its_first_three_seconds(tiny_pipeline):
+    tiny_pipeline.learn_looks(list(torch.randn(120, 1, 100, 4, 2 * TINY.vision.channels)), 120)
+    assert tiny_pipeline.familiar.frames == round(3 * TINY.frame_rate) < 100
+
+
 def test_looks_survive_the_file_also_in_half_precision(knowing, clips, tmp_path):
     path = save_pipeline(knowing, tmp_path / "a.safetensors", torch.float16)
     loaded = load_pipeline(path)

@@ -51,6 +51,22 @@ def test_a_replay_that_does_not_agree_is_given_up_with_a_warning():
     assert add(torch.ones(2), torch.ones(2)).tolist() == [2, 2] and add.replays == 1
 
 
+@pytest.mark.parametrize(("spoil", "agrees"), [(1.9, True), (2.1, False)])
+def test_a_replay_may_be_off_by_a_fiftieth_of_the_largest_number(spoil, agrees, recwarn):
+    add = Replayed(torch.add, CPU)
+    add.spoil = spoil
+    total = add(torch.tensor([100.0, 0.0]), torch.zeros(2))
+    assert total.tolist() == pytest.approx([100 + spoil, spoil] if agrees else [100, 0])
+    assert len(recwarn) == (0 if agrees else 1)
+
+
+def test_inputs_are_never_written_to():
+    double, first = Replayed(lambda x: 2 * x, CPU), torch.ones(2)
+    double(first)
+    double(torch.full((2,), 5.0))
+    assert first.tolist() == [1, 1]
+
+
 def test_a_replay_of_not_a_number_is_given_up():
     add = Replayed(torch.add, CPU)
     add.spoil = float("nan")

@@ -39,10 +39,30 @@ def test_the_distance_is_mahalanobis_with_half_of_the_correlations():
     assert familiar.limit.item() == pytest.approx(expected.quantile(0.99).item(), rel=1e-3)
 
 
+def test_a_channel_that_hardly_changes_has_its_own_variance_down_to_a_floor():
+    torch.manual_seed(0)
+    looks = torch.randn(4000, 2) * torch.tensor([0.1, 1e-4])
+    familiar = Familiar(1, frames=10)
+    familiar.fit(looks, FEWEST)
+    assert familiar.whitening[0, 0].item() == pytest.approx(10, rel=0.1)
+    # Half of the way from 1e-8 to the floor of 1e-4.
+    assert familiar.whitening[1, 1].item() == pytest.approx(0.5e-4**-0.5, rel=0.1)
+
+
 def test_too_few_clips_leave_everything_familiar():
     familiar = Familiar(2, frames=10)
     familiar.fit(torch.randn(400, 4), FEWEST - 1)
     assert familiar.limit == torch.inf and torch.equal(familiar.whitening, torch.eye(4))
+
+
+def test_the_distance_is_from_the_middle_of_what_was_learned():
+    grid, scale = torch.randn(2, 12, 30, 4), torch.ones(4)
+    familiar = Familiar(2, frames=10)
+    look = familiar.see(grid, None)
+    familiar.mean.copy_(features(look, scale)[1] - torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    familiar.whitening.copy_(torch.diag(torch.tensor([1.0, 0.5, 2.0, 0.25])))
+    found = familiar.distance(look, scale)
+    assert found.shape == (2,) and found[1].item() == pytest.approx((1 + 1 + 36 + 1) / 4, rel=1e-4)
 
 
 def test_it_judges_as_soon_as_it_has_seen_enough_and_beyond_the_limit_alone():
