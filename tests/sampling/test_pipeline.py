@@ -199,6 +199,15 @@ def test_a_prompt_longer_than_the_window_counts_by_its_end(tiny_pipeline, frames
     assert torch.equal(*ends)
 
 
+def test_a_stretched_context_reads_all_of_a_prompt(tiny_pipeline):
+    model = tiny_pipeline.model
+    count = model.config.transformer.train_frames + 3
+    settings = Settings(context="ntk", length=2 * count)
+    long = torch.randn(1, count, 4, dtype=torch.float64)
+    state = start_sampler(model, settings, 7, 1, long)
+    assert state.transformer[0].position == 2 * count
+
+
 def test_a_prompt_of_another_shape_is_refused(tiny_pipeline):
     with pytest.raises(ValueError, match=r"prompt of shape \(1, 3, 8\); expected \(1, time, 4\)"):
         start_sampler(tiny_pipeline.model, Settings(), 0, 1, torch.zeros(1, 3, 8))

@@ -222,3 +222,21 @@ def test_both_stages_learn_to_hear_what_is_seen(parts):
     tuned = ConsistencyTask(model, vae, ConsistencyConfig(steps=500, dropout=0.0))
     learn(tuned, batch, 500, rate=1e-3)
     assert drawn_kinds(tuned, batch, Settings(steps=1, guidance=1.0)) > 0.9
+
+
+@torch.no_grad()
+def test_what_is_shown_is_heuns_sound_and_the_reference_through_the_vae(parts):
+    model, vae = parts
+    vae.latent_mean.normal_(), vae.latent_scale.uniform_(0.5, 2.0)
+    task, batch = DiffusionTask(model, vae, DiffusionConfig()), batch_of(rows=2, frames=4)
+    shown = task.show(batch, rows_of(batch))
+    assert sorted(shown) == ["0/drawn", "0/reference", "1/drawn", "1/reference"]
+    grid = torch.stack([TemporalDifference()(row[None])[0][0] for row in batch["grid"]])
+    settings = Settings(steps=16, method="heun", guidance=2.0)
+    latents, _ = sample_latents(model, grid, start_sampler(model, settings, 0, 2))
+    drawn, _ = vae.decode(latents)
+    reference, _ = vae.decode((batch["mean"] - vae.latent_mean) / vae.latent_scale)
+    for row in range(2):
+        torch.testing.assert_close(shown[f"{row}/drawn"], drawn[row])
+        torch.testing.assert_close(shown[f"{row}/reference"], reference[row])
+    assert not torch.allclose(drawn[0], drawn[1], atol=1e-4)

@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from sr_core.audio.oobleck import OobleckConfig
 from sr_core.audio.spectral import SpectralConfig
 from sr_core.audio.vae import AudioVAE
-from sr_core.training.whiten import whiten
+from sr_core.parts import load_any_vae, save_part
+from sr_core.training.data import Batches
+from sr_core.training.whiten import WhitenRun, train_whiten, whiten
+from tests.training.conftest import write_shard
 
 SPECTRAL = SpectralConfig(
     latent_channels=3, window=16, fold=2, width=8, encoder_blocks=1, decoder_blocks=1
@@ -66,3 +71,55 @@ def test_what_drowns_in_noise_is_left_out_and_the_rest_is_decoded_as_before():
     latents, _ = small.encode(waveform)
     assert latents.shape[2] == small.config.latent_channels == 2
     torch.testing.assert_close(small.decode(latents)[0], before, rtol=0, atol=1e-9)
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """A shard of four clips of sound, 12 frames (19200 samples) each."""
+    generator = torch.Generator().manual_seed(2)
+    folder = tmp_path / "sound"
+    folder.mkdir()
+    write_shard(
+        folder / "train-00000.tar",
+        {
+            f"{number}": {
+                "time": torch.zeros(12, dtype=torch.uint8),
+                "waveform": (9000 * torch.randn(19_200, 2, generator=generator)).short(),
+            }
+            for number in range(4)
+        },
+    )
+    return folder
+
+
+def test_a_run_whitens_the_latents_of_the_rows_that_it_reads(recordings, tmp_path):
+    torch.manual_seed(0)
+    given = save_part(AudioVAE(SPECTRAL), tmp_path / "vae.safetensors")
+    run = WhitenRun(frames=3, rows=5, drowned=1e9, seed=7)
+    white = load_any_vae(train_whiten(recordings, tmp_path / "out", run, given, "cpu"))
+    batches = Batches(recordings, "train", 1, 3, 7, needs=("waveform",))
+    rows = [batches.at(row, range(1))[0]["waveform"] for row in range(5)]
+    latents = torch.cat([white.encode(row)[0][0] for row in rows])
+    assert latents.shape == (5 * 3 * 100, 3)
+    torch.testing.assert_close(torch.cov(latents.mT), torch.eye(3), rtol=0, atol=1e-3)
+    torch.testing.assert_close(latents.mean(dim=0), torch.zeros(3), rtol=0, atol=1e-3)
+    assert (tmp_path / "out" / "vae.safetensors").exists()
+    fewer = replace(run, rows=4)
+    other = load_any_vae(train_whiten(recordings, tmp_path / "fewer", fewer, given, "cpu"))
+    assert not torch.allclose(other.encode(rows[0])[0], white.encode(rows[0])[0], atol=1e-3)
+
+
+def test_a_run_leaves_out_what_drowns(recordings, tmp_path):
+    torch.manual_seed(0)
+    given = save_part(AudioVAE(SPECTRAL), tmp_path / "vae.safetensors")
+    with pytest.raises(ValueError, match="got no VAE to whiten; expected --init"):
+        train_whiten(recordings, tmp_path / "none", WhitenRun(), None, "cpu")
+    shares = load_any_vae(
+        train_whiten(
+            recordings, tmp_path / "all", WhitenRun(frames=3, rows=5, drowned=1e9), given, "cpu"
+        )
+    ).encode_moments(torch.zeros(1, 2, 160))[1][0, 0]
+    limit = shares.exp().sort().values[:2].mean().item()  # between the least two
+    run = WhitenRun(frames=3, rows=5, drowned=limit)
+    small = load_any_vae(train_whiten(recordings, tmp_path / "one", run, given, "cpu"))
+    assert small.config.latent_channels == 1

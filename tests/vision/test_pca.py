@@ -102,3 +102,20 @@ def test_more_axes_than_the_data_can_tell_are_refused():
         fit.result(2)
     with pytest.raises(ValueError, match="1 to 3"):
         fit.result(4)
+
+
+@pytest.mark.parametrize("shape", [(5, 11), (5, 3, 12), (12,)], ids=str)
+def test_tokens_of_another_shape_are_refused(shape):
+    with pytest.raises(ValueError, match=r"expected \(n, 12\)"):
+        StreamingPCA(12).update(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("channels, fits", [(0, False), (1, True), (12, True), (13, False)])
+def test_a_basis_has_one_to_all_axes(tokens, channels, fits):
+    fit = StreamingPCA(12)
+    fit.update(tokens)
+    if fits:
+        assert fit.result(channels).basis.shape == (12, channels)
+        return
+    with pytest.raises(ValueError, match="expected 1 to 12"):
+        fit.result(channels)
