@@ -23,6 +23,7 @@ from .live import LivePicture, Read, Seen
 from .sound import SoundEncoder
 from .source import MediaError
 from .trial import NO_TAG, beginning
+from .written import Written
 
 # Encoded as it comes: one frame in, one out; a key frame every two seconds or so.
 LIVE_H264 = (
@@ -101,6 +102,7 @@ class Recording:
         elif container.pictures:
             self._picture = _Encoded(picture, container, self._output, limit)
         self._sound = SoundEncoder(self._output, container)
+        self._written = Written(self.url, "the file stays as it is")
         self._piece = np.zeros((2, 0), np.float32)
 
     def see(self, read: Read) -> None:
@@ -114,12 +116,15 @@ class Recording:
         self._piece = piece
 
     def close(self, end: Fraction | None = None) -> None:
-        """Finish the file, its sound cut at `end` seconds if that is known."""
+        """Finish the file, its sound cut at `end` seconds if that is known, and read it back."""
         with writing(self.url):
             try:
                 self._write(self._last_packets(end))
             finally:
+                plan = self._written.plan()
                 self._output.close()
+        if self.url.is_file():
+            self._written.check(self.url, plan)
 
     def _last_packets(self, end: Fraction | None) -> Iterable[Packet]:
         rest = self._piece.shape[1]
@@ -132,6 +137,7 @@ class Recording:
 
     def _write(self, packets: Iterable[Packet]) -> None:
         for packet in packets:
+            self._written.add(packet)
             with writing(self.url):
                 self._output.mux(packet)
 

@@ -41,8 +41,9 @@ class Track:
 class Written:
     """The streams of a file that is being written."""
 
-    def __init__(self, target: Path):
-        self.target = target
+    def __init__(self, target: Path, otherwise: str = "nothing is kept of it"):
+        """`otherwise` says what becomes of a file that lacks something."""
+        self.target, self.otherwise = target, otherwise
         self._streams: dict[int, Stream] = {}
         self._tracks: dict[int, Track] = {}
 
@@ -89,8 +90,8 @@ class Written:
 
     def _problem(self, what: str) -> MediaError:
         return MediaError(
-            f"cannot write '{self.target}': read back, {what}; nothing is kept of it; write to "
-            "another container"
+            f"cannot write '{self.target}': read back, {what}; {self.otherwise}; write to another "
+            "container"
         )
 
 

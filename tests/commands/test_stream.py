@@ -16,6 +16,7 @@ import torch
 from sr_core.cli import main
 from sr_core.io.audio import read_audio
 from sr_core.io.video import open_video
+from sr_core.io.written import Track, Written
 from tests.test_cli import write_video
 
 MEDIA = Path(__file__).parents[1] / "media"
@@ -62,6 +63,21 @@ def test_sound_files_hold_the_sound_alone(run, tmp_path, suffix):
     assert waveform.shape == (2, 40_000) and rate == 48_000 and waveform.abs().max() > 0.01
     with av.open(str(tmp_path / f"out{suffix}")) as container:
         assert not container.streams.video
+
+
+def test_a_file_that_lacks_what_was_written_is_an_error_and_stays(run, tmp_path, monkeypatch):
+    plan = Written.plan
+
+    def more(written):
+        (kind, codec, tag, track), *rest = plan(written)
+        return [(kind, codec, tag, Track(track.packets + 1, track.last)), *rest]
+
+    monkeypatch.setattr(Written, "plan", more)
+    clip = write_video(tmp_path / "clip.mp4", frames=20, rate=30)
+    code, _, err = run("stream", clip, "-o", tmp_path / "out.mkv")
+    (line,) = [line for line in err.splitlines() if line.startswith("error:")]
+    assert code == 2 and "has 20 of 21 packets; the file stays as it is" in line
+    assert len(packets_of(tmp_path / "out.mkv")[0]) == 20
 
 
 def test_a_looped_file_goes_on_until_its_time_is_over(run, tmp_path):

@@ -211,6 +211,9 @@ def test_a_stretched_context_reads_all_of_a_prompt(tiny_pipeline):
 def test_a_prompt_of_another_shape_is_refused(tiny_pipeline):
     with pytest.raises(ValueError, match=r"prompt of shape \(1, 3, 8\); expected \(1, time, 4\)"):
         start_sampler(tiny_pipeline.model, Settings(), 0, 1, torch.zeros(1, 3, 8))
+    for shape in ((1, 4), (2, 3, 4), (1, 3, 4, 1)):
+        with pytest.raises(ValueError, match=r"expected \(1, time, 4\)"):
+            start_sampler(tiny_pipeline.model, Settings(), 0, 1, torch.zeros(shape))
 
 
 def test_a_batch_of_another_size_is_refused(tiny_pipeline, frames):

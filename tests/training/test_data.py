@@ -4,7 +4,8 @@ from collections import Counter
 import pytest
 import torch
 
-from sr_core.training.data import Batches
+from sr_core.training.data import Batches, one_row
+from sr_core.training.shards import places_in
 
 
 def keys(batches, steps):
@@ -60,3 +61,20 @@ def test_a_clip_that_lacks_a_tensor_says_how_to_prepare_it(shards):
 def test_too_little_data_is_said(shards, split, frames):
     with pytest.raises(ValueError, match=f"no clips of at least {frames} frames for '{split}'"):
         Batches(shards, split, 2, frames)
+
+
+def test_one_row_is_of_the_training_split_and_opens_one_shard(shards, monkeypatch):
+    for suffix in (".tar", ".json"):
+        held_out = shards / f"val-00000{suffix}"
+        held_out.write_bytes((shards / f"train-00001{suffix}").read_bytes())
+    opened = []
+
+    def places(shard, frames):
+        opened.append(shard.name)
+        return places_in(shard, frames)
+
+    monkeypatch.setattr("sr_core.training.data.places_in", places)
+    for frames in range(1, 9):
+        row = one_row(shards, frames)
+        assert row["grid"].shape[:2] == (1, frames)
+    assert len(opened) == 8 and all(name.startswith("train") for name in opened)

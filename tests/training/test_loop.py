@@ -440,6 +440,11 @@ def test_held_out_clips_without_a_tensor_are_told_before_the_run(shards):
     for path in sorted(shards.iterdir()):
         (shards / path.name.replace("train", "val")).write_bytes(path.read_bytes())
     assert held_out(shards, 12, 0, ("grid",)).clips == 9
+    (first, _), (again, _), (other, _) = (
+        held_out(shards, 8, seed, ("grid",)).at(0, range(9)) for seed in (0, 0, 1)
+    )
+    assert torch.equal(first["grid"], again["grid"])
+    assert not torch.equal(first["grid"], other["grid"])
     with pytest.raises(ValueError, match=r"in .*val-0000\d.tar; expected waveform too; prepare"):
         held_out(shards, 12, 0, ("grid", "waveform"))
     with pytest.raises(ValueError, match="no clips of at least 13 frames for 'val'"):
