@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from sr_core.training import loop
-from sr_core.training.chance import generator_of, normal
+from sr_core.training.chance import generator_of, normal, seed_of
 from sr_core.training.data import Batches
 from sr_core.training.loop import LoopConfig, train
 from sr_core.training.task import Pace, Task
@@ -191,6 +191,66 @@ def test_learning_rates_follow_their_schedules():
     assert falling.rate(600_000) == pytest.approx(1.0)
     with pytest.raises(ValueError, match="got schedule 'step'"):
         LoopConfig(schedule="step")
+
+
+def test_noise_and_dropout_are_of_their_seed_step_row_and_group(shards, tmp_path):
+    seen = []
+
+    class Spy(Toy):
+        def loss(self, group, batch, generators):
+            own = tuple(generator.initial_seed() for generator in generators)
+            seen.append((self.step, group, own, torch.initial_seed()))
+            return super().loss(group, batch, generators)
+
+    run(shards, tmp_path / "out", replace(CONFIG, steps=2, accumulate=2, seed=5), Spy())
+    assert seen == [
+        (
+            step,
+            group,
+            tuple(seed_of(5, step, row, group) for row in rows),
+            seed_of(5, step, rows[0], group, "dropout"),
+        )
+        for step in range(2)
+        for group in ("net", "other")
+        for rows in (range(0, 2), range(2, 4))
+    ]
+
+
+def curve_of(shards, output, config):
+    run(shards, output, config)
+    return [json.loads(line) for line in (output / "curve.jsonl").open(encoding="utf-8")]
+
+
+def test_the_curve_has_means_over_all_rows_whatever_the_parts(shards, tmp_path):
+    config = replace(CONFIG, steps=3, log_every=1)
+    one, three = (
+        curve_of(shards, tmp_path / f"{count}", replace(config, accumulate=count))
+        for count in (1, 3)  # of four rows: parts of 1, 1 and 2
+    )
+    names = [f"{group}/{what}" for group in ("net", "other") for what in ("loss", "error")]
+    rates = ["net/learning_rate", "other/learning_rate"]
+    for n, (line, other) in enumerate(zip(one, three, strict=True)):
+        for name in [*names, *rates, "net/gradient_norm"]:
+            assert line[name] == pytest.approx(other[name], rel=1e-4)
+        assert line["net/learning_rate"] == pytest.approx(config.rate(n))
+        assert line["net/error"] > 0.1 and line["net/loss"] > 0.1
+        assert 0 <= line["data_seconds"] <= line["step_seconds"] < 60
+
+
+def test_the_average_is_of_buffers_too(shards, tmp_path):
+    class Counting(Toy):
+        def __init__(self):
+            super().__init__()
+            self.net.register_buffer("seen", torch.zeros(1))
+
+        def loss(self, group, batch, generators):
+            self.net.seen += 1.0  # twice a step
+            return super().loss(group, batch, generators)
+
+    saved = run(shards, tmp_path / "out", replace(CONFIG, steps=2, save_every=1), Counting())
+    decay = 2 / 11  # (1 + n) / (10 + n)
+    assert saved[1]["seen"].item() == 2
+    assert saved[2]["seen"].item() == pytest.approx(2 * decay + 4 * (1 - decay))
 
 
 def plain(config, parameters):
