@@ -30,6 +30,8 @@ def test_non_causal_upsampling_cuts_one_stride_the_odd_sample_left(stride):
 def test_a_config_that_cannot_be_built_is_refused(strides):
     with pytest.raises(ValueError, match="every stride at least 2"):
         OobleckConfig(multipliers=(1, 2), strides=strides)
+    with pytest.raises(ValueError, match="every stride at least 2"):
+        OobleckConfig(multipliers=(), strides=())
 
 
 def test_the_official_size_has_the_official_number_of_parameters():

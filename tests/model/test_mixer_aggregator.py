@@ -29,6 +29,12 @@ def test_places_are_folded_as_squares(aggregator):
     assert seen[0][0, 0, ::3].tolist() == [0, 1, 6, 7] and seen[0][0, 5, 0] == 16
 
 
+def test_squares_may_be_of_any_side():
+    torch.manual_seed(0)
+    config = MixerAggregatorConfig(width=6, channels=8, depth=1, stride=3)
+    assert MixerAggregator(config, (6, 9), 2)(torch.randn(2, 4, 54, 2)).shape == (2, 4, 6)
+
+
 def test_the_config_chooses_the_aggregator():
     config = SoundReactorConfig(aggregator=MixerAggregatorConfig(width=32))
     with torch.device("meta"):

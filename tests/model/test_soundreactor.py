@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from sr_core.layers.attention import Context
 from sr_core.model.head import Head, HeadConfig, edm_scalings
 from sr_core.model.soundreactor import SoundReactor, SoundReactorConfig
 from sr_core.training.diffusion import edm_weight
@@ -43,6 +44,18 @@ def test_the_audio_half_of_z_does_not_know_the_newest_frame(tiny_model, inputs):
     heard = tiny_model(grid, latents)[:, 3, :16]
     (g,) = torch.autograd.grad(heard.sum(), grid)
     assert not g[:, 3:].any() and g[:, :3].any()
+
+
+def test_a_past_is_read_in_the_context_that_is_asked_for(tiny_model, inputs):
+    grid, latents = (x.detach() for x in inputs)
+    tokens = tiny_model.look(grid)
+    plain, _ = tiny_model.read(tokens, latents)
+    same, _ = tiny_model.read(tokens, latents, Context(tiny_model.config.transformer.rope_base))
+    window, _ = tiny_model.read(tokens, latents, Context(window=1))
+    assert torch.equal(plain, same)
+    assert torch.equal(plain[:, 0], window[:, 0]) and not torch.allclose(plain, window, atol=1e-6)
+    alone = tiny_model.read(tokens[:, 3:4], latents[:, 3:4])[0]  # but for its fed-back latent
+    assert not torch.allclose(window[:, 3:4], alone, atol=1e-6)
 
 
 def test_frames_are_aggregated_one_by_one(tiny_model, inputs):

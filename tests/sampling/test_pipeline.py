@@ -145,9 +145,10 @@ def test_the_seed_decides_and_the_picture_matters(tiny_pipeline, frames):
     assert not torch.equal(one, generate(tiny_pipeline, 1 - frames, Settings(), 1))
 
 
-def test_videos_in_a_batch_do_not_hear_each_other(tiny_pipeline, frames):
+@pytest.mark.parametrize("history", ["matched", "shared"])
+def test_videos_in_a_batch_do_not_hear_each_other(tiny_pipeline, frames, history):
     both = torch.cat([frames, 1 - frames])
-    state = tiny_pipeline.start(Settings(null_history="matched"), 1, batch=2)
+    state = tiny_pipeline.start(Settings(null_history=history), 1, batch=2)
     one, _ = tiny_pipeline.step(both, state)
     both[1] = 0
     other, _ = tiny_pipeline.step(both, state)
@@ -157,6 +158,11 @@ def test_videos_in_a_batch_do_not_hear_each_other(tiny_pipeline, frames):
 def test_window_has_no_limit_and_trained_says_where_it_is(tiny_pipeline, frames):
     with pytest.raises(ValueError, match="more than 5 frames.*use context 'window'"):
         generate(tiny_pipeline, frames, Settings(context="trained"), 1)
+    state = tiny_pipeline.start(Settings(context="trained"), 1)
+    for frame in frames[:, :5].split(1, dim=1):
+        _, state = tiny_pipeline.step(frame, state)
+    with pytest.raises(ValueError, match="more than 5 frames"):
+        tiny_pipeline.step(frames[:, 5:6], state)
     short = generate(tiny_pipeline, frames[:, :5], Settings(context="trained"), 1)
     assert (short - generate(tiny_pipeline, frames[:, :5], Settings(), 1)).abs().max() < 1e-9
 

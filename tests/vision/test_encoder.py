@@ -164,3 +164,24 @@ def test_a_cuda_device_agrees_with_the_cpu(size):
     grid = encoder.cuda()(frames)  # frames on the CPU are brought over
     assert grid.is_cuda
     assert (grid.cpu() - expected).norm() < 1e-2 * expected.norm()
+
+
+@pytest.mark.parametrize(
+    ("size", "channels", "fits"),
+    [
+        ((14, 14), 1, True),
+        ((28, 14), 32, True),
+        ((28, 42), 0, False),
+        ((28, 42), 33, False),
+        ((0, 14), 1, False),
+        ((14, 15), 1, False),
+        ((21, 14), 1, False),
+    ],
+)
+def test_a_frame_is_whole_patches_and_a_basis_one_to_all_axes(size, channels, fits):
+    if fits:
+        config = VisionConfig(BACKBONE, *size, channels)
+        assert config.grid == (size[0] // 14, size[1] // 14)
+        return
+    with pytest.raises(ValueError, match="expected"):
+        VisionConfig(BACKBONE, *size, channels)
