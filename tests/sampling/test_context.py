@@ -48,3 +48,9 @@ def test_a_trained_context_sees_all_and_ends_where_training_did():
 def test_a_stretched_context_ends_at_its_length(kind):
     assert frame_limit(MODEL, Settings(context=kind, length=480)) == 480
     assert frame_limit(MODEL, Settings(context=kind, length=100)) == 240
+
+
+@pytest.mark.parametrize("kind", ["window", "trained", "interpolate"])
+def test_the_base_is_the_models_own(kind):
+    own = SimpleNamespace(config=SimpleNamespace(transformer=TransformerConfig(rope_base=500.0)))
+    assert context_of(own, Settings(context=kind, length=480)).base == 500.0

@@ -5,7 +5,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sr_core.sampling.autoregressive import sample_latents, start_sampler
+from sr_core.sampling.autoregressive import (
+    context_of,
+    draw,
+    keeps_null_history,
+    sample_latents,
+    start_sampler,
+)
 from sr_core.sampling.generate import generate, stream
 from sr_core.sampling.pipeline import Pipeline
 from sr_core.sampling.settings import Settings
@@ -203,6 +209,53 @@ def test_a_prompt_longer_than_the_window_counts_by_its_end(tiny_pipeline, frames
         for prompt in (long, long[:, -5:])
     ]
     assert torch.equal(*ends)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [Settings(), Settings(null_history="matched"), Settings(context="interpolate", length=40)],
+    ids=repr,
+)
+def test_a_prompt_leaves_its_past_for_both_histories_and_its_last_latent_to_be_heard(
+    tiny_pipeline, choice
+):
+    model = tiny_pipeline.model
+    prompt = torch.randn(1, 4, 4, dtype=torch.float64)
+    state = start_sampler(model, choice, 7, 1, prompt)
+    assert torch.equal(state.latent, prompt[:, -1])
+    tokens = model.unseen(1, 4)
+    _, past = model.read(tokens, prompt, context_of(model, choice))
+    rows = 2 if choice.null_history == "matched" else 1
+    for layer, expected in zip(state.transformer, past, strict=True):
+        assert torch.equal(layer.keys, expected.keys.expand(rows, -1, -1, -1))
+        assert torch.equal(layer.values, expected.values.expand(rows, -1, -1, -1))
+
+
+def test_a_prompt_without_a_latent_is_none(tiny_pipeline):
+    state = start_sampler(tiny_pipeline.model, Settings(), 7, 1, torch.zeros(1, 0, 4))
+    assert state.transformer is None and state.latent is None
+    one = start_sampler(tiny_pipeline.model, Settings(), 7, 1, torch.ones(1, 1, 4))
+    assert one.transformer[0].position == 2 and one.latent.tolist() == [[1, 1, 1, 1]]
+
+
+def test_noise_is_drawn_for_each_evaluation_and_once_for_a_solver(tiny_pipeline):
+    for choice, count in ((Settings(steps=3), 3), (Settings(steps=16, method="heun"), 1)):
+        generator, like = (torch.Generator().manual_seed(5) for _ in range(2))
+        noise = draw(tiny_pipeline.model, choice, 2, generator)
+        assert torch.equal(noise, torch.randn(count, 2, 4, generator=like).double())
+
+
+@pytest.mark.parametrize("guidance", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize("history", ["shared", "matched"])
+def test_a_null_history_is_kept_where_guidance_compares_with_one_of_its_own(guidance, history):
+    kept = keeps_null_history(Settings(guidance=guidance, null_history=history))
+    assert kept == (guidance != 1 and history == "matched")
+
+
+def test_a_sound_is_of_seed_0_unless_another_is_given(tiny_pipeline, frames):
+    assert torch.equal(
+        generate(tiny_pipeline, frames, Settings()), generate(tiny_pipeline, frames, Settings(), 0)
+    )
 
 
 def test_a_stretched_context_reads_all_of_a_prompt(tiny_pipeline):
