@@ -28,10 +28,11 @@ def held_copy(frames: VideoFrames, container: Container) -> Held:
         held = begun.held_by(container)
         if held is None:
             able = begun.able()
-            other = f"write to {', '.join(able)}, or encode it anew" if able else "encode it anew"
+            first = "convert it to H.264 first (`generate --encode` does)"
+            other = f"write to {', '.join(able)}, or {first}" if able else first
             raise MediaError(
                 f"the {codec} picture of {name} cannot be copied into {container.format}: it "
-                f"could not be read back; {other} (--encode, or to H.264 beforehand)"
+                f"could not be read back; {other}"
             )
     if container.format in ("matroska", "webm") and _starts_hidden(frames.timing):
         raise MediaError(
