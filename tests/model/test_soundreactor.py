@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sr_core.layers.attention import Context
+from sr_core.model.aggregator import AggregatorConfig
 from sr_core.model.head import Head, HeadConfig, edm_scalings
 from sr_core.model.soundreactor import SoundReactor, SoundReactorConfig
 from sr_core.training.diffusion import edm_weight
@@ -63,6 +64,20 @@ def test_frames_are_aggregated_one_by_one(tiny_model, inputs):
     whole = tiny_model.look(grid)
     single = torch.cat([tiny_model.look(one) for one in grid.split(1, dim=1)], dim=1)
     assert (whole - single).abs().max() < 1e-9
+
+
+def test_places_of_a_frame_are_told_apart(tiny_model, inputs):
+    grid = inputs[0].detach()
+    assert tiny_model.aggregator.positions.shape[0] > 1
+    turned = tiny_model.look(grid.flip(2))
+    assert not torch.allclose(tiny_model.look(grid), turned, atol=1e-3)
+
+
+def test_fresh_tokens_and_positions_are_small():
+    torch.manual_seed(0)
+    aggregator = SoundReactor(SoundReactorConfig(AggregatorConfig(width=256, heads=4))).aggregator
+    for fresh in (aggregator.positions, aggregator.readout):
+        assert fresh.std().item() == pytest.approx(0.02, rel=0.15)
 
 
 def test_a_grid_of_another_encoder_is_refused(tiny_model):

@@ -185,3 +185,30 @@ def test_a_frame_is_whole_patches_and_a_basis_one_to_all_axes(size, channels, fi
         return
     with pytest.raises(ValueError, match="expected"):
         VisionConfig(BACKBONE, *size, channels)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [
+        (-0.5, 2.0, None),
+        (-0.51, 1.0, "got float pixels from -0.51 to 1 in frame 1"),
+        (0.0, 2.01, "got float pixels from 0 to 2.01 in frame 1"),
+        (0.0, 255.0, "divide 0..255 by 255"),
+        (-float("inf"), 1.0, "NaN or infinite pixels in frame 1"),
+        (0.0, float("inf"), "NaN or infinite pixels in frame 1"),
+        (float("nan"), 1.0, "NaN or infinite pixels in frame 1"),
+    ],
+)
+def test_pixels_are_about_0_to_1_in_every_frame(low, high, message):
+    pixels = torch.full((1, 2, 3, 4, 4), 0.5)
+    pixels[0, 1, 1, 0, 0], pixels[0, 1, 1, 0, 1] = low, high
+    if message is None:
+        return encoding._check_range(pixels)
+    with pytest.raises(ValueError, match=message):
+        encoding._check_range(pixels)
+
+
+@pytest.mark.parametrize("size", [(0, 5), (5, 0)])
+def test_a_frame_without_a_pixel_is_refused(size):
+    with pytest.raises(ValueError, match="expected"):
+        build(torch.float32)(torch.zeros(1, 1, 3, *size, dtype=torch.uint8))
