@@ -55,3 +55,14 @@ def test_only_a_non_causal_network_looks_ahead(causal):
     Encoder(config).double()(waveform)[0][..., :2].square().sum().backward()
     ahead = latents.grad[..., 2:].any().item(), waveform.grad[..., 12:].any().item()
     assert ahead == (not causal, not causal)
+
+
+def test_widths_are_the_multipliers_times_the_channels_at_both_ends():
+    config = OobleckConfig(latent_channels=3, channels=4, multipliers=(2, 3), strides=(2, 3))
+    encoder, decoder = Encoder(config), Decoder(config)
+    waveform = torch.randn(1, 2, 12)
+    moments, _ = encoder(waveform)
+    assert moments.shape == (1, 6, 2) and decoder(moments[:, :3])[0].shape == waveform.shape
+    weights = encoder.state_dict(), decoder.state_dict()
+    assert next(iter(weights[0].values())).shape[:2] == (4, 2)
+    assert list(weights[1].values())[-1].shape[:2] == (2, 4)

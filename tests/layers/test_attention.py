@@ -118,3 +118,17 @@ def test_the_plain_causal_kernel_is_used_only_where_it_is_right():
     assert reach(x, 8, 0, Context(window=4)).causal
     assert not reach(x, 8, 0, Context(window=3)).causal
     assert not reach(x, 8, 2, Context(window=8)).causal
+
+
+@pytest.mark.parametrize("qk_norm", [False, True])
+def test_projections_have_no_bias_and_norms_are_there_when_asked_for(qk_norm):
+    layer = CausalAttention(16, 2, qk_norm) if qk_norm else CausalAttention(16, 2)
+    norms = {"q_norm.weight", "k_norm.weight"} if qk_norm else set()
+    assert set(layer.state_dict()) == {"qkv.weight", "out.weight"} | norms
+
+
+def test_queries_and_keys_are_brought_to_unit_power_with_a_floor_of_1e_6():
+    layer = CausalAttention(16, 2, qk_norm=True).double()
+    x = torch.full((8,), 1e-3, dtype=torch.float64)
+    for norm in (layer.q_norm, layer.k_norm):
+        assert torch.allclose(norm(x), x / (1e-6 + 1e-6) ** 0.5, rtol=1e-9)

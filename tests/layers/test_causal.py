@@ -119,3 +119,9 @@ def test_a_piece_that_is_not_whole_strides_is_refused():
 def test_a_kernel_shorter_than_its_stride_is_refused(layer):
     with pytest.raises(ValueError, match="kernel 2, stride 3"):
         layer(1, 1, 2, stride=3)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", [CausalConv1d, CausalConvTranspose1d])
+def test_a_bias_is_there_when_asked_for(kind, bias):
+    assert (kind(3, 4, 4, stride=2, bias=bias).bias is not None) == bias

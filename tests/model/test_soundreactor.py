@@ -7,6 +7,7 @@ from sr_core.layers.attention import Context
 from sr_core.model.aggregator import AggregatorConfig
 from sr_core.model.head import Head, HeadConfig, edm_scalings
 from sr_core.model.soundreactor import SoundReactor, SoundReactorConfig
+from sr_core.model.transformer import Transformer, TransformerConfig
 from sr_core.training.diffusion import edm_weight
 
 
@@ -75,9 +76,27 @@ def test_places_of_a_frame_are_told_apart(tiny_model, inputs):
 
 def test_fresh_tokens_and_positions_are_small():
     torch.manual_seed(0)
-    aggregator = SoundReactor(SoundReactorConfig(AggregatorConfig(width=256, heads=4))).aggregator
-    for fresh in (aggregator.positions, aggregator.readout):
+    config = SoundReactorConfig(
+        AggregatorConfig(width=256, heads=4), TransformerConfig(width=256, heads=4, depth=1)
+    )
+    model = SoundReactor(config)
+    for fresh in (model.aggregator.positions, model.aggregator.readout, model.start, model.null):
         assert fresh.std().item() == pytest.approx(0.02, rel=0.15)
+
+
+def test_a_model_reads_the_papers_grid_and_latents_unless_told_otherwise():
+    with torch.device("meta"):
+        model = SoundReactor(SoundReactorConfig())
+    assert (len(model.grid_mean), model.latent_channels) == (118, 64)
+    assert model.audio_input.in_features == 64
+    assert model.head.uncertainty.weight.shape == (1, 128)
+
+
+@pytest.mark.parametrize("qk_norm", [False, True])
+def test_the_transformer_normalises_queries_and_keys_when_its_config_says_so(qk_norm):
+    config = TransformerConfig(width=16, heads=2, depth=2, hidden=8, qk_norm=qk_norm)
+    names = Transformer(config).state_dict()
+    assert sum("q_norm" in name for name in names) == (2 if qk_norm else 0)
 
 
 def test_a_grid_of_another_encoder_is_refused(tiny_model):
