@@ -14,12 +14,16 @@ WARNING = "soundreactor.warning"  # the event
 def warn(message: str, node_id: str) -> None:
     """Say something in the log, and in full on the node until it runs again: web/warnings.js."""
     logging.warning("SoundReactor: %s", message)
-    tell(WARNING, {"node": node_id, "graph": _running_graph(), "text": message})
+    _tell_node(node_id, message)
 
 
 def forget_warnings(node_id: str) -> None:
     """Take from the node what its last run said: it runs again."""
-    tell(WARNING, {"node": node_id, "graph": _running_graph(), "text": None})
+    _tell_node(node_id, None)
+
+
+def _tell_node(node_id: str, text: str | None) -> None:
+    tell(WARNING, {"node": node_id, "graph": _running_graph(), "text": text})
 
 
 def _running_graph() -> str | None:

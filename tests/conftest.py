@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import hypothesis
 import pytest
 import torch
@@ -32,6 +34,14 @@ TINY = PipelineConfig(
         head=HeadConfig(width=16, depth=2),
     ),
     audio=OobleckConfig(latent_channels=4, channels=2, multipliers=(1, 2), strides=(40, 40)),
+)
+
+
+# Every file of tests/media that is a picture, a sound or a video; its README tells of each.
+MEDIA_FILES = sorted(
+    path
+    for path in (Path(__file__).parent / "media").iterdir()
+    if path.suffix not in (".md", ".txt")
 )
 
 

@@ -14,12 +14,8 @@ import av
 import pytest
 
 from sr_core.io.video import open_video
+from tests.conftest import MEDIA_FILES
 
-MEDIA = sorted(
-    path
-    for path in (Path(__file__).parents[1] / "media").iterdir()
-    if path.suffix not in (".md", ".txt")
-)
 LONGEST = "dv.hevc"
 POLICIES = ("drop", "keep", "mix")
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
@@ -53,9 +49,9 @@ def _check(code: int, err: str, target: Path, seconds: Fraction, exact: bool) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(len(MEDIA)), ids=[path.name for path in MEDIA])
+@pytest.mark.parametrize("number", range(len(MEDIA_FILES)), ids=[path.name for path in MEDIA_FILES])
 def test_generate_gives_a_whole_result_or_one_line_of_error(run, tmp_path, number):
-    source, folder = MEDIA[number], tmp_path / "out"
+    source, folder = MEDIA_FILES[number], tmp_path / "out"
     folder.mkdir()
     seconds = open_video(source).duration
     for n, suffix in enumerate(_suffixes(source, SUFFIXES)):
@@ -66,7 +62,7 @@ def test_generate_gives_a_whole_result_or_one_line_of_error(run, tmp_path, numbe
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", MEDIA, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", MEDIA_FILES, ids=lambda path: path.name)
 def test_stream_gives_a_whole_result_or_one_line_of_error(run, tmp_path, source):
     folder = tmp_path / "out"
     folder.mkdir()

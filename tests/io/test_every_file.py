@@ -18,13 +18,9 @@ import torch
 from sr_core.io.mux import OLD_SOUND, mux
 from sr_core.io.source import MediaError
 from sr_core.io.video import open_video
+from tests.conftest import MEDIA_FILES
 
 SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
-MEDIA = sorted(
-    path
-    for path in (Path(__file__).parents[1] / "media").iterdir()
-    if path.suffix not in (".md", ".txt")
-)
 
 
 def kinds(path: Path) -> list[tuple[str, str]]:
@@ -34,7 +30,7 @@ def kinds(path: Path) -> list[tuple[str, str]]:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("path", MEDIA, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", MEDIA_FILES, ids=lambda path: path.name)
 def test_a_file_becomes_a_whole_one_or_one_error(path, tmp_path):
     frames = open_video(path)
     for old_sound, suffix in kinds(path):

@@ -5,8 +5,6 @@ On the stub of a host, with the bundled model, torch on all its threads as a hos
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
 import statistics
 import sys
 import tempfile
@@ -20,40 +18,20 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from sr_core.benchmark.busy import spinning  # noqa: E402
+from tests.nodes.comfy_pack import execute, open_pack  # noqa: E402
 
 TURNS, FRAMES = 3, 180  # of the sample clip
 SETTINGS = {"seed": 0, "steps": 4, "guidance": 2.0}
 
 
-def load(name: str, path: Path, package: bool = False):
-    folders = [str(path.parent)] if package else None
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folders)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def ways(base: Path) -> dict[str, Callable[[], object]]:
     """Runs over the sample clip, each anew, with reading the file and all that a node does."""
-    for name in ("input", "output", "temp", "models/soundreactor"):
-        base.joinpath(name).mkdir(parents=True, exist_ok=True)
-    stub = load("comfy_stub", ROOT / "tests/nodes/comfy_stub.py")
-    stub.install(base)
-    extension = asyncio.run(load("pack", ROOT / "__init__.py", package=True).comfy_entrypoint())
-    nodes = {
-        node.define_schema().node_id.removeprefix("SoundReactor"): stub.prepared(node)
-        for node in asyncio.run(extension.get_node_list())
-    }
+    pack = open_pack(base)
 
-    def run(name: str, **inputs):
-        defaults = {
-            one.id: one.default
-            for one in nodes[name].define_schema().inputs
-            if getattr(one, "default", None) is not None
-        }
-        return nodes[name].execute(**defaults | inputs).args
+    def run(name: str, **inputs: object) -> tuple:
+        return execute(pack, name, **inputs).args
 
-    host = sys.modules["pack.nodes.host"]
+    host = pack.module("host")
     (micro,) = [name for name in host.checkpoint_names() if "micro" in name]
     model, vision, vae = run("LoadModel", checkpoint=micro)
     clip = {"file": host.SAMPLE, "fps": 0.0}
@@ -73,7 +51,7 @@ def ways(base: Path) -> dict[str, Callable[[], object]]:
 
 
 def stepped(pipeline, frames) -> None:
-    from pack.sr_core.sampling.settings import Settings
+    from custom_nodes_soundreactor.sr_core.sampling.settings import Settings
 
     state = pipeline.start(Settings(steps=4, guidance=2.0), 0)
     for image in frames.pieces(1):

@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib.util
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
-import torch
 
-ROOT = Path(__file__).parents[2]
-
-
-def load_file(name: str, path: Path, package: bool = False):
-    """A module from its file, under a name of our choice."""
-    folders = [str(path.parent)] if package else None
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folders)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from .comfy_pack import execute, open_pack
 
 
 @pytest.fixture(scope="session")
 def pack(tmp_path_factory) -> Iterator[SimpleNamespace]:
-    """The package under the name of a custom-node folder; `nodes` by id, `host` the stub."""
-    base = tmp_path_factory.mktemp("comfy")
-    for name in ("input", "models/soundreactor"):
-        base.joinpath(name).mkdir(parents=True)
-    host, stubs = load_file("comfy_stub", Path(__file__).parent / "comfy_stub.py").install(base)
-    root = load_file("custom_nodes_soundreactor", ROOT / "__init__.py", package=True)
-    extension = asyncio.run(root.comfy_entrypoint())
-    nodes = {n.define_schema().node_id: n for n in asyncio.run(extension.get_node_list())}
-    yield SimpleNamespace(
-        root=root,
-        nodes=nodes,
-        stub=sys.modules["comfy_stub"],
-        host=host,
-        module=lambda name: sys.modules[f"custom_nodes_soundreactor.nodes.{name}"],
-        base=base,
-    )
-    for name in stubs:
+    """What `open_pack` gives."""
+    pack = open_pack(tmp_path_factory.mktemp("comfy"))
+    yield pack
+    for name in pack.stubs:
         del sys.modules[name]
 
 
@@ -57,15 +32,7 @@ def run(pack):
     pack.host.interrupt_after = None
     pack.host.texts.clear()
 
-    def execute(name: str, **inputs):
-        node = pack.stub.prepared(pack.nodes[f"SoundReactor{name}"])
-        widgets = [
-            i for i in node.define_schema().inputs if getattr(i, "default", None) is not None
-        ]
-        with torch.inference_mode():
-            return node.execute(**{i.id: i.default for i in widgets} | inputs)
-
-    return execute
+    return partial(execute, pack)
 
 
 @pytest.fixture

@@ -11,21 +11,17 @@ import torch
 
 from sr_core.io.trial import suffix_for
 from sr_core.io.video import open_video
+from tests.conftest import MEDIA_FILES
 
-MEDIA = sorted(
-    path
-    for path in (Path(__file__).parents[1] / "media").iterdir()
-    if path.suffix not in (".md", ".txt")
-)
 REFUSED = ("huff.avi",)  # no container holds its packets
 POLICIES = ("drop", "keep", "mix")
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("number", range(len(MEDIA)), ids=[path.name for path in MEDIA])
+@pytest.mark.parametrize("number", range(len(MEDIA_FILES)), ids=[path.name for path in MEDIA_FILES])
 def test_a_file_of_the_input_folder_becomes_a_clip_with_sound_or_one_error(run, pack, number):
-    source = MEDIA[number]
+    source = MEDIA_FILES[number]
     file = Path(shutil.copy(source, pack.base / "input" / f"every-{source.name}"))
     before = set(pack.base.joinpath("output").rglob("*"))
     try:

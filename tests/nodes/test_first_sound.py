@@ -11,27 +11,17 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SECONDS, TRIES = 0.5, 3  # others on the machine cost even processor time, through its caches
 COLD = """
-import asyncio, importlib.util, sys, time
+import sys, time
 from pathlib import Path
 
-def load(name, path, package=False):
-    folders = [str(path.parent)] if package else None
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=folders)
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+root, base = sys.argv[1:]
+sys.path.insert(0, root)
+from tests.nodes.comfy_pack import execute, open_pack
 
-root, base = Path(sys.argv[1]), Path(sys.argv[2])
-for name in ("input", "temp", "models/soundreactor"):
-    base.joinpath(name).mkdir(parents=True, exist_ok=True)
-stub = load("comfy_stub", root / "tests/nodes/comfy_stub.py")
-stub.install(base)
-extension = asyncio.run(load("pack", root / "__init__.py", package=True).comfy_entrypoint())
-listed = asyncio.run(extension.get_node_list())
-nodes = {n.define_schema().node_id: stub.prepared(n) for n in listed}
-host, player = sys.modules["pack.nodes.host"], sys.modules["pack.nodes.player"]
+pack = open_pack(Path(base))
+host, player = pack.module("host"), pack.module("player")
 (name,) = [name for name in host.checkpoint_names() if "micro" in name]
-model = nodes["SoundReactorLoadModel"].execute(checkpoint=name).args[0]
+model = execute(pack, "LoadModel", checkpoint=name).args[0]
 began = time.process_time()
 
 class Heard(Exception):
@@ -41,11 +31,9 @@ def hear(self, waveform):
     raise Heard
 
 player.Player.add = hear
-_, video, _ = nodes["SoundReactorLoadFrames"].execute(file=host.SAMPLE, fps=0.0).args
+_, video, _ = execute(pack, "LoadFrames", file=host.SAMPLE, fps=0.0).args
 try:
-    nodes["SoundReactorLive"].execute(
-        model=model, seed=0, steps=4, guidance=2.0, method="consistency", video=video
-    )
+    execute(pack, "Live", model=model, seed=0, steps=4, guidance=2.0, video=video)
 except Heard:
     print(time.process_time() - began)
 """

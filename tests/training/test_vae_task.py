@@ -111,16 +111,21 @@ def test_the_losses_are_those_of_the_sound_that_was_decoded(monkeypatch):
     torch.testing.assert_close(judging, hinge_discriminator(task.judge(real)[0], scores))
 
 
-def test_latents_are_drawn_with_the_posteriors_deviation(monkeypatch):
-    """exp(log_variance / 2) times the noise: 4 deviations where the log-variance is ln 16."""
-    task = task_of(AUDIO[1])
-    heard = []
+def listening(monkeypatch) -> tuple[VAETask, list[torch.Tensor]]:
+    """A task whose decoder gives silence, and the latents (b k t) that it is given."""
+    task, heard = task_of(AUDIO[1]), []
 
     def decoder(x, state=None):
         heard.append(x)
         return torch.zeros(len(x), 2, 16 * x.shape[-1]), ()
 
     monkeypatch.setattr(task.vae.decoder, "forward", decoder)
+    return task, heard
+
+
+def test_latents_are_drawn_with_the_posteriors_deviation(monkeypatch):
+    """exp(log_variance / 2) times the noise: 4 deviations where the log-variance is ln 16."""
+    task, heard = listening(monkeypatch)
     mean, log_variance = torch.full((1, 2000, 3), 5.0), torch.full((1, 2000, 3), math.log(16.0))
     task._decoded(mean, log_variance, chances(0, range(1)))
     assert heard[0].shape == (1, 3, 2000)
@@ -197,13 +202,7 @@ def test_two_sounds_are_drawn_for_a_latent_from_the_first_step_of_noise_on(first
 
 
 def test_the_drawn_latent_is_the_mean_and_the_deviations_times_the_noise(monkeypatch):
-    task, heard = task_of(AUDIO[1]), []
-
-    def decoder(x, state=None):
-        heard.append(x)
-        return torch.zeros(len(x), 2, 16 * x.shape[-1]), ()
-
-    monkeypatch.setattr(task.vae.decoder, "forward", decoder)
+    task, heard = listening(monkeypatch)
     mean, log_variance = torch.full((2, 5, 3), 5.0), torch.full((2, 5, 3), math.log(16.0))
     task._decoded(mean, log_variance, chances(0))
     noise = normal(chances(0), 5, 3, like=mean)
