@@ -9,12 +9,15 @@ from av.packet import Packet
 from av.stream import Stream
 
 from .container import Container
+from .source import TIME_CODE
 from .trial import NO_TAG, add_copy
 from .video import VideoInfo
 
-# What is said of a stream and still holds of its copy; the muxers write the last two in places of
-# their own: a time code track, and the mark that a second picture in the packets is transparency.
-STREAM_TAGS = ("language", "title", "creation_time", "handler_name", "timecode", "alpha_mode")
+# What is said of a stream and still holds of its frames encoded anew, and of its packets copied.
+# The muxers write two in places of their own: a time code track, and the mark that a second picture
+# in the packets is transparency.
+FRAME_TAGS = ("language", "title", "creation_time", "handler_name", TIME_CODE)
+STREAM_TAGS = (*FRAME_TAGS, "alpha_mode")
 LEAD_IN, OPUS_LEAD_IN = Fraction(1, 20), Fraction(1, 100)  # seconds of lead-in that are kept
 DEFAULT = 1  # AV_DISPOSITION_DEFAULT
 
@@ -29,7 +32,7 @@ def copy_stream(stream: Stream, output: OutputContainer, tag: str = NO_TAG) -> S
 
 def kept_tags(stream: Stream, encoded: bool = False) -> dict[str, str]:
     """Give a stream's tags that a copy of it keeps, or another encoding: that has no alpha."""
-    tags = STREAM_TAGS[:-1] if encoded else STREAM_TAGS
+    tags = FRAME_TAGS if encoded else STREAM_TAGS
     return {key: value for key, value in stream.metadata.items() if key.lower() in tags}
 
 

@@ -10,7 +10,7 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
 from .container import Container
-from .source import Source, is_cover, name_of, open_source
+from .source import Source, is_cover, name_of, open_source, time_code
 from .timing import MILLISECOND
 from .video import VideoInfo
 
@@ -75,7 +75,7 @@ def _matters(stream: Stream) -> bool:
     if stream.type != "data":
         return True
     chapters = stream.name == "bin_data" and bool(getattr(stream.container, "chapters", list)())
-    return not chapters and "timecode" not in stream.metadata
+    return not chapters and time_code(stream) is None
 
 
 def _words(stream: Stream) -> str:

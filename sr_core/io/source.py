@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+TIME_CODE = "timecode"  # FFmpeg's key
 VIDEO_SUFFIXES = frozenset(
     ".3gp .avi .flv .gif .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .ts .webm .wmv".split()
 )
@@ -78,6 +79,12 @@ def open_source(source: Source) -> Iterator[InputContainer]:
 def is_cover(stream: Stream) -> bool:
     """Say whether a stream is a still picture that stands for the file."""
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
+
+
+def time_code(stream: Stream) -> str | None:
+    """Give the time code of a stream's first frame; Matroska writes the key in capitals."""
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    return tags.get(TIME_CODE)
 
 
 def picture_stream(container: InputContainer, source: Source) -> VideoStream:

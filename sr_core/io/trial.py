@@ -18,11 +18,10 @@ from av.video.stream import VideoStream
 
 from .colour import DOLBY_VISION, records_of
 from .container import CONTAINERS, Container
-from .source import MediaError, Source, open_source, picture_stream
+from .source import TIME_CODE, MediaError, Source, open_source, picture_stream, time_code
 
 NO_TAG = "\0\0\0\0"
 MOST_PACKETS = 64  # read for the first frame
-TIME_CODE = "timecode"  # FFmpeg's key
 TICK = Fraction(1, 30)  # seconds between two of them in a trial, whatever they had
 # Pictures that no film is kept in: they are encoded, whatever could hold them.
 ANIMATIONS = ("gif", "apng", "webp")
@@ -93,7 +92,7 @@ class Beginning:
         if container.clocked and "alpha_mode" in map(str.lower, self.stream.metadata):
             yield "transparency"
         if container.clocked and back.frame is not None:
-            code = self.stream.metadata.get(TIME_CODE, "")
+            code = time_code(self.stream)
             # FFmpeg's muxer before 8.1 makes no track of it for a stream that PyAV copies.
             if code and not back.time_code:
                 yield f"time code {code}"
@@ -114,7 +113,7 @@ class Beginning:
         file, options = io.BytesIO(), container.options_for(self.stream.codec_context.name)
         with av.open(file, "w", format=container.format, options=options) as output:
             stream = add_copy(self.stream, output, tag)
-            if code := self.stream.metadata.get(TIME_CODE):
+            if code := time_code(self.stream):
                 stream.metadata[TIME_CODE] = code
             if not self.packets:
                 output.start_encoding()
@@ -127,8 +126,8 @@ class Beginning:
         file.seek(0)
         with av.open(file) as written:
             stream = written.streams.video[0]
-            told = TIME_CODE in stream.metadata
-            return Back(stream.sample_aspect_ratio, told, _first_frame(written))
+            code = time_code(stream)
+            return Back(stream.sample_aspect_ratio, code is not None, _first_frame(written))
 
 
 @contextmanager
