@@ -55,7 +55,6 @@ class Reader:
             sampler=_asked(batches.batch, steps, parts, rooms),
             num_workers=workers,
             prefetch_factor=AHEAD if workers else None,
-            collate_fn=_as_it_is,
             pin_memory=torch.device(device).type == "cuda",
             generator=torch.Generator(),  # or its start would draw from the one that dropout has
         )
@@ -106,7 +105,3 @@ def _asked(batch: int, steps: range, parts: list[range], rooms: int) -> Iterator
         for part in parts:
             yield Part(number % rooms, [step * batch + row for row in part])
             number += 1
-
-
-def _as_it_is(read: Read | Exception) -> Read | Exception:
-    return read

@@ -3,8 +3,9 @@ from collections import Counter
 
 import pytest
 import torch
+from safetensors.torch import load
 
-from sr_core.training.data import Batches, one_row
+from sr_core.training.data import Batches, as_numbers, one_row
 from sr_core.training.shards import places_in
 
 
@@ -27,6 +28,37 @@ def test_a_batch_is_a_function_of_seed_and_step(shards):
     assert later[1] == again[1]
     assert all(torch.equal(later[0][name], again[0][name]) for name in later[0])
     assert keys(Batches(shards, "train", 4, 5, seed=2), range(3)) != keys(one, range(3))
+
+
+def test_rows_are_what_they_have_always_been(shards):
+    """Clip and first frame of the rows of five batches, over two epochs and blocks of two shards.
+
+    A run that was stopped goes on with the rows it would have had: the code may not change them.
+    """
+    batches = Batches(shards, "train", 4, 5, seed=3, mixed=2)
+    clips = {}
+    for place in [place for shard, _ in batches.shards for place in places_in(shard, 5)]:
+        with place.shard.open("rb") as file:
+            file.seek(place.offset)
+            clips[place.key] = load(file.read(place.size))["grid"].float()
+    rows = []
+    for step in range(5):
+        tensors, names = batches.at(step, range(4))
+        for name, row in zip(names, tensors["grid"], strict=True):
+            (start,) = (n for n in range(8) if torch.equal(clips[name][n : n + 5], row))
+            rows.append(f"{name.removesuffix('.safetensors')}@{start}")
+    assert " ".join(rows[:9]) == "2-2@0 2-0@0 1-0@0 2-1@7 1-1@4 1-2@3 0-1@5 0-0@6 0-2@0"
+    assert " ".join(rows[9:]) == (
+        "0-0@6 0-1@7 0-2@0 2-0@3 2-2@4 2-1@4 1-0@6 1-2@6 1-1@0 2-1@3 2-0@2"
+    )
+
+
+def test_a_waveform_is_from_minus_one_to_one_and_frames_stay_bytes():
+    samples = torch.tensor([[[32767, 0], [-32767, 32767]]], dtype=torch.int16)  # (1 s c)
+    frames = torch.zeros(1, 2, 3, 4, 5, dtype=torch.uint8)
+    read = as_numbers({"waveform": samples, "frames": frames, "mean": torch.ones(1, 2, 4).half()})
+    assert read["waveform"].tolist() == [[[1, -1], [0, 1]]]  # (1 c s)
+    assert read["frames"].dtype == torch.uint8 and read["mean"].dtype == torch.float32
 
 
 def test_processes_share_the_rows_of_one_batch(shards):

@@ -218,6 +218,13 @@ def test_statistics_of_shards_join_to_those_of_all(tmp_path):
         gathered(tmp_path, "latent")
 
 
+def test_statistics_lose_nothing_on_their_way_through_a_report():
+    moments = Moments()
+    moments.update(torch.randn(50, 3).double() + 1e4)
+    read = Moments(**json.loads(json.dumps(moments.as_json())))
+    assert torch.equal(read.mean, moments.mean) and torch.equal(read.scatter, moments.scatter)
+
+
 def test_a_fitted_encoder_explains_its_videos(tmp_path):
     video = film(tmp_path / "a.mkv", 0.5)
     config = vision_config(None, "7x14x28", "", 5)

@@ -34,6 +34,12 @@ def test_numbers_stay_as_on_the_disk_until_they_are_on_the_device(shards, worker
     assert part["grid"].dtype == torch.float32
 
 
+def test_reading_draws_nothing_from_the_generator_that_dropout_has(shards):
+    before = torch.get_rng_state()
+    list(Reader(Batches(shards, "train", 4, 5), range(2), [range(4)], 0, "cpu").step())
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_clip_that_cannot_be_read_is_told_in_one_line(shards, workers):
     batches = Batches(shards, "train", 4, 5, needs=("grid", "waveform"))

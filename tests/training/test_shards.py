@@ -4,12 +4,13 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import save
 
 from sr_core.training.data import Batches
 from sr_core.training.described import describe
 from sr_core.training.folder import check_folder
 from sr_core.training.prepare import gathered
-from sr_core.training.shards import OpenClip, places_in, reports_of, shard_name, split_of
+from sr_core.training.shards import OpenClip, Place, places_in, reports_of, shard_name, split_of
 from sr_core.training.stages import ConsistencyRun
 from tests.training.conftest import write_shard
 
@@ -64,6 +65,16 @@ def test_frames_of_a_clip_are_read_without_the_rest(tmp_path):
     for name, tensor in clip.items():
         each = len(tensor) // 6
         assert torch.equal(room[name][1], tensor[2 * each : 5 * each])
+
+
+def test_what_else_a_clips_file_says_is_no_tensor(tmp_path):
+    tensors = {"time": torch.zeros(6, dtype=torch.uint8), "mean": torch.randn(6, 4)}
+    path = tmp_path / "train-00000.tar"
+    path.write_bytes(save(tensors, {"format": "pt"}))
+    with OpenClip(Place("a", path, 0, path.stat().st_size)) as clip:
+        room = clip.room(1, 6)
+        clip.read("mean", 0, room["mean"][0])
+    assert set(room) == {"mean"} and torch.equal(room["mean"][0], tensors["mean"])
 
 
 def test_crops_begin_anywhere_and_reach_the_last_frame(tmp_path):
