@@ -183,7 +183,7 @@ def test_noise_begins_at_its_step():
     ("until", "step", "learns"),
     [(-1, 0, True), (-1, 9, True), (0, 0, False), (1, 0, True), (1, 1, False), (5, 4, True)],
 )
-def test_the_encoder_learns_before_its_last_step_or_always(until, step, learns):
+def test_the_encoder_has_gradients_before_its_last_step_or_always(until, step, learns):
     task = task_of(SPECTRAL, encoder_until=until)
     task.step = step
     task.loss("generator", batch(), chances(step))[0].backward()

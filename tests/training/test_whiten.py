@@ -123,3 +123,14 @@ def test_a_run_leaves_out_what_drowns(recordings, tmp_path):
     run = WhitenRun(frames=3, rows=5, drowned=limit)
     small = load_any_vae(train_whiten(recordings, tmp_path / "one", run, given, "cpu"))
     assert small.config.latent_channels == 1
+
+
+def test_held_out_clips_are_not_whitened(recordings, tmp_path):
+    torch.manual_seed(0)
+    given = save_part(AudioVAE(SPECTRAL), tmp_path / "vae.safetensors")
+    run = WhitenRun(frames=3, rows=5, drowned=1e9)
+    alone = train_whiten(recordings, tmp_path / "alone", run, given, "cpu").read_bytes()
+    for suffix in (".tar", ".json"):
+        held_out = recordings / f"test-00000{suffix}"
+        held_out.write_bytes((recordings / f"train-00000{suffix}").read_bytes())
+    assert train_whiten(recordings, tmp_path / "both", run, given, "cpu").read_bytes() == alone
