@@ -3,6 +3,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,8 +217,8 @@ def test_noise_and_dropout_are_of_their_seed_step_row_and_group(shards, tmp_path
     ]
 
 
-def curve_of(shards, output, config):
-    run(shards, output, config)
+def curve_of(shards, output, config, task=None):
+    run(shards, output, config, task)
     return [json.loads(line) for line in (output / "curve.jsonl").open(encoding="utf-8")]
 
 
@@ -235,6 +236,29 @@ def test_the_curve_has_means_over_all_rows_whatever_the_parts(shards, tmp_path):
         assert line["net/learning_rate"] == pytest.approx(config.rate(n))
         assert line["net/error"] > 0.1 and line["net/loss"] > 0.1
         assert 0 <= line["data_seconds"] <= line["step_seconds"] < 60
+
+
+def test_the_curve_has_the_loss_that_the_task_gave(shards, tmp_path):
+    given = []
+
+    class Told(Toy):
+        def loss(self, group, batch, generators):
+            loss, facts = super().loss(group, batch, generators)
+            given.append((f"{group}/loss", loss.item()))
+            return loss, facts
+
+    config = replace(CONFIG, steps=3, log_every=1, accumulate=1)
+    lines = curve_of(shards, tmp_path, config, Told())
+    found = [(name, line[name]) for line in lines for name in ("net/loss", "other/loss")]
+    assert found == [(name, pytest.approx(loss, rel=1e-5)) for name, loss in given]
+
+
+def test_reading_is_timed_for_each_step_alone(shards, tmp_path, monkeypatch):
+    fill = Batches.fill
+    monkeypatch.setattr(Batches, "fill", lambda *given: time.sleep(0.02) or fill(*given))
+    lines = curve_of(shards, tmp_path, replace(CONFIG, steps=8, log_every=1))
+    waited = [line["data_seconds"] for line in lines]
+    assert min(waited) >= 4 * 0.02 and sum(waited) < 3 * 8 * min(waited)
 
 
 def test_the_average_is_of_buffers_too(shards, tmp_path):
@@ -282,6 +306,7 @@ class Together(Toy):
 
 SCRIPT = """
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 sys.path.insert(0, {root!r})
