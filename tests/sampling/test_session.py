@@ -241,3 +241,14 @@ def test_warming_up_tells_nothing_of_a_picture_that_nobody_sees(tiny_pipeline, f
     assert told == []
     session.step(frames[:1, :1])
     assert len(told) == 1
+
+
+def test_a_session_that_nobody_is_told_of_says_nothing(tiny_pipeline, frames):
+    tiny_pipeline.familiar = Familiar(TINY.vision.channels, frames=1)
+    tiny_pipeline.familiar.limit.zero_()  # everything is unlike
+    Session(tiny_pipeline, tiny_pipeline.start(Settings(), 0)).step(frames[:1, :1])
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_graph_is_tried_where_there_is_no_cuda_device(tiny_pipeline, frames):
+    Session(tiny_pipeline, tiny_pipeline.start(Settings(), 0)).step(frames[:1, :2])
