@@ -121,7 +121,7 @@ def test_the_gap_shrinks_and_never_turns_over(mapping):
 
 
 def test_distance_and_weight_follow_their_formulas():
-    one, other = torch.tensor([[4.0, 2.0]]), torch.tensor([[1.0, -2.0]])  # 3, 4 apart
+    one, other = torch.tensor([[4.0, 6.0]]), torch.tensor([[1.0, 2.0]])  # 3 and 4 apart
     assert ConsistencyConfig(mapping="cf").distance(one, other).item() == pytest.approx(5.0)
     c = 0.00054 * 2**0.5
     huber = ConsistencyConfig(mapping="in").distance(one, other).item()

@@ -16,6 +16,7 @@ from sr_core.training import loop
 from sr_core.training.chance import generator_of, normal, seed_of
 from sr_core.training.data import Batches
 from sr_core.training.loop import LoopConfig, train
+from sr_core.training.schedule import inverse_lr
 from sr_core.training.task import Pace, Task
 from sr_core.training.validation import held_out
 
@@ -188,8 +189,12 @@ def test_learning_rates_follow_their_schedules():
     assert config.rate(0) == pytest.approx(0.1) and config.rate(9) == config.rate(999) == 1.0
     cosine = LoopConfig(learning_rate=1.0, warmup=0, steps=1000, schedule="cosine")
     assert cosine.rate(0) == pytest.approx(1) and cosine.rate(1000) == pytest.approx(0.01)
+    assert cosine.rate(500) == pytest.approx(0.505) and cosine.rate(2000) == cosine.rate(1000)
+    warming = LoopConfig(learning_rate=1.0, warmup=10, steps=10**9, schedule="cosine")
+    assert warming.rate(4) == pytest.approx(0.5)
     falling = LoopConfig(learning_rate=2.0, warmup=1000, schedule="inverse_lr")
     assert falling.rate(600_000) == pytest.approx(1.0)
+    assert falling.rate(0) == 2 * inverse_lr(0, 1000) != 2 * inverse_lr(0, 0)
     with pytest.raises(ValueError, match="got schedule 'step'"):
         LoopConfig(schedule="step")
 
