@@ -11,7 +11,7 @@ from einops import rearrange
 from torch import Tensor
 
 from ..sr_core.audio.signal import check_waveform, to_stereo
-from ..sr_core.io.audio import resample
+from ..sr_core.io.read.audio import resample
 from . import host, page, schema
 from .decoding import START, decode
 from .sampler import pack_latent, unpack_latent

@@ -1,4 +1,4 @@
-"""Latents on their way to sound: what the decoder remembers from one clip to the next."""
+"""Decoding of latents with the decoder's state carried from clip to clip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from . import host
 
 
 class Decoded(NamedTuple):
-    """Where a decoder stands after a latent."""
+    """The decoder's output and state after a latent."""
 
     last: Tensor | None  # (b c hop): the sound of that latent; None before the first one
     state: Any
@@ -54,7 +54,7 @@ class Decoding:
 
     @classmethod
     def of(cls, source: str, found: Decoded) -> Decoding:
-        """Where a decoder stands whose latents nobody has kept."""
+        """A decoder's state whose latents were not kept."""
         return cls(source, None, None, moved(found, host.output_device()))
 
     def keep(self, found: Decoded) -> None:

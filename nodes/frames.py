@@ -9,10 +9,10 @@ from typing import Any
 from comfy_api.latest import Input, InputImpl, Types, io
 from torch import Tensor
 
-from ..sr_core.io.frames import Frames, frames_from_images
-from ..sr_core.io.source import open_source
-from ..sr_core.io.timing import standard_rate
-from ..sr_core.io.video import open_video
+from ..sr_core.io.read.frames import Frames, frames_from_images
+from ..sr_core.io.read.source import open_source
+from ..sr_core.io.read.timing import standard_rate
+from ..sr_core.io.read.video import open_video
 from . import host, schema
 from .graph import refuse_batches
 

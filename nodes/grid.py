@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from torch import Tensor
 
-from ..sr_core.io.frames import Frames, PartOfFrames
+from ..sr_core.io.read.frames import Frames, PartOfFrames
 from ..sr_core.vision.difference import TemporalDifference
 from .host import Part
 

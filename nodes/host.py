@@ -24,7 +24,7 @@ from comfy.utils import ProgressBar
 from comfy_api.latest import io, ui
 from torch import nn
 
-from ..sr_core.io.source import is_video
+from ..sr_core.io.read.source import is_video
 from .prefix import check_prefix
 
 MODEL_FOLDER = "soundreactor"

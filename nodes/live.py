@@ -1,4 +1,4 @@
-"""SoundReactor Live: sound that is heard while it is made."""
+"""SoundReactor Live: plays the sound while it is generated."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from comfy_api.latest import Input, io
 
-from ..sr_core.io.frames import Frames
-from ..sr_core.sampling.session import Session
+from ..sr_core.engine.session import Session
+from ..sr_core.io.read.frames import Frames
 from ..sr_core.sampling.settings import Settings
 from . import host, page, schema
 from .decoding import Decoded, Decoding

@@ -9,9 +9,9 @@ from comfy_api.latest import Input, InputImpl, Types, io, ui
 from torch import Tensor
 from torch.nn.functional import pad
 
-from ..sr_core.io.frames import Frames, ImageFrames
-from ..sr_core.io.mux import mux
-from ..sr_core.io.video import VideoFrames
+from ..sr_core.io.read.frames import Frames, ImageFrames
+from ..sr_core.io.read.video import VideoFrames
+from ..sr_core.io.write.mux import mux
 from . import host, page, schema
 from .audio import unpack_audio
 from .frames import ABSENT, as_shown, frames_of

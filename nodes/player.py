@@ -1,4 +1,4 @@
-"""The player on the Live node: what it is told, and the file that it reads while it grows."""
+"""The player on the Live node: its events, and the growing file that it reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..sr_core.audio.signal import Meter
-from ..sr_core.io.growing_wave import HEADER, GrowingWave
+from ..sr_core.io.live.growing_wav import HEADER, GrowingWave
 from . import host, page
 
 EVENT = "soundreactor.live"

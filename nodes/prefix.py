@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..sr_core.io.partial import windows_problem
+from ..sr_core.io.write.partial import windows_problem
 
 HOST_PATTERN = re.compile("%(year|month|day|hour|minute|second|width|height)%")
 LONGEST = 200  # bytes; 255 a name, less the number, the suffix and the mark of a file being written

@@ -11,9 +11,9 @@ from comfy_api.latest import io
 from einops import rearrange
 from torch import Tensor
 
-from ..sr_core.sampling.autoregressive import SamplerState
-from ..sr_core.sampling.pipeline import StreamState
-from ..sr_core.sampling.session import Session
+from ..sr_core.engine.session import Session
+from ..sr_core.models.soundreactor.generator import SamplerState
+from ..sr_core.pipeline import StreamState
 from ..sr_core.sampling.settings import CONTEXTS, METHODS, Settings
 from . import host, page, schema
 from .decoding import Decoding, moved
@@ -172,7 +172,7 @@ def _sample(
         model.loaded.pipeline,
         StreamState(None, start.sampler, None),
         lambda text: page.warn(text, node_id),
-        graphs=False,  # as `stream` of sr_core.sampling.generate
+        graphs=False,  # as `stream` of sr_core.engine.offline
     )
     latents = [torch.zeros(1, 0, audio.latent_channels, device=host.output_device())]
     for piece in host.progress(grid.pieces(seconds, vision) if count else (), count):

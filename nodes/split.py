@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from comfy_api.latest import io
 
-from ..sr_core.io.frames import Frames, PartOfFrames
+from ..sr_core.io.read.frames import Frames, PartOfFrames
 from . import schema
 
 

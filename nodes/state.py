@@ -1,4 +1,4 @@
-"""Where a sound stands at the end of a clip, so that the next clip can go on from it."""
+"""The STATE socket: the state of a stream at the end of a clip, which the next clip continues."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..sr_core.sampling.autoregressive import SamplerState, start_sampler
-from ..sr_core.sampling.pipeline import StreamState
+from ..sr_core.models.soundreactor.generator import SamplerState, start_sampler
+from ..sr_core.pipeline import StreamState
 from ..sr_core.sampling.settings import Settings
 from . import host
 from .decoding import START, Decoded, Decoding, moved

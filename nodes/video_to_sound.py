@@ -9,8 +9,8 @@ import torch
 from comfy_api.latest import Input, io
 from torch import Tensor
 
-from ..sr_core.io.frames import Frames
-from ..sr_core.sampling.generate import stream
+from ..sr_core.engine.offline import stream
+from ..sr_core.io.read.frames import Frames
 from ..sr_core.sampling.settings import Settings
 from . import host, page, schema
 from .audio import pack_audio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..sr_core.io.frames import Frames
+from ..sr_core.io.read.frames import Frames
 from . import host, schema
 from .grid import Grid, difference, encode
 

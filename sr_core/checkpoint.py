@@ -21,8 +21,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from .config import from_dict, to_dict
-from .io.partial import whole_file
-from .sampling.pipeline import Pipeline, PipelineConfig
+from .io.write.partial import whole_file
+from .pipeline import Pipeline, PipelineConfig
 
 FORMAT = "soundreactor-1"
 ASSETS = Path(__file__).parent / "assets"

@@ -10,10 +10,11 @@ import warnings
 from pathlib import Path
 from typing import TextIO
 
-from .commands import benchmark, convert, evaluate, generate, inspect, prepare, stream, train
+from .commands import benchmark, convert, evaluate, generate, inspect, prepare, smoke, stream, train
 from .commands.console import CLOSED_PIPE, is_closed_pipe, let_go, make_printable, say
-from .spread.signals import on_ending, stop
+from .parallel.signals import on_ending, stop
 
+VERBS = (generate, stream, convert, inspect, prepare, smoke, train, evaluate, benchmark)
 DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
 
 
@@ -75,7 +76,7 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(_name(), description=DESCRIPTION)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for command in (generate, stream, convert, inspect, prepare, train, evaluate, benchmark):
+    for command in VERBS:
         name = command.__name__.rsplit(".", 1)[-1]
         verb = verbs.add_parser(
             name,

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from sr_core.audio.vae import OobleckConfig
-from sr_core.model.aggregator import AggregatorConfig
-from sr_core.model.head import HeadConfig
-from sr_core.model.soundreactor import SoundReactor, SoundReactorConfig
-from sr_core.model.transformer import TransformerConfig
-from sr_core.sampling.pipeline import Pipeline, PipelineConfig
+from sr_core.models.soundreactor.aggregator import AggregatorConfig
+from sr_core.models.soundreactor.head import HeadConfig
+from sr_core.models.soundreactor.model import SoundReactor, SoundReactorConfig
+from sr_core.models.soundreactor.transformer import TransformerConfig
+from sr_core.pipeline import Pipeline, PipelineConfig
 from sr_core.vision.dinov2 import DINOv2Config
 from sr_core.vision.encoder import VisionConfig
 

@@ -14,7 +14,7 @@ from sr_core.checkpoint import (
     save_pipeline,
     write_weights,
 )
-from sr_core.sampling.generate import generate
+from sr_core.engine.offline import generate
 from sr_core.sampling.settings import Settings
 
 

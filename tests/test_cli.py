@@ -13,10 +13,11 @@ import torch
 from sr_core.checkpoint import save_pipeline
 from sr_core.cli import describe, main
 from sr_core.commands.targets import plan
-from sr_core.io.audio import read_audio, write_audio
-from sr_core.io.source import videos_in
-from sr_core.io.video import open_video
-from sr_core.sampling.generate import generate
+from sr_core.engine.offline import generate
+from sr_core.io.read.audio import read_audio
+from sr_core.io.read.source import videos_in
+from sr_core.io.read.video import open_video
+from sr_core.io.write.audio import write_audio
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,9 +7,9 @@ import torch
 
 from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.cli import main
-from sr_core.sampling.generate import generate, stream
-from sr_core.sampling.pipeline import Pipeline, PipelineConfig
-from sr_core.sampling.session import Session
+from sr_core.engine.offline import generate, stream
+from sr_core.engine.session import Session
+from sr_core.pipeline import Pipeline, PipelineConfig
 from sr_core.sampling.settings import Settings
 
 pytestmark = [

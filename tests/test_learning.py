@@ -13,11 +13,11 @@ from torch import Tensor
 from sr_core.checkpoint import load_pipeline, write_weights
 from sr_core.cli import main
 from sr_core.config import to_dict
-from sr_core.evaluation.embeddings import patch_statistics
-from sr_core.evaluation.evaluate import NULLED, REFERENCE, SHUFFLED, evaluate
-from sr_core.evaluation.memory import Memory
-from sr_core.io.frames import frames_from_images
-from sr_core.io.mux import mux
+from sr_core.evaluation.metrics.embeddings import patch_statistics
+from sr_core.evaluation.protocol.evaluate import NULLED, REFERENCE, SHUFFLED, evaluate
+from sr_core.evaluation.protocol.overfit_check import Memory
+from sr_core.io.read.frames import frames_from_images
+from sr_core.io.write.mux import mux
 from sr_core.sampling.settings import Settings
 from sr_core.vision.dinov2 import DINOV2_FORMAT, DINOv2, DINOv2Config
 

@@ -9,10 +9,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
 
-from sr_core.sampling.pipeline import Pipeline
-from sr_core.sampling.session import Session
+from sr_core.engine.session import Session
+from sr_core.pipeline import Pipeline
 from sr_core.sampling.settings import Settings
-from sr_core.training.statistics import Moments
+from sr_core.training.data.statistics import Moments
 
 aten = torch.ops.aten
 

@@ -7,12 +7,12 @@ import torch
 
 from sr_core.checkpoint import load_pipeline
 from sr_core.cli import main
+from sr_core.components import save_part
 from sr_core.config import to_dict
-from sr_core.parts import save_part
-from sr_core.sampling.generate import generate
+from sr_core.engine.offline import generate
 from sr_core.training.stages import ConsistencyRun, DiffusionRun
 from tests.conftest import TINY
-from tests.training.test_prepare import film
+from tests.training.data.test_shard_writer import film
 
 LOOP = ["--set", "loop.steps=2", "--set", "loop.batch=2", "--set", "loop.log_every=1"]
 LOOP += ["--set", "loop.workers=0"]

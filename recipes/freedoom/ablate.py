@@ -15,9 +15,9 @@ import torch
 from sr_core.checkpoint import load_pipeline, save_pipeline, sha256
 from sr_core.cli import main as command
 from sr_core.config import changed, from_dict
-from sr_core.evaluation.evaluate import evaluate, name_of
-from sr_core.evaluation.summary import LINES
-from sr_core.io.source import videos_in
+from sr_core.evaluation.protocol.evaluate import evaluate, name_of
+from sr_core.evaluation.protocol.summary import LINES
+from sr_core.io.read.source import videos_in
 from sr_core.sampling.settings import Settings
 from sr_core.training.stages import DiffusionRun, new_pipeline
 

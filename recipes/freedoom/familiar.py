@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 
 from sr_core.checkpoint import load_pipeline
-from sr_core.io.source import videos_in
-from sr_core.io.video import open_video
-from sr_core.sampling.pipeline import Pipeline
+from sr_core.io.read.source import videos_in
+from sr_core.io.read.video import open_video
+from sr_core.pipeline import Pipeline
 
 
 @torch.inference_mode()

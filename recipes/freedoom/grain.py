@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sr_core.audio.spectral import phases
-from sr_core.evaluation.distances import mel_distance_db, stft_distance
-from sr_core.evaluation.loudness import envelope_correlation, level_db, loudness_envelope
-from sr_core.evaluation.mel import log_mel
-from sr_core.io.audio import read_audio
-from sr_core.io.source import videos_in
+from sr_core.evaluation.metrics.distances import mel_distance_db, stft_distance
+from sr_core.evaluation.metrics.loudness import envelope_correlation, level_db, loudness_envelope
+from sr_core.evaluation.metrics.mel import log_mel
+from sr_core.io.read.audio import read_audio
+from sr_core.io.read.source import videos_in
 
 SIZE, HOP = 800, 400  # samples: bins of 60 Hz, columns of 8.3 ms, as the codec of `micro` has
 SMOOTHINGS = ((1, 1), (3, 1), (3, 4))  # bins x columns; four columns are a latent

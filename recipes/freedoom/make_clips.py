@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
 
-from sr_core.io.partial import write_text
+from sr_core.io.write.partial import write_text
 
 from .check import check_clip, test_shots
 from .clips import Info, make_clip

@@ -24,10 +24,10 @@ from safetensors.torch import load, save
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from sr_core.training.data import Batches  # noqa: E402
-from sr_core.training.loop import parts_of  # noqa: E402
-from sr_core.training.reader import Reader  # noqa: E402
-from sr_core.training.shards import places_in, shard_name  # noqa: E402
+from sr_core.training.data.dataset import Batches  # noqa: E402
+from sr_core.training.data.reader import Reader  # noqa: E402
+from sr_core.training.data.shards import places_in, shard_name  # noqa: E402
+from sr_core.training.runtime.loop import parts_of  # noqa: E402
 
 FRAMES, PATCHES, CHANNELS, LATENTS = 240, 448, 59, 64  # of a clip of the paper's model
 SHARDS, CLIPS = 8, 10

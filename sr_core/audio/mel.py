@@ -1,4 +1,4 @@
-"""Mel bands: which frequencies are heard as one."""
+"""Mel filterbank: triangular bands of equal width on the mel scale."""
 
 from __future__ import annotations
 

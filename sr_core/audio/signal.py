@@ -12,7 +12,7 @@ SILENCE_DB = -60.0  # peak, relative to full scale; below it nobody hears anythi
 
 
 def to_stereo(waveform: Tensor) -> Tensor:  # (b c s) -> (b 2 s)
-    """Two channels: mono is heard on both sides, stereo is left as it is, more is refused."""
+    """Two channels: mono is copied to both, stereo is unchanged, more raise ValueError."""
     if waveform.dim() != 3:
         raise ValueError(f"got a waveform {tuple(waveform.shape)}; expected (b c s)")
     channels = waveform.shape[1]

@@ -1,9 +1,9 @@
 """A small causal codec on short-time spectra: log magnitudes in, an inverse transform out.
 
-Cheap enough to be trained and run on a CPU: all layers work on frames of half a window, and the
-waveform itself is touched by two Fourier transforms only (after Vocos, arXiv 2306.00814, and
-ConvNeXt, arXiv 2201.03545). The decoder adds to what it can foretell a noise whose level alone it
-predicts: nobody can tell, or hear, the fine structure of a hiss, but its absence is heard.
+The codec can be trained and run on a CPU: all layers work at the rate of the frames, half a window
+each, and only the two Fourier transforms work on samples (after Vocos, arXiv 2306.00814, and
+ConvNeXt, arXiv 2201.03545). The decoder output is the sum of a predicted spectrum and of noise
+with a predicted level, as the phase of noise-like sound can neither be predicted nor heard.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import torch
 
-from ..sampling.pipeline import Pipeline
-from ..sampling.session import Session
+from ..engine.session import Session
+from ..pipeline import Pipeline
 from ..sampling.settings import Settings
 from .run import synthetic_frame
 

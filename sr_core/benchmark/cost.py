@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..model.soundreactor import SoundReactor
-from ..sampling.frame_pass import read_frame, turn_of
-from ..sampling.pipeline import Pipeline
-from ..sampling.ring import KeyValueRing
-from ..sampling.session import Session
+from ..engine.frame_pass import read_frame, turn_of
+from ..engine.key_value_ring import KeyValueRing
+from ..engine.session import Session
+from ..models.soundreactor.model import SoundReactor
+from ..pipeline import Pipeline
 from ..sampling.settings import Settings
-from ..training.cost import UNCOUNTED
+from ..training.runtime.cost import UNCOUNTED
 from .hardware import Hardware
 
 

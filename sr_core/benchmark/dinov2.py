@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..convert import convert_dinov2
-from ..layers.packed import packed
+from ..engine.packed_weights import packed
 from ..vision.dinov2 import DINOv2Config, load_dinov2
 from ..vision.encoder import VisionConfig
 from .peer import NotAtHand, Peer, transformers

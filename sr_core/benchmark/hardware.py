@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from ..layers.packed import packed
+from ..engine.packed_weights import packed
 
 REPEATS = 7
 SIDE = 8192  # of the matrix that is read: 256 MiB in float32, larger than any cache

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..engine.frame_pass import read_frame, turn_of
+from ..engine.key_value_ring import KeyValueRing
+from ..engine.packed_weights import packed
 from ..layers.attention import Context
-from ..layers.packed import packed
-from ..model.transformer import Transformer
-from ..sampling.frame_pass import read_frame, turn_of
-from ..sampling.ring import KeyValueRing
+from ..models.soundreactor.transformer import Transformer
 from .peer import Peer, transformers
 
 ONE_CALL, TWO_CALLS = "transformer", "transformer, 2 calls"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..io.partial import write_text
+from ..io.write.partial import write_text
 from .report import Report
 
 HEADER = """\

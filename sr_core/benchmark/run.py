@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..sampling.autoregressive import start_sampler
-from ..sampling.pipeline import Pipeline, StreamState
-from ..sampling.session import Session
+from ..engine.session import Session
+from ..models.soundreactor.generator import start_sampler
+from ..pipeline import Pipeline, StreamState
 from ..sampling.settings import Settings
 from .hardware import peak_mib, seconds_now
 from .peer import Peer

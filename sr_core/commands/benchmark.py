@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..sampling.settings import Settings
-from .generate import DTYPES
+from .arguments import DTYPES
 
 HELP = "measure milliseconds a frame, part by part, beside peers in the same run"
 EXAMPLES = """\

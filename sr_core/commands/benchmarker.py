@@ -20,8 +20,8 @@ from ..benchmark.peer import NotAtHand, Peer
 from ..benchmark.report import GUIDANCE, Report, Setup
 from ..benchmark.run import measure, plain_peer, synthetic_frame
 from ..checkpoint import bundled_checkpoint, load_pipeline
-from ..sampling.pipeline import Pipeline, PipelineConfig
-from ..sampling.prepared import prepared
+from ..engine.inference_copy import prepared
+from ..pipeline import Pipeline, PipelineConfig
 from ..sampling.settings import Settings
 from .generator import best_device, use_threads
 

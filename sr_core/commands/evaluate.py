@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..sampling.settings import METHODS, Settings
-from .generate import video
+from .arguments import video
 
 HELP = "measure how well generated sound fits clips whose own sound is known"
 EXAMPLES = """\

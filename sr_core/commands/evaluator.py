@@ -7,15 +7,15 @@ import json
 import sys
 from typing import Any
 
-from ..evaluation.embeddings import LOADERS
-from ..evaluation.evaluate import Observer, evaluate
-from ..evaluation.export import Export
-from ..evaluation.long_run import in_words, long_run, write_page
-from ..evaluation.report import Report
-from ..evaluation.table import as_text
-from ..io.source import videos_in
-from ..io.video import open_video
-from ..sampling.pipeline import Pipeline
+from ..evaluation.metrics.embeddings import LOADERS
+from ..evaluation.protocol.evaluate import Observer, evaluate
+from ..evaluation.protocol.long_run import in_words, long_run, write_page
+from ..evaluation.report.export import Export
+from ..evaluation.report.report import Report
+from ..evaluation.report.table import as_text
+from ..io.read.source import videos_in
+from ..io.read.video import open_video
+from ..pipeline import Pipeline
 from ..sampling.settings import Settings
 from .generator import best_device, load, model_of
 

@@ -15,14 +15,14 @@ from tqdm import tqdm
 
 from ..audio.signal import Meter, to_stereo
 from ..checkpoint import bundled_checkpoint, load_pipeline
-from ..io.audio import read_audio, resample
-from ..io.frames import SAMPLE_RATE, Frames
-from ..io.mux import mux
-from ..io.source import MediaError
-from ..io.video import open_video
-from ..sampling.generate import PIECE, stream
-from ..sampling.pipeline import Pipeline
-from .generate import WRITABLE, settings_of
+from ..engine.offline import PIECE, stream
+from ..io.read.audio import read_audio, resample
+from ..io.read.frames import SAMPLE_RATE, Frames
+from ..io.read.source import MediaError
+from ..io.read.video import open_video
+from ..io.write.mux import mux
+from ..pipeline import Pipeline
+from .arguments import WRITABLE, settings_of
 
 
 class Generator:

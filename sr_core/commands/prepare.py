@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..spread.spread import add_arguments as add_spread
-from .generate import video
+from ..parallel.map_jobs import add_arguments as add_spread
+from .arguments import video
 
 HELP = "cut videos with sound into clips and cache what training reads of them"
 EXAMPLES = """\

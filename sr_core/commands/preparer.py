@@ -14,14 +14,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..checkpoint import sha256
-from ..io.partial import whole_file
-from ..io.source import videos_in
-from ..parts import load_vision, save_part
-from ..spread.spread import Spread, spread
-from ..training.clips import ClipConfig
-from ..training.folder import check_folder
-from ..training.prepare import ShardJob, ShardMaker, plan
-from ..training.vision_fit import fit_vision, vision_config
+from ..components import load_vision, save_part
+from ..io.read.source import videos_in
+from ..io.write.partial import whole_file
+from ..parallel.map_jobs import Spread, spread
+from ..training.data.clips import ClipConfig
+from ..training.data.pca_fit import fit_vision, vision_config
+from ..training.data.shard_layout import check_folder
+from ..training.data.shard_writer import ShardJob, ShardMaker, plan
 
 
 def prepare(options: argparse.Namespace) -> int:

@@ -1,137 +1,32 @@
-"""`train smoke VIDEO`: one clip learned by heart, by the same commands as the real thing."""
+"""One clip learned by every stage: does this set-up learn?"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-import tempfile
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-from ..checkpoint import load_pipeline
-from ..evaluation.embeddings import patch_statistics
-from ..evaluation.evaluate import evaluate, name_of
-from ..evaluation.excerpt import SECONDS, cut_excerpt
-from ..evaluation.likeness import Likeness
-from ..evaluation.memory import Memory
-from ..evaluation.report import Report
-from ..sampling.settings import Settings
-from ..training.diary import CURVE
-from . import generate, prepare, train
+from .arguments import video
 
-STEPS = 4  # of the sound that is judged
-HEUN = Settings(16, method="heun")  # of the diffusion stage's, before it is tuned
-FRAMES = round(SECONDS * 30)
-CLIPS = ["--seconds", SECONDS, "--split", "train", "--silence-db", -200, "--stillness", 0]
-LOOP = {"batch": 4, "warmup": 20, "schedule": "cosine", "log_every": 1, "save_every": 100}
-LOOP |= {"workers": 0}  # a row is a few kilobytes
-VAE = {
-    "frames": 24,
-    "loop": LOOP
-    | {"steps": 400, "learning_rate": 2e-3, "betas": [0.8, 0.99], "clip": 5.0, "ema": 0.99},
-    "task": {
-        "stft": {"weight": 0.0},
-        "energy": {"weight": 1.0, "sizes": [2048, 512, 128], "drawn": 2},
-        "waveform": 0.5,
-        "kl": 3e-5,
-    },
-    "audio": {"latent_channels": 16, "width": 128, "encoder_blocks": 3, "decoder_blocks": 4},
-}
-DIFFUSION = {
-    "frames": FRAMES * 3 // 4,
-    "loop": LOOP | {"steps": 400, "learning_rate": 1e-3, "ema": 0.98},
-    "task": {"history_noise": 0.3},
-    "model": {
-        "aggregator": {"width": 64, "depth": 2, "heads": 4},
-        "transformer": {
-            "width": 96, "depth": 3, "heads": 3, "hidden": 256, "qk_norm": True,
-        },
-        "head": {"width": 128, "depth": 3},
-    },
-}  # fmt: skip
-CONSISTENCY = {
-    "frames": FRAMES * 3 // 4,
-    "loop": LOOP
-    | {"steps": 120, "learning_rate": 5e-4, "ema": 0.98, "optimizer": "radam"}
-    | {"betas": [0.9, 0.999], "weight_decay": 0.0},
-    "task": {"dropout": 0.0, "data": {"history_noise": 0.3}},
-}
+HELP = "overfit every stage of training to one clip, to see that this set-up learns"
+EXAMPLES = """\
+example:
+  python -m sr_core smoke clip.mp4 -o runs/smoke
+
+Cuts the clip's busiest seconds, trains a small VAE, the diffusion stage and the consistency stage
+on them by the commands that a real training takes, each shown as it would be typed, and compares
+what each stage generates with the clip's own sound. Ends with 0 where all learned, with 1 where one
+did not. The same command with the same -o goes on where it was stopped.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("video", type=video, help="a video with sound")
+    parser.add_argument("-o", "--output", type=Path, help="folder to write to (default: a new one)")
+    parser.add_argument("--device", help="cuda, mps, cpu (default: cuda if there is one, else cpu)")
+    parser.add_argument("--threads", type=int, help="of the CPU (default: 1)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Prints what it does and a verdict; 0 where the model learned, 1 where it did not."""
-    if options.init or options.config or options.set or options.dry_run:
-        raise ValueError("got settings for smoke, which has its own; expected a video alone")
-    folder = options.output or Path(tempfile.mkdtemp(prefix="soundreactor-smoke-"))
-    print(f"everything is written to {folder}")
-    clip = folder / "clips" / "clip.mkv"
-    if clip.exists():
-        print(f"going on with {clip} as it was cut; for another video choose another -o")
-    else:
-        began = cut_excerpt(options.data, clip)
-        print(f"{clip}: {SECONDS} s of {options.data.name}, from {began} s on")
-    stage1, model = _learn(folder, _machine(options))
-    video = folder / "clip-with-sound.mkv"
-    _command(generate, clip, "-o", video, "--model", model, "--steps", STEPS)
-    verdicts = _judge(clip, stage1, model, folder / "report")
-    print(f"video: {video}\nspectrograms: {folder / 'report' / 'clip.png'}")
-    for stage, found in verdicts.items():
-        print(f"{stage}: {'learned' if found.is_like else 'did not learn'}: {found}")
-    bad = [stage for stage, found in verdicts.items() if not found.is_like]
-    print(f"it does not learn: look at `train {bad[0]}`" if bad else "it learns")
-    return 1 if bad else 0
+    from .overfit import overfit
 
-
-def _machine(options: argparse.Namespace) -> list[Any]:
-    device = ["--device", options.device] if options.device else []
-    return [*device, "--threads", options.threads or 1]
-
-
-def _learn(folder: Path, machine: list[Any]) -> tuple[Path, Path]:
-    """Every stage; the paths of the checkpoints before and after tuning."""
-    clips, sound, data = (folder / name for name in ("clips", "sound", "data"))
-    _command(prepare, clips, "-o", sound, *CLIPS)
-    vae = _train("vae", sound, folder, VAE, machine)
-    patches = ["--patches", "7x56x98", "--channels", 16]
-    _command(prepare, clips, "-o", data, *CLIPS, *patches, "--vae", vae)
-    stage1 = _train("diffusion", data, folder, DIFFUSION, machine)
-    return stage1, _train("consistency", data, folder, CONSISTENCY, [*machine, "--init", stage1])
-
-
-def _judge(clip: Path, stage1: Path, model: Path, folder: Path) -> dict[str, Likeness]:
-    """What `evaluate --report` does, and how near each stage comes to the clip's own sound."""
-    diffusion, tuned, report = Memory(name_of(HEUN)), Memory(f"steps {STEPS}"), Report(folder)
-    evaluate(load_pipeline(stage1), [clip], [HEUN], 0, patch_statistics, [diffusion])
-    settings, observers = [Settings(steps) for steps in (1, STEPS)], [report, tuned]
-    result = evaluate(load_pipeline(model), [clip], settings, 0, patch_statistics, observers)
-    report.write({"model": model.name, "seed": 0} | result)
-    print(f"\n{tuned.table()}\n")
-    return {
-        "vae": tuned.codec,
-        "diffusion": diffusion.generated,
-        "consistency": tuned.generated,
-    }
-
-
-def _train(stage: str, data: Path, folder: Path, config: dict, more: list[Any]) -> Path:
-    settings, output = folder / f"{stage}.json", folder / stage
-    settings.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    _command(train, stage, data, "-o", output, "--config", settings, *more)
-    losses = [json.loads(line) for line in (output / CURVE).open(encoding="utf-8")]
-    name = next(name for name in losses[0] if name.endswith("/loss"))
-    first, last = (sum(at[name] for at in part) / 10 for part in (losses[:10], losses[-10:]))
-    print(f"{stage}: loss {first:.3f} -> {last:.3f}")
-    return output / ("vae.safetensors" if stage == "vae" else "model.safetensors")
-
-
-def _command(command: ModuleType, *words: Any) -> None:
-    """Run a command in this process, after showing it as it would be typed."""
-    texts = [str(word) for word in words]
-    name = command.__name__.rsplit(".", 1)[-1]
-    print(f"\n$ python -m sr_core {name} {shlex.join(texts)}", flush=True)
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    if command.run(parser.parse_args(texts)):
-        raise ValueError(f"got a failure of {name}; expected none; the lines above say why")
+    return overfit(options)

@@ -8,7 +8,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from .generate import add_model, settings_of
+from .arguments import FORMATS, MUXED, add_model, settings_of
 
 HELP = "sound for a picture while it runs: a file, an address, a camera, a screen, a pipe"
 EXAMPLES = """\
@@ -33,10 +33,6 @@ With --realtime, always on for cameras, screens, live addresses and --play, ever
 by the clock. One that comes too late for its turn is not looked at: its 1/30 s gets the sound of
 what was seen last; more than a second behind, silence. The report on standard error counts both.
 """
-
-
-FORMATS = ("s16le", "f32le")  # plain samples
-MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""One picture, one model, one sound: from frame to frame until somebody ends it."""
+"""The work of `stream`: one live video, one model, one sound, until the end or a signal."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..audio.signal import Meter, to_stereo
-from ..io.address import is_live
-from ..io.arrivals import Arrivals
-from ..io.live import LivePicture, LiveVideo, Read
-from ..io.moments import Moment, Pace, moments_of_clock, moments_of_source
-from ..io.partial import sole_writer
-from ..io.pcm import Pipe, Speaker
-from ..io.raw import RawPicture
-from ..io.recording import GROWING, Recording, growing_container
-from ..io.tally import Tally
-from ..sampling.pipeline import Pipeline
-from ..sampling.session import Session
+from ..engine.session import Session
+from ..io.live.frame_clock import Moment, Pace, moments_of_clock, moments_of_source
+from ..io.live.latency_histogram import Tally
+from ..io.live.live_url import is_live
+from ..io.live.raw import RawPicture
+from ..io.live.reader_thread import Arrivals
+from ..io.live.recording import GROWING, Recording, growing_container
+from ..io.live.source import LivePicture, LiveVideo, Read
+from ..io.write.partial import sole_writer
+from ..io.write.pcm import Pipe, Speaker
+from ..parallel.signals import on_ending
+from ..pipeline import Pipeline
 from ..sampling.settings import Settings
-from ..spread.signals import on_ending
+from .arguments import FORMATS, MUXED
 from .console import is_closed_pipe, let_go, say
 from .generator import best_device, load, read_prompt
-from .stream import FORMATS, MUXED
 
 
 class Ear(Protocol):
@@ -84,7 +84,7 @@ def _ears(options: argparse.Namespace, picture: LivePicture) -> list[Ear]:
 
 
 class Player:
-    """A session that is fed moment after moment, and remembers what it saw last."""
+    """A session that generates the sound of each frame time, repeating the last one when late."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Player:
         self.session.warm_up(torch.zeros(1, 1, 3, picture.height, picture.width, dtype=torch.uint8))
 
     def sound(self, moment: Moment) -> np.ndarray:  # -> (2 s)
-        """The sound of one moment."""
+        """The sound of one frame time."""
         if moment.silent:
             return np.zeros((2, self.pipeline.config.audio.hop), np.float32)
         if moment.picture is not None:
@@ -115,7 +115,7 @@ class Player:
 
 
 class _Run:
-    """The stream itself: reads, moments, sounds, and the end."""
+    """The loop of a stream: read frames, generate sound, write it, and end."""
 
     def __init__(self, options: argparse.Namespace, picture: LivePicture, player: Player):
         self.options, self.picture, self.player = options, picture, player
@@ -180,7 +180,7 @@ class _Run:
         return seconds is not None and moment.number / self.rate >= seconds
 
     def _end(self, arrivals: Arrivals) -> Fraction:
-        """Seconds of picture that were heard."""
+        """Seconds of video whose sound was written."""
         heard = self.tally.frames / self.rate
         ends = [heard, self.options.seconds or heard]
         if arrivals.finished and not self.by_clock:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .generate import video
+from .arguments import video
 
 HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, consistency"
 EXAMPLES = """\
 examples:
-  python -m sr_core train smoke clip.mp4       (all stages on one clip: does this set-up learn?)
   python -m sr_core train vae sound -o runs/vae
   python -m sr_core train vision seen -o runs/vision      (seen: `prepare --keep-frames 112x196`)
   python -m sr_core train whiten sound -o runs/white --init runs/vae/vae.safetensors
@@ -22,13 +21,13 @@ examples:
 The same command again goes on where it was stopped. --dry-run prints every setting and, where the
 data is there, parameters, FLOPs a step and about how long it will take: JSON, good for --config.
 """
-STAGES = ("vae", "vision", "whiten", "diffusion", "consistency", "smoke")
+STAGES = ("vae", "vision", "whiten", "diffusion", "consistency")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("data", type=video, help="folder that `prepare` wrote; for smoke a video")
-    parser.add_argument("-o", "--output", type=Path, help="folder of this run (smoke: a fresh one)")
+    parser.add_argument("data", type=video, help="folder that `prepare` wrote")
+    parser.add_argument("-o", "--output", type=Path, help="folder of this run")
     parser.add_argument("--init", type=Path, help="checkpoint (or part) to start from")
     parser.add_argument("--config", type=Path, help="JSON file with settings")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
@@ -38,10 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.stage == "smoke":
-        from .smoke import run as smoke  # which runs this very command
-
-        return smoke(options)
     from .trainer import train
 
     return train(options)

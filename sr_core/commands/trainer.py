@@ -12,11 +12,12 @@ from typing import Any
 import torch
 
 from ..config import changed, from_dict, to_dict
-from ..io.partial import sole_writer
-from ..training import stages, vision_stage, whiten
-from ..training.cost import costs_of
-from ..training.data import one_row
-from ..training.shards import check_has
+from ..io.write.partial import sole_writer
+from ..training import stages, vision_stage
+from ..training import whiten_stage as whiten
+from ..training.data.dataset import one_row
+from ..training.data.shards import check_has
+from ..training.runtime.cost import costs_of
 
 STAGES = {
     "vae": (stages.VAERun, stages.train_vae),

@@ -9,13 +9,13 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..io.frames import SAMPLE_RATE, frames_from_images
-from ..io.mux import mux
-from ..io.old_sound import OldSound
-from ..io.source import MediaError
-from ..io.video import VideoFrames, open_video
-from .mel import log_mel
-from .onsets import find_onsets, onset_strength
+from ..io.read.frames import SAMPLE_RATE, frames_from_images
+from ..io.read.source import MediaError
+from ..io.read.source_audio import OldSound
+from ..io.read.video import VideoFrames, open_video
+from ..io.write.mux import mux
+from .metrics.mel import log_mel
+from .metrics.onsets import find_onsets, onset_strength
 
 SECONDS = 4
 SEARCHED_SECONDS = 30  # from the beginning

@@ -1,4 +1,4 @@
-"""Convolutions that look only back, and the sequence that threads their states.
+"""Causal convolutions with explicit state, and a sequence of modules that passes states on.
 
 Every layer here is called as `y, state = layer(x, state)`, with None where a stream begins. A state
 is a value: it is never written into, holds nothing but what the next call needs, and may be used

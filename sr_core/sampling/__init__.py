@@ -1,1 +1,1 @@
-"""Drawing sound: noise schedules and solvers, the loop over frames, and the whole pipeline."""
+"""Noise schedules, solvers and settings of drawing: pure functions of their arguments."""

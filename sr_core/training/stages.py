@@ -14,21 +14,21 @@ from ..audio.oobleck import OobleckConfig
 from ..audio.spectral import SpectralConfig
 from ..audio.vae import AudioVAE
 from ..checkpoint import load_pipeline, save_pipeline
-from ..model.soundreactor import SoundReactorConfig
-from ..parts import load_any_vae, load_vision, save_part
-from ..sampling.pipeline import Pipeline, PipelineConfig
+from ..components import load_any_vae, load_vision, save_part
+from ..models.soundreactor.model import SoundReactorConfig
+from ..pipeline import Pipeline, PipelineConfig
 from ..vision.encoder import VisionEncoder
-from .consistency import ConsistencyConfig, ConsistencyTask
-from .data import Batches
-from .described import describe
-from .diffusion import DiffusionConfig, DiffusionTask
-from .looks import learn_looks
-from .loop import LoopConfig, train
-from .noise_start import start_noise
-from .prepare import gathered
-from .same_parts import check_parts, check_shapes
-from .vae import VAETask, VAETaskConfig
-from .validation import held_out
+from .data.dataset import Batches
+from .data.ood_fit import learn_looks
+from .data.shard_writer import gathered
+from .runtime.compatibility import check_parts, check_shapes
+from .runtime.loop import LoopConfig, train
+from .runtime.run_manifest import describe
+from .runtime.validation import held_out
+from .tasks.consistency import ConsistencyConfig, ConsistencyTask
+from .tasks.diffusion import DiffusionConfig, DiffusionTask
+from .tasks.noise_init import start_noise
+from .tasks.vae import VAETask, VAETaskConfig
 
 NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
 

@@ -9,18 +9,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..parts import load_vision, save_part
+from ..components import load_vision, save_part
 from ..vision.dinov2 import DINOv2Config
 from ..vision.encoder import VisionConfig, VisionEncoder
-from .data import Batches, one_row
-from .described import describe
-from .loop import LoopConfig, train
-from .prepare import gathered
-from .same_parts import check_shapes
-from .shards import check_has
-from .validation import held_out
-from .vision import VisionTask, VisionTaskConfig
-from .vision_fit import fit_pca
+from .data.dataset import Batches, one_row
+from .data.pca_fit import fit_pca
+from .data.shard_writer import gathered
+from .data.shards import check_has
+from .runtime.compatibility import check_shapes
+from .runtime.loop import LoopConfig, train
+from .runtime.run_manifest import describe
+from .runtime.validation import held_out
+from .tasks.vision import VisionTask, VisionTaskConfig
 
 FITTED = 16  # batches that the PCA is fitted to
 APART = 4  # frames from one that it sees to the next

@@ -4,7 +4,7 @@ import torch
 from sr_core.audio.spectral import Decoder, Encoder, SpectralConfig, mix
 from sr_core.audio.vae import AudioVAE, OobleckConfig
 from sr_core.config import from_dict, to_dict
-from sr_core.sampling.pipeline import PipelineConfig
+from sr_core.pipeline import PipelineConfig
 
 TINY = SpectralConfig(
     latent_channels=3, window=16, fold=2, width=8, kernel=3, encoder_blocks=2, decoder_blocks=2

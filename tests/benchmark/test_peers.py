@@ -8,10 +8,10 @@ from sr_core.benchmark.dinov2 import dinov2_peer
 from sr_core.benchmark.llama import ONE_CALL, TWO_CALLS, Llama, llama_peers
 from sr_core.benchmark.official_vae import official_vae_peer
 from sr_core.benchmark.peer import NotAtHand, transformers
+from sr_core.engine.frame_pass import read_frame, turn_of
+from sr_core.engine.key_value_ring import KeyValueRing
 from sr_core.layers.attention import Context
-from sr_core.model.transformer import Transformer, TransformerConfig
-from sr_core.sampling.frame_pass import read_frame, turn_of
-from sr_core.sampling.ring import KeyValueRing
+from sr_core.models.soundreactor.transformer import Transformer, TransformerConfig
 from sr_core.vision.dinov2 import DINOv2Config
 from sr_core.vision.encoder import VisionConfig
 from sr_core.vision.patches import PatchesConfig

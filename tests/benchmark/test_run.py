@@ -5,7 +5,7 @@ from sr_core.benchmark import run
 from sr_core.benchmark.cost import costs_of
 from sr_core.benchmark.peer import Peer
 from sr_core.benchmark.run import PARTS, measure, plain_peer
-from sr_core.sampling.session import Session
+from sr_core.engine.session import Session
 from sr_core.sampling.settings import Settings
 
 

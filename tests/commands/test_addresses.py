@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sr_core.cli import main
-from sr_core.io.audio import read_audio
+from sr_core.io.read.audio import read_audio
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -12,7 +12,7 @@ import pytest
 
 from sr_core.cli import main
 from sr_core.commands import inspect
-from sr_core.spread.signals import ENDING, on_ending, stop
+from sr_core.parallel.signals import ENDING, on_ending, stop
 from tests.test_cli import write_video
 
 ROOT = Path(__file__).parents[2]

@@ -1,8 +1,8 @@
 """Every file of tests/media through `generate` and `stream`: a whole result, or one line of error.
 
 Left out: `generate` takes each file once into each container, with one old-sound policy each, so
-that all pairs of policy and container meet every third file; tests/io/test_every_file.py has the
-whole product. The longest file, dv.hevc, goes once into one container.
+that all pairs of policy and container meet every third file; tests/io/write/test_every_file.py
+has the whole product. The longest file, dv.hevc, goes once into one container.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
-from sr_core.io.video import open_video
+from sr_core.io.read.video import open_video
 from tests.conftest import MEDIA_FILES
 
 LONGEST = "dv.hevc"

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from sr_core.cli import main
-from sr_core.io.audio import read_audio
-from sr_core.io.video import open_video
-from sr_core.io.written import Track, Written
+from sr_core.io.read.audio import read_audio
+from sr_core.io.read.video import open_video
+from sr_core.io.write.written import Track, Written
 from tests.test_cli import write_video
 
 MEDIA = Path(__file__).parents[1] / "media"

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from sr_core.io.audio import read_audio
-from sr_core.io.video import open_video
+from sr_core.io.read.audio import read_audio
+from sr_core.io.read.video import open_video
 from tests.test_cli import write_video
 
 ROOT = Path(__file__).parents[2]

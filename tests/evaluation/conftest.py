@@ -12,8 +12,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sr_core.io.frames import frames_from_images
-from sr_core.io.mux import mux
+from sr_core.io.read.frames import frames_from_images
+from sr_core.io.write.mux import mux
 
 RATE = 48_000
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from sr_core.checkpoint import save_pipeline
 from sr_core.commands import evaluate as command
-from sr_core.evaluation.report import LABEL, TALL, draw
-from sr_core.io.audio import read_audio
+from sr_core.evaluation.report.report import LABEL, TALL, draw
+from sr_core.io.read.audio import read_audio
 
 from .conftest import bursts
 

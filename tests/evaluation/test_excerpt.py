@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from sr_core.evaluation.clips import read_sound
 from sr_core.evaluation.excerpt import HEIGHT, SECONDS, cut_excerpt
-from sr_core.io.frames import frames_from_images
-from sr_core.io.mux import mux
-from sr_core.io.source import MediaError
-from sr_core.io.video import open_video
+from sr_core.evaluation.protocol.clips import read_sound
+from sr_core.io.read.frames import frames_from_images
+from sr_core.io.read.source import MediaError
+from sr_core.io.read.video import open_video
+from sr_core.io.write.mux import mux
 
 
 def video(path, seconds, first_click):

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sr_core.io.audio import read_audio
-from sr_core.io.video import open_video
+from sr_core.io.read.audio import read_audio
+from sr_core.io.read.video import open_video
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from sr_core.io.audio import read_audio, resample, write_audio
-from sr_core.io.source import MediaError
+from sr_core.io.read.audio import read_audio, resample
+from sr_core.io.read.source import MediaError
+from sr_core.io.write.audio import write_audio
 
 
 def _noise(channels, samples):

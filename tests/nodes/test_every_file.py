@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from sr_core.io.trial import suffix_for
-from sr_core.io.video import open_video
+from sr_core.io.read.video import open_video
+from sr_core.io.write.trial import suffix_for
 from tests.conftest import MEDIA_FILES
 
 REFUSED = ("huff.avi",)  # no container holds its packets

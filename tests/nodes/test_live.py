@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from sr_core.io.audio import read_audio
-from sr_core.io.frames import Frames
+from sr_core.io.read.audio import read_audio
+from sr_core.io.read.frames import Frames
 
 FPS, SAMPLES = 25, 11 * 48000 // 25
 SETTINGS = {"seed": 3, "steps": 2, "guidance": 2.0, "method": "consistency"}
@@ -219,7 +219,7 @@ def test_frames_of_another_rate_are_refused(live, pack, source):
 
 
 def test_a_picture_unlike_the_trainings_is_told_once_and_changes_nothing(live, pack, parts):
-    from sr_core.sampling.familiar import Familiar
+    from sr_core.vision.ood import Familiar
 
     before = live()[0]["waveform"]
     pipeline = parts.model.loaded.pipeline

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from recipes.freedoom.grain import as_noise, figures, words
-from sr_core.evaluation.loudness import level_db
+from sr_core.evaluation.metrics.loudness import level_db
 
 
 def noise(samples: int = 48_000) -> torch.Tensor:

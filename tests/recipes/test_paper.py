@@ -10,7 +10,7 @@ import torch
 
 from sr_core.audio.oobleck import OobleckConfig
 from sr_core.config import from_dict
-from sr_core.model.soundreactor import SoundReactor, SoundReactorConfig
+from sr_core.models.soundreactor.model import SoundReactor, SoundReactorConfig
 from sr_core.training.stages import ConsistencyRun, DiffusionRun, VAERun
 
 FOLDER = Path(__file__).parents[2] / "recipes" / "paper"

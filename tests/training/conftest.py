@@ -6,8 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from sr_core.training.prepare import _add
-from sr_core.training.statistics import Moments
+from sr_core.training.data.shard_writer import _add
+from sr_core.training.data.statistics import Moments
 
 
 def write_shard(path: Path, clips: dict[str, dict[str, torch.Tensor]]) -> None:

@@ -1,0 +1,68 @@
+"""Arguments that several verbs have, and what they may be."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..sampling.settings import CONTEXTS, HISTORIES, METHODS, Settings
+
+WRITABLE = (".mkv", ".mov", ".mp4", ".webm")
+DTYPES = ("float32", "bfloat16", "float16")
+FORMATS = ("s16le", "f32le")  # plain samples
+MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
+
+
+def video(text: str) -> Path:
+    """A path on the command line; an address, whose video comes once and in order, is none."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(
+            f"got the address {text}; expected a file, as it is read more than once; download it, "
+            f"or use `python -m sr_core stream {text} -o OUT.mkv`"
+        )
+    return Path(text)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """What `Generator` and `settings_of` read: the model, where it runs, how it draws."""
+    parser.add_argument("--model", type=Path, help="checkpoint (default: bundled)")
+    _add_choices(parser)
+    parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
+    parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
+    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
+    parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    default = Settings()
+    parser.add_argument("--seed", type=int, default=0, help="which of the possible sounds (0)")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=default.steps,
+        help=f"1-4: speed against quality; with heun 16 is good ({default.steps})",
+    )
+    parser.add_argument(
+        "--guidance",
+        type=float,
+        default=default.guidance,
+        help=f"how strictly the sound follows the picture; 1 is none ({default.guidance})",
+    )
+    parser.add_argument("--method", choices=METHODS, default=default.method)
+    parser.add_argument("--context", choices=CONTEXTS, default=default.context)
+    parser.add_argument("--null-history", choices=HISTORIES, default=default.null_history)
+    parser.add_argument(
+        "--cuts", action="store_true", help="a scene cut is no motion: forget what was before it"
+    )
+
+
+def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings:
+    return Settings(
+        steps=options.steps,
+        guidance=options.guidance,
+        method=options.method,
+        context=options.context,
+        null_history=options.null_history,
+        cuts=options.cuts,
+        length=length,
+    )

@@ -1,0 +1,1 @@
+"""The fast path of one stream: session, key-value ring, frame pass, CUDA graphs, packed weights."""

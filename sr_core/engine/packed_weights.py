@@ -1,0 +1,174 @@
+"""Layers whose weights lie in memory as the processor reads them, for a few tokens at a time.
+
+PyTorch hands a CPU's matrix library plain weights. For one row that reads them at full speed; for
+two or more the library first rearranges them, at every call, which costs several times the product
+itself. oneDNN, which is inside PyTorch, can be given them rearranged once. Each layer here takes
+and gives what the layer it was made from does, states included.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..layers.blocks import SnakeBeta
+from ..layers.causal import CausalConv1d, CausalConvTranspose1d, Stateful
+
+WIDE = 512  # channels from which a short convolution's cost is its weights, measured
+# Numbers in a weight up to which calling oneDNN costs more than rearranging does, measured: 28 us
+# of 50 on a processor with AVX2.
+SMALL = 256 * 256
+SHORT = 16  # samples up to which a channel's own few taps are quicker as a product, measured
+
+
+def packed(module: nn.Module) -> nn.Module:
+    """The same module with the same parameters, less quick layers replaced; for inference alone.
+
+    The original is left as it is. Later changes of its weights do not reach the copy's packed ones.
+    """
+    weight = getattr(module, "weight", None)
+    if isinstance(module, SnakeBeta):
+        return FixedSnakeBeta(module)
+    on_cpu = torch.is_tensor(weight) and weight.device.type == "cpu"
+    if on_cpu and type(module) is CausalConv1d and _is_depthwise(module):
+        return ShortDepthwise(module)
+    if on_cpu and packs(weight.dtype):
+        if type(module) is nn.Linear and weight.numel() > SMALL:
+            return PackedLinear(module.weight, module.bias)
+        if type(module) is CausalConv1d and min(weight.shape[:2]) >= WIDE and _is_plain(module):
+            return PackedConv(module)
+        if type(module) is CausalConvTranspose1d and module.tail == module.stride[0]:
+            return PackedConvTranspose(module)
+    return with_members(module, {name: packed(child) for name, child in module.named_children()})
+
+
+def with_members(module: nn.Module, members: dict[str, nn.Module]) -> nn.Module:
+    """A copy with the same parameters and some members replaced."""
+    clone = copy.copy(module)  # shares the dictionary of parameters
+    clone._modules = module._modules | members
+    return clone
+
+
+def _is_plain(convolution: nn.Conv1d) -> bool:
+    return convolution.stride == (1,) and convolution.groups == 1
+
+
+def _is_depthwise(convolution: nn.Conv1d) -> bool:
+    channels = convolution.in_channels
+    return (
+        convolution.stride == convolution.dilation == (1,)
+        and convolution.groups == channels == convolution.out_channels
+        and convolution.kernel_size[0] > 1
+        and convolution.bias is not None
+    )
+
+
+@functools.cache
+def packs(dtype: torch.dtype) -> bool:
+    """Whether this PyTorch and processor do it rightly: asked of a small product, once."""
+    if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():
+        return False
+    weight, x = torch.linspace(-1, 1, 512).reshape(32, 16), torch.linspace(0, 1, 48).reshape(3, 16)
+    try:
+        y = PackedLinear(weight.to(dtype), None)(x.to(dtype))
+    except (RuntimeError, AttributeError, TypeError):  # another version's operators
+        return False
+    return torch.allclose(y.float(), x @ weight.T, atol=0.1 if dtype == torch.bfloat16 else 1e-5)
+
+
+class PackedLinear(nn.Module):
+    """`F.linear` with a weight (d' d) and a bias (d') that are known beforehand."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None):
+        super().__init__()
+        self.bias = bias
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous())
+
+    def forward(self, x: Tensor) -> Tensor:  # (... d) -> (... d')
+        return torch.ops.mkldnn._linear_pointwise(x, self.packed, self.bias, "none", [], "")
+
+
+class PackedConv(Stateful, nn.Module):
+    """A causal convolution of few samples as one matrix product over all taps."""
+
+    def __init__(self, layer: CausalConv1d):
+        super().__init__()
+        self.taps, self.dilation, self.tail = layer.kernel_size[0], layer.dilation[0], layer.tail
+        self.product = PackedLinear(layer.weight.transpose(1, 2).flatten(1), layer.bias)
+
+    def forward(  # (b c s) -> (b c' s)
+        self, x: Tensor, state: Tensor | tuple | None = None
+    ) -> tuple[Tensor, Tensor | tuple]:
+        samples, state_after = x.shape[-1], ()
+        if self.tail:
+            x = F.pad(x, (self.tail, 0)) if state is None else torch.cat([state, x], dim=-1)
+            state_after = x[..., samples:].clone()
+        x = x.transpose(1, 2)
+        places = [tap * self.dilation for tap in range(self.taps)]
+        rows = torch.cat([x[:, place : place + samples] for place in places], dim=-1)
+        return self.product(rows).transpose(1, 2), state_after
+
+
+class ShortDepthwise(Stateful, nn.Module):
+    """A causal convolution of each channel on its own, as small products where samples are few."""
+
+    def __init__(self, layer: CausalConv1d):
+        super().__init__()
+        self.layer, self.taps = layer, layer.weight.transpose(1, 2)  # (d k 1)
+
+    def forward(  # (b d s) -> (b d s)
+        self, x: Tensor, state: Tensor | tuple | None = None
+    ) -> tuple[Tensor, Tensor | tuple]:
+        layer, samples = self.layer, x.shape[-1]
+        if state is None or samples > SHORT:
+            return layer(x, state)
+        x = torch.cat([state, x], dim=-1)
+        y = x.unfold(-1, layer.kernel_size[0], 1) @ self.taps  # (b d s 1)
+        return y[..., 0] + layer.bias[:, None], x[..., samples:].clone()
+
+
+class PackedConvTranspose(Stateful, nn.Module):
+    """A causal transposed convolution with a kernel of two strides: one product, then two adds."""
+
+    def __init__(self, layer: CausalConvTranspose1d):
+        super().__init__()
+        self.layer = layer
+
+    @functools.cached_property
+    def product(self) -> PackedLinear:
+        return PackedLinear(self.layer.weight.permute(2, 1, 0).flatten(0, 1), None)
+
+    def forward(  # (b c s) -> (b c' s*stride)
+        self, x: Tensor, state: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        layer = self.layer
+        if x.shape[-1] == 1:  # plain weights are read as fast as it gets
+            return layer(x, state)
+        y = self.product(x.transpose(1, 2))
+        y = y.unflatten(2, (2, layer.stride[0], layer.out_channels))  # (b s now-or-next stride c')
+        ready, later = y[:, :, 0], y[:, :, 1]
+        ready[:, 1:] += later[:, :-1]  # y is our own, fresh from the product
+        if state is not None:
+            ready[:, 0] += state.transpose(1, 2)
+        ready = ready.flatten(1, 2).transpose(1, 2)
+        if layer.out_channels < WIDE:  # for those after it, which are not packed
+            ready = ready.contiguous()
+        if layer.bias is not None:
+            ready = ready + layer.bias[:, None]
+        return ready, later[:, -1].transpose(1, 2).contiguous()
+
+
+class FixedSnakeBeta(nn.Module):
+    """SnakeBeta with the two exponentials taken once and the rest in place."""
+
+    def __init__(self, layer: SnakeBeta):
+        super().__init__()
+        self.alpha = layer.alpha.detach().exp()[:, None]
+        self.scale = 1 / (layer.beta.detach().exp()[:, None] + 1e-9)
+
+    def forward(self, x: Tensor) -> Tensor:  # (b c s) -> (b c s)
+        return (x * self.alpha).sin_().square_().mul_(self.scale).add_(x)

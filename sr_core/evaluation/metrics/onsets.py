@@ -1,0 +1,70 @@
+"""Onset detection by rises of the log-mel spectrum."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.nn.functional import avg_pool1d, max_pool1d
+
+from .mel import MEL_RATE
+
+LAG = 4  # columns, 33 ms: one video frame, long enough to see the whole of an attack
+RISE_DB = 2.0  # above the local mean; gives 2.6 onsets a second in dense gameplay
+NEAR = 8  # columns, 67 ms: an onset is the highest point so far around
+AROUND = 60  # columns, 0.5 s either side: what the local mean is taken over
+LATE_SECONDS = 0.015  # a rise over LAG columns is seen about half of them after it began
+TOLERANCE_SECONDS = 0.066  # two frames at 30 Hz, less rounding
+CLOSE_SECONDS = 0.05  # the default of mir_eval.onset.f_measure
+FARTHEST_SECONDS = 0.25  # of the histogram of offsets
+BIN_SECONDS = 1 / 30
+
+
+def onset_strength(log_mel: Tensor) -> Tensor:  # (m t) dB -> (t) dB
+    """How much louder the bands became within LAG columns, on average; falling bands count 0."""
+    strength = log_mel.new_zeros(log_mel.shape[1])
+    strength[LAG:] = (log_mel[:, LAG:] - log_mel[:, :-LAG]).clamp_min(0).mean(0)
+    return strength
+
+
+def find_onsets(strength: Tensor) -> Tensor:  # (t) -> (n) seconds
+    """Peaks of the strength that stand RISE_DB above their surroundings, NEAR columns apart."""
+    rows = rearrange(strength, "t -> 1 1 t")
+    highest = max_pool1d(rows, 2 * NEAR + 1, 1, NEAR)[0, 0]
+    mean = avg_pool1d(rows, 2 * AROUND + 1, 1, AROUND, count_include_pad=False)[0, 0]
+    columns: list[int] = []
+    for column in ((strength == highest) & (strength >= mean + RISE_DB)).nonzero()[:, 0].tolist():
+        if not columns or column - columns[-1] > NEAR:
+            columns.append(column)
+    return (torch.tensor(columns, dtype=torch.float64) / MEL_RATE - LATE_SECONDS).clamp_min(0)
+
+
+def count_matches(
+    onsets: Tensor, others: Tensor, tolerance_seconds: float = TOLERANCE_SECONDS
+) -> int:  # (n) and (m), both sorted
+    """The most pairs within the tolerance in which every onset is used once."""
+    matched, at = 0, 0
+    for onset in onsets.tolist():
+        while at < len(others) and others[at] < onset - tolerance_seconds:
+            at += 1
+        if at < len(others) and others[at] <= onset + tolerance_seconds:
+            matched, at = matched + 1, at + 1
+    return matched
+
+
+def onset_offsets(onsets: Tensor, others: Tensor) -> Tensor:  # (n), (m) -> (<= n) seconds
+    """By how much each onset is later than the nearest other one, if one is near at all."""
+    if not len(onsets) or not len(others):
+        return onsets.new_zeros(0)
+    differences = rearrange(onsets, "n -> n 1") - rearrange(others, "m -> 1 m")
+    nearest = differences.gather(1, differences.abs().argmin(1, keepdim=True))[:, 0]
+    return nearest[nearest.abs() <= FARTHEST_SECONDS]
+
+
+def offset_histogram(offsets: Tensor) -> dict[str, list[float]]:  # (n) seconds
+    """Counts in bins one frame wide, centred on whole frames: centres in ms, and counts."""
+    reach = int(FARTHEST_SECONDS / BIN_SECONDS)
+    bins = (offsets / BIN_SECONDS).round().clamp(-reach, reach).long() + reach
+    counts = torch.bincount(bins, minlength=2 * reach + 1)
+    centres = [round(1000 * BIN_SECONDS * n, 1) for n in range(-reach, reach + 1)]
+    return {"offset_ms": centres, "count": counts.tolist()}

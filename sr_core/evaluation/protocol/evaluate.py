@@ -1,0 +1,203 @@
+"""A checkpoint on clips: every figure beside its baselines, one clip in memory at a time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from tqdm import tqdm
+
+from ...pipeline import Pipeline
+from ...sampling.settings import Settings
+from ..metrics.clip_metrics import Heard, Scores, hear, score
+from ..metrics.distances import mel_distance_db
+from ..metrics.embeddings import Embed, patch_statistics
+from .baselines import from_model, from_nothing, through_codec
+from .clips import Clip, as_long_as, partners, read_clips
+from .intervals import ratio_interval
+from .long_run import long_run
+from .summary import Figures, compare_clouds, ms_per_frame, summarise
+
+Observer = Callable[[Clip, dict[str, Tensor]], None]  # each sound (2 s) under its name
+REFERENCE, CODEC, SHUFFLED, NULLED, HISS = "reference", "codec", "shuffled", "nulled", "hiss"
+
+
+@dataclass
+class Column:
+    """What is kept of one sound over all clips; a few numbers a clip."""
+
+    scores: list[Scores] = field(default_factory=list)
+    points: list[Tensor] = field(default_factory=list)  # each (n d)
+    side_points: list[Tensor] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)  # that generating took
+    frames: list[int] = field(default_factory=list)
+
+    def add(self, heard: Heard, scores: Scores, seconds: float, frames: int) -> None:
+        self.scores.append(scores)
+        self.points.append(heard.points)
+        self.side_points.append(heard.side_points)
+        self.seconds.append(seconds)
+        self.frames.append(frames)
+
+
+def evaluate(
+    pipeline: Pipeline,
+    paths: Iterable[Path],
+    settings: Sequence[Settings],
+    seed: int = 0,
+    embed: Embed = patch_statistics,
+    observers: Sequence[Observer] = (),
+    loop_seconds: float = 0,
+) -> dict[str, Any]:
+    """Figures of the reference, its codec copy, another clip's sound, the model without a picture
+    and the model with each of `settings`, for all clips and for dense and quiet ones apart; with
+    `loop_seconds` also of the first clip's long run.
+
+    Each clip has noise of its own, see `Clip.seed`; the loops have that of `seed`.
+    """
+    clips, left_out = read_clips(paths, pipeline.config.frame_rate)
+    loops = {}
+    if loop_seconds:
+        loops = long_run(pipeline, clips[0].frames, settings, seed, loop_seconds)
+    done, hiss, columns = [], [], defaultdict(Column)
+    for clip, partner in zip(_shown(clips), partners(clips), strict=True):
+        try:
+            sounds, seconds = _sounds(pipeline, clip, partner, settings, clip.seed(seed))
+        except (ValueError, OSError) as error:
+            left_out[str(clip.path)] = str(error)
+            print(f"left out: {clip.path}: {error}", file=sys.stderr)
+            continue
+        done.append(clip)
+        reference = _keep(columns, sounds, seconds, clip, embed)
+        hiss.append(mel_distance_db(_group_spectrum(clips, clip.group), reference.mel))
+        for observe in observers:
+            observe(clip, sounds)
+    if not done:
+        raise ValueError(f"got no clip that could be evaluated: {'; '.join(left_out.values())}")
+    return {
+        "groups": _groups(done, columns, hiss),
+        "clips": [_of_clip(clip, n, columns, seed) for n, clip in enumerate(done)],
+        "loops": loops,
+        "left_out": left_out,
+    }
+
+
+def name_of(settings: Settings) -> str:
+    return f"steps {settings.steps}"
+
+
+def _sounds(
+    pipeline: Pipeline,
+    clip: Clip,
+    partner: Clip | None,
+    settings: Sequence[Settings],
+    seed: int,
+) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """All sounds for a clip by name, and how many seconds the model's took."""
+    own = clip.sound()
+    # A clip on its own: half its length later is as good as another.
+    other = partner.sound() if partner else own.roll(own.shape[-1] // 2, dims=-1)
+    sounds = {
+        REFERENCE: own,
+        CODEC: through_codec(pipeline.vae, own),
+        SHUFFLED: as_long_as(other, own.shape[-1]),
+        NULLED: from_nothing(pipeline, clip.frames, settings[-1], seed),
+    }
+    seconds = {}
+    for each in settings:
+        began = time.monotonic()
+        sounds[name_of(each)] = from_model(pipeline, clip.frames, each, seed)
+        seconds[name_of(each)] = time.monotonic() - began
+    return sounds, seconds
+
+
+def _keep(
+    columns: dict[str, Column],
+    sounds: dict[str, Tensor],
+    seconds: dict[str, float],
+    clip: Clip,
+    embed: Embed,
+) -> Heard:
+    """Score all sounds of a clip into their columns; returns the reference."""
+    reference = hear(sounds[REFERENCE], embed)
+    for name, waveform in sounds.items():
+        heard = reference if name == REFERENCE else hear(waveform, embed)
+        scores = score(heard, reference, clip.log)
+        columns[name].add(heard, scores, seconds.get(name, 0), clip.frames.count)
+    return reference
+
+
+def _shown(clips: list[Clip]) -> Iterable[Clip]:
+    return tqdm(clips, unit="clip", file=sys.stderr, dynamic_ncols=True)
+
+
+def _group_spectrum(clips: list[Clip], group: str) -> Tensor:  # -> (m 1)
+    """The median spectrum of a group's clips: what a constant hiss would have."""
+    spectra = torch.stack([clip.spectrum for clip in clips if clip.group == group])
+    return rearrange(spectra.median(dim=0).values, "m -> m 1")
+
+
+def _groups(clips: list[Clip], columns: dict[str, Column], hiss: list[float]) -> dict[str, Any]:
+    places = {"all": list(range(len(clips)))}
+    for group in ("dense", "quiet"):
+        places[group] = [n for n, clip in enumerate(clips) if clip.group == group]
+    return {
+        group: {"clips": len(at), "sounds": _figures(at, columns, hiss)}
+        for group, at in places.items()
+        if at
+    }
+
+
+def _figures(at: list[int], columns: dict[str, Column], hiss: list[float]) -> dict[str, Figures]:
+    reference = columns[REFERENCE]
+    figures: dict[str, Figures] = {}
+    for name, column in columns.items():
+        own = summarise([column.scores[n] for n in at])
+        clouds = _cloud_figures(name, column, reference, at)
+        intervals = own["intervals"] | clouds["intervals"]
+        spent = ms_per_frame([column.seconds[n] for n in at], [column.frames[n] for n in at])
+        figures[name] = own | clouds | {"ms_per_frame": spent, "intervals": intervals}
+    figures[HISS] = _hiss_figures([hiss[n] for n in at])
+    return figures
+
+
+def _hiss_figures(distances: list[float]) -> Figures:
+    interval = ratio_interval(distances, [1] * len(distances))
+    return {
+        "mel_db": sum(distances) / len(distances),
+        "mel_spread_ratio": 0.0,
+        "intervals": {"mel_db": interval} if interval else {},
+    }
+
+
+def _cloud_figures(name: str, column: Column, reference: Column, at: list[int]) -> Figures:
+    """Distances between sets, of which shuffling changes none.
+
+    In its place every second clip's real sound stands against that of the clips between.
+    """
+    mine, real = (at[1::2], at[::2]) if name == SHUFFLED else (at, at)
+    source, paired = (reference, False) if name == SHUFFLED else (column, True)
+    if not mine:
+        return {"frechet": None, "mmd": None, "frechet_side": None, "intervals": {}}
+    points = [[own[n] for n in mine] for own in (source.points, source.side_points)]
+    others = [[own[n] for n in real] for own in (reference.points, reference.side_points)]
+    both, side = (compare_clouds(x, y, paired) for x, y in zip(points, others, strict=True))
+    if "frechet" in side["intervals"]:
+        both["intervals"]["frechet_side"] = side["intervals"]["frechet"]
+    return both | {"frechet_side": side["frechet"]}
+
+
+def _of_clip(clip: Clip, place: int, columns: dict[str, Column], seed: int) -> dict[str, Any]:
+    sounds = {name: summarise([column.scores[place]]) for name, column in columns.items()}
+    for figures in sounds.values():
+        figures.pop("intervals")  # one clip has none
+    said = {"name": clip.name, "group": clip.group, "seed": clip.seed(seed)}
+    return said | {"sounds": sounds}

@@ -1,0 +1,111 @@
+"""How far a figure of clips may be from that of all clips of their kind: bootstrap over clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from einops import einsum, rearrange
+from torch import Tensor
+
+from ..metrics.distances import frechet_from_moments, kernel_mean, mmd_of
+
+RESAMPLES = 1000
+CLOUD_RESAMPLES = 200  # of distances between sets: each takes two eigenvalue problems
+SHARE = 0.95
+WIDEST = 128  # numbers an embedding
+
+Interval = tuple[float, float]
+
+
+def resamples(clips: int, count: int = RESAMPLES, seed: int = 0) -> Tensor:  # -> (b n)
+    """How often each clip is in each of `count` draws of as many clips with replacement.
+
+    Efron and Tibshirani, An Introduction to the Bootstrap, sec. 13.3: whole clips are drawn, as
+    what lies within one clip is not independent. The same at every call.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(clips, (count, clips), generator=generator)
+    return torch.zeros(count, clips, dtype=torch.float64).scatter_add_(
+        1, drawn, torch.ones(count, clips, dtype=torch.float64)
+    )
+
+
+def percentiles(values: Tensor) -> Interval | None:  # (b), NaN: undefined in that draw
+    """The middle 95 % of the draws that have a value; None where none has one."""
+    known = values[~values.isnan()]
+    if not len(known):
+        return None
+    low, high = known.quantile(torch.tensor([(1 - SHARE) / 2, (1 + SHARE) / 2]).to(known)).tolist()
+    return low, high
+
+
+def ratio_interval(
+    numerators: Sequence[float], denominators: Sequence[float]
+) -> Interval | None:  # one of each a clip
+    """Of sum(numerators) / sum(denominators); None for fewer than two clips that count."""
+    if sum(value > 0 for value in denominators) < 2:
+        return None
+    both = torch.tensor([numerators, denominators], dtype=torch.float64)
+    top, bottom = einsum(resamples(len(numerators)), both, "b n, f n -> f b")
+    return percentiles(top / bottom.where(bottom > 0, torch.nan))
+
+
+def frechet_interval(
+    points: Sequence[Tensor], reference: Sequence[Tensor], paired: bool
+) -> Interval | None:  # each (n d), one a clip
+    """Of the Frechet distance between two sets of clips, drawn together where `paired`.
+
+    None for fewer than two clips a side, and for embeddings too wide to be resampled in seconds.
+    """
+    if min(len(points), len(reference)) < 2 or points[0].shape[1] > WIDEST:
+        return None
+    both = torch.cat(_draws(points, reference, paired), dim=1)
+    once, places = both.unique(dim=0, return_inverse=True)  # few clips have few different draws
+    mine, real = once.split([len(points), len(reference)], dim=1)
+    distances = frechet_from_moments(*_moments(points, mine), *_moments(reference, real))
+    return percentiles(distances[places])
+
+
+def mmd_interval(
+    points: Sequence[Tensor], reference: Sequence[Tensor], paired: bool
+) -> Interval | None:  # each (n d), one a clip
+    """Of the squared MMD x 1000, likewise; the kernel's sums between clips are taken once."""
+    if min(len(points), len(reference)) < 2:
+        return None
+    mine, real = _draws(points, reference, paired)
+    squared = _kernel_means(points, points, mine, mine)
+    squared = squared + _kernel_means(reference, reference, real, real)
+    return percentiles(mmd_of(squared - 2 * _kernel_means(points, reference, mine, real)))
+
+
+def _draws(
+    points: Sequence[Tensor], reference: Sequence[Tensor], paired: bool
+) -> tuple[Tensor, Tensor]:
+    mine = resamples(len(points), CLOUD_RESAMPLES)
+    return mine, mine if paired else resamples(len(reference), CLOUD_RESAMPLES, seed=1)
+
+
+def _moments(points: Sequence[Tensor], draws: Tensor) -> tuple[Tensor, Tensor]:
+    """Means (b d) and covariances (b d d) of the points of each draw of clips."""
+    sums = torch.stack([own.double().sum(0) for own in points])
+    squares = torch.stack([own.double().T @ own.double() for own in points])
+    total = rearrange(draws @ _counts(points), "b -> b 1 1")
+    mean = draws @ sums / total[:, 0]
+    outer = einsum(mean, mean, "b d, b e -> b d e")
+    second = einsum(draws, squares, "b n, n d e -> b d e")
+    return mean, (second - total * outer) / (total - 1)
+
+
+def _kernel_means(
+    x: Sequence[Tensor], y: Sequence[Tensor], x_draws: Tensor, y_draws: Tensor
+) -> Tensor:  # -> (b)
+    """Mean of the kernel over all pairs of points of each draw."""
+    between = torch.tensor([[kernel_mean(p, q) for q in y] for p in x], dtype=torch.float64)
+    left, right = x_draws * _counts(x), y_draws * _counts(y)
+    total = einsum(left, between, right, "b n, n m, b m -> b")
+    return total / (left.sum(1) * right.sum(1))
+
+
+def _counts(points: Sequence[Tensor]) -> Tensor:  # -> (n)
+    return torch.tensor([len(own) for own in points], dtype=torch.float64)

@@ -1,0 +1,112 @@
+"""A clip shown over and over: how long its sound stays what it was, and the page that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...io.read.frames import Frames
+from ...io.write.partial import write_text
+from ...pipeline import Pipeline
+from ...sampling.settings import Settings
+from ..metrics.mel import SAMPLE_RATE
+from ..metrics.stability import stability
+from .baselines import from_loops
+
+PAGE = """\
+# {model} for {minutes:g} minutes
+
+    python -m sr_core evaluate {clip} --loop {seconds:g} --only-loop --steps {steps} --report DIR
+
+shows the clip over and over in one stream and compares every part of the sound with the first one.
+The first showing is left out: it has no past yet. "By chance" is what the largest of the changes
+against the first part stays below in 95 % of the runs where nothing drifts: the standard deviation
+from showing to showing, divided by the root of the showings in a part, times Dunnett's value for so
+many comparisons with one part, times the root of 2. Showings are taken to be independent.
+
+- level: mean power; DC: power of the mean of the worse channel, its change: that of the
+  difference of means; all relative to full scale
+- spectrum: mean difference of 64 mel bands
+- timing: by how much onsets come later than in the first part (cross-correlation)
+"""
+HEAD = """\
+## {name}, guidance {guidance:g}, seed {seed}
+
+{loops} showings of {period:g} s.
+
+| minutes | level dB | DC dB | DC change dB | spectrum dB | onsets a second | timing ms |
+|---|---:|---:|---:|---:|---:|---:|
+"""
+VERDICT = """\
+Largest change: level {level_change_db:+.2f} dB (by chance {level_chance_db:.2f}), DC
+{dc_change_db:.0f} dB, spectrum {spectrum_change_db:.2f} dB, onset rate {onset_rate_change:+.1%} (by
+chance {onset_rate_chance:.1%}), timing {lag_ms:+.1f} ms.
+"""
+
+
+def long_run(
+    pipeline: Pipeline,
+    frames: Frames,
+    settings: Sequence[Settings],
+    seed: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """How stable the sound is with each of the settings, as `stability` says, by "steps N".
+
+    Raises ValueError where `seconds` are not enough for three showings.
+    """
+    period = frames.count * pipeline.config.audio.hop
+    count = round(seconds * SAMPLE_RATE / period)
+    if count < 3:
+        raise ValueError(
+            f"got {seconds:g} s of loops of {frames.count} frames; expected three loops or more; "
+            "ask for longer, or give a shorter clip first"
+        )
+    return {
+        f"steps {each.steps}": {"seconds": seconds}
+        | stability(from_loops(pipeline, frames, each, seed, count), period)
+        for each in settings
+    }
+
+
+def in_words(loops: Mapping[str, Any]) -> list[str]:
+    """One sentence for each of the settings."""
+    return [
+        f"{name}, {found['seconds']:g} s of the first clip in {found['loops']} loops: level at "
+        f"most {found['level_change_db']:+.2f} dB from the first part's (by "
+        f"chance {found['level_chance_db']:.2f}), spectrum {found['spectrum_change_db']:.2f} dB, "
+        f"onset rate {found['onset_rate_change']:+.1%} (by chance "
+        f"{found['onset_rate_chance']:.1%}), timing {found['lag_ms']:+.1f} ms; DC at most "
+        f"{found['dc_db']:.0f} dB, change {found['dc_change_db']:.0f} dB"
+        for name, found in loops.items()
+    ]
+
+
+def write_page(result: Mapping[str, Any], clip: Path, folder: Path) -> Path:
+    """Write FOLDER/long-run.md from what `evaluate` has found."""
+    steps = " ".join(name.split()[1] for name in result["loops"])
+    seconds = next(iter(result["loops"].values()))["seconds"]
+    page = [
+        PAGE.format(
+            model=result["model"], minutes=seconds / 60, clip=clip, seconds=seconds, steps=steps
+        )
+    ]
+    for name, found in result["loops"].items():
+        head = HEAD.format(name=name, period=found["period_s"], **{**result, **found})
+        page.append(head + "\n".join(_rows(found)) + "\n\n" + VERDICT.format(**found))
+    target = folder / "long-run.md"
+    write_text(target, "\n".join(page))
+    return target
+
+
+def _rows(found: Mapping[str, Any]) -> list[str]:
+    parts = found["parts"]
+    ends = [*(part["from_s"] for part in parts[1:]), found["loops"] * found["period_s"]]
+    return [
+        f"| {part['from_s'] / 60:.1f} - {end / 60:.1f} | {part['level_db']:.2f} "
+        f"| {part['dc_db']:.0f} | {part['dc_change_db']:.0f} | {part['spectrum_change_db']:.2f} "
+        f"| {part['onsets_per_s']:.2f} "
+        f"| {part['lag_ms']:+.1f} |"
+        for part, end in zip(parts, ends, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""While it runs: cameras, pipes and network streams in, growing files out."""

@@ -1,0 +1,245 @@
+"""A moving picture read once, from its beginning on: a file, an address, a camera, a screen."""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from functools import partial
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from torch import Tensor
+
+from ..read.clock import Clock, packets_of
+from ..read.colour import Colour, colour_of
+from ..read.frames import Picture
+from ..read.integrity import promised_end
+from ..read.source import MediaError, picture_stream
+from ..read.timing import (
+    DEFAULT_RATE,
+    MILLISECOND,
+    Timing,
+    is_decoding_clock,
+    rate_of_counted,
+    standard_rate,
+    tell_of_jumps,
+)
+from ..read.video import display_matrix, orient, to_rgb
+from ..write.trial import ANIMATIONS
+from .live_url import check_reachable, open_live
+
+MOST_UNSEEN = 1000  # packets before the first frame: who joins a broadcast waits for a key frame
+LONGEST_LAST = 1  # seconds that a header may give the last frame
+
+
+class Seen(NamedTuple):
+    """One frame of a live picture."""
+
+    time: Fraction  # seconds after the first one
+    until: Fraction | None  # when the next one is shown, where that is known beforehand
+    picture: Picture
+    frame: VideoFrame | None = None  # as it is coded, where it was
+
+
+class Read(NamedTuple):
+    """What reading on has brought: compressed packets of the picture to copy, and frames."""
+
+    packets: list[Packet]  # times count from the first frame
+    frames: list[Seen]
+
+
+class LivePicture(ABC):
+    """A picture of `height` x `width` that comes as it comes, once."""
+
+    height: int
+    width: int
+    fps: Fraction  # nominal
+    clock: Fraction  # seconds a tick, for its times in a file
+    colour: Colour
+    template: VideoStream | None  # whose packets are copied; None where frames must be encoded
+    end: Fraction  # seconds, once all is read
+
+    @abstractmethod
+    def reads(self) -> Iterator[Read]:
+        """Yield everything in order; raises MediaError where it cannot be read at all."""
+
+
+class Once:
+    """A picture that is converted when it is first asked for, and kept."""
+
+    def __init__(self, convert: Callable[[], Tensor]):
+        self._convert, self._converted = convert, None
+
+    def __call__(self) -> Tensor:  # (3 h w) uint8
+        if self._converted is None:
+            self._converted = self._convert()
+        return self._converted
+
+
+class LiveVideo(LivePicture):
+    """What PyAV can open: a path, an address with ://, or DEVICE:NAME; `loop` shows it for ever.
+
+    `size` and `rate` are wishes that only a device can grant.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        size: tuple[int, int] | None = None,
+        rate: Fraction | None = None,
+        loop: bool = False,
+    ):
+        self.source, self.loop, self.end = source, loop, Fraction(0)
+        self._options = {"video_size": f"{size[0]}x{size[1]}"} if size else {}
+        self._options |= {"framerate": str(rate)} if rate else {}
+        self._reads = self._passes()
+        # Size and codec are known for sure when the first frame is there.
+        self._first = next(self._reads)
+
+    def reads(self) -> Iterator[Read]:
+        yield self._first
+        del self._first
+        yield from self._reads
+
+    def _passes(self) -> Iterator[Read]:
+        """Read from the beginning to the end, again and again if it loops."""
+        while True:
+            with open_live(self.source, self._options) as container:
+                one = _Pass(container, picture_stream(container, self.source), self)
+                yield from one.reads()
+                self.end = one.end
+            if not self.loop:
+                return
+
+    def begins(self, frame: VideoFrame, stream: VideoStream, timing: Timing, copied: bool) -> None:
+        """Learn from the first frame what the picture is; later passes are taken to be alike."""
+        if not hasattr(self, "fps"):
+            self.matrix, coded = display_matrix(frame), np.empty((frame.height, frame.width))
+            self.height, self.width = orient(coded, self.matrix).shape
+            self.size, self.reformatter = (frame.width, frame.height), VideoReformatter()
+            self.fps, self.clock = timing.rate, timing.clock
+            self.colour = colour_of(frame, stream.codec_context, self.matrix is not None)
+            self.template = stream if copied else None
+
+
+class _Pass:
+    """One reading of the source, its times going on where the one before ended."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, video: LiveVideo):
+        self.container, self.stream, self.video, self.start = container, stream, video, video.end
+        self.end, self.count, self.timing = video.end, 0, None
+        self._waiting: list[Packet] = []
+
+    def reads(self) -> Iterator[Read]:
+        for packet in self._demuxed():
+            frames = _decoded(packet)
+            if packet.size:
+                self._waiting.append(packet)
+            if self.timing is None and frames:
+                self._begin(frames[0])
+            if self.timing is not None:
+                seen = [self._seen(frame) for frame in frames]
+                yield Read(self._copied(), [one for one in seen if one is not None])
+            elif len(self._waiting) > MOST_UNSEEN:
+                break
+        if self.timing is None:
+            if not self._waiting:
+                check_reachable(self.video.source, self.stream)
+            raise MediaError(
+                f"'{self.video.source}': no frame of its {self.stream.codec_context.name} picture "
+                "can be decoded; re-encode it to H.264"
+            )
+        self._end_by_header()
+
+    def _demuxed(self) -> Iterator[Packet]:
+        clocks: dict[int, Clock] = {}
+        try:
+            yield from packets_of(self.container, [self.stream], clocks)
+        except av.error.FFmpegError as error:
+            if self.timing is not None:
+                warnings.warn(
+                    f"'{self.video.source}' ended with an error: {error.strerror}", stacklevel=2
+                )
+        if clocks and (jumps := clocks[self.stream.index].jumps):
+            tell_of_jumps(jumps, self.video.source)
+
+    def _begin(self, frame: VideoFrame) -> None:
+        """Count all times from this frame; its packet must be a key frame to be copied."""
+        stream, tick = self.stream, self.stream.time_base
+        counted = frame.pts is None or is_decoding_clock(self.container, stream)
+        rate = standard_rate(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
+        if counted:
+            rate = rate_of_counted(stream)
+            tick = 1 / rate
+        # Not known before all is read: whether a fine tick holds times in whole milliseconds.
+        reach = tick / 2 if tick > MILLISECOND else MILLISECOND
+        first = 0 if counted else frame.pts
+        self.timing = Timing((), first, tick, reach, rate, reach * rate < 1, counted)
+        while self._waiting and not self._waiting[0].is_keyframe:
+            del self._waiting[0]
+        codec = stream.codec_context.name
+        compressed = codec not in (*ANIMATIONS, "rawvideo", "wrapped_avframe", "bmp")
+        whole = any(packet.pts == first for packet in self._waiting[:1])
+        self.video.begins(frame, stream, self.timing, compressed and whole and not counted)
+
+    def _seen(self, frame: VideoFrame) -> Seen | None:
+        pts = self.count if self.timing.counted else frame.pts
+        self.count += 1
+        if pts is None or pts < self.timing.first:
+            return None
+        time = self.start + self.timing.time(pts)
+        self.end = max(self.end, time + self._length(frame))
+        video = self.video
+        convert = partial(to_rgb, frame, video.reformatter, video.size, video.matrix)
+        return Seen(time, None, Once(convert), frame)
+
+    def _length(self, frame: VideoFrame) -> Fraction:
+        """Seconds for which a frame is shown as far as is known now."""
+        length, nominal = (frame.duration or 0) * self.stream.time_base, 1 / self.timing.rate
+        if self.timing.counted:
+            return nominal
+        if length <= 0 or abs(length - nominal) <= 2 * self.timing.reach:
+            return nominal
+        return length
+
+    def _end_by_header(self) -> None:
+        """Measure the last frame by the header where that knows better than its packet."""
+        promised = promised_end(self.container, self.stream)
+        if promised is None or self.timing.counted:
+            return
+        first = self.timing.first * self.timing.tick
+        end = self.start + self.timing.time(round(promised / self.timing.tick))
+        if promised > first and abs(end - self.end) < LONGEST_LAST:
+            self.end = end
+
+    def _copied(self) -> list[Packet]:
+        """Packets to copy with times from the first frame on; hidden ones if a seen one follows.
+
+        Those that an edit list hides are decoded for the sake of others only.
+        """
+        if self.video.template is None:
+            self._waiting.clear()
+            return []
+        seen = [n for n, packet in enumerate(self._waiting) if not packet.is_discard]
+        ready = self._waiting[: seen[-1] + 1] if seen else []
+        self._waiting = self._waiting[len(ready) :]
+        shift = self.timing.first - round(self.start / self.timing.tick)
+        for packet in ready:
+            packet.pts = None if packet.pts is None else packet.pts - shift
+            packet.dts = None if packet.dts is None else packet.dts - shift
+        return ready
+
+
+def _decoded(packet: Packet) -> list[VideoFrame]:
+    try:
+        return packet.decode()
+    except av.error.FFmpegError:
+        return []  # a damaged packet leaves the frame before it in place

@@ -1,0 +1,1 @@
+"""Out of files: frames at an exact rate, sound, time stamps."""

@@ -1,0 +1,120 @@
+"""Sound out of files, and resampling, by PyAV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import groupby
+
+import av
+import numpy as np
+import torch
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from torch import Tensor
+
+from .channel_layout import Planar, settle_order
+from .clock import packets_of
+from .source import MediaError, Source, name_of, open_source
+
+FILTER_SAMPLES = 256
+LONGEST_PADDING = 4096  # samples by which a codec's last frame can pass the end of the sound
+
+
+def read_audio(source: Source, stereo: bool = False) -> tuple[Tensor, int]:  # -> (c s), rate
+    """Decode the first sound stream of any file to float32, without codec delay and padding.
+
+    `stereo` mixes more than two channels down to two, as FFmpeg does; so is sound whose number of
+    channels or rate changes, which comes at its first rate.
+    Raises MediaError where there is no sound that can be decoded.
+    """
+    with open_source(source) as container:
+        stream = sound_stream(container, source)
+        decoded = list(decode_sound(container, stream, source, stereo))
+        seconds = stream.duration and stream.duration * stream.time_base
+    if not decoded:
+        raise MediaError(f"{name_of(source)}: its sound cannot be decoded; convert it to WAV")
+    rate, length = decoded[0][1], seconds and round(seconds * decoded[0][1])
+    if len({(own, wave.shape[0]) for _, own, wave in decoded}) > 1:
+        return _joined(source, rate), rate
+    waveform = np.concatenate([wave for _, _, wave in decoded], axis=1)
+    if length and 0 < waveform.shape[1] - length < LONGEST_PADDING:
+        waveform = waveform[:, :length]
+    return torch.from_numpy(np.ascontiguousarray(waveform)), rate
+
+
+def _joined(source: Source, rate: int) -> Tensor:  # -> (2 s)
+    """Decode sound that changes its format, as stereo at one rate."""
+    with open_source(source) as container:
+        decoded = decode_sound(container, sound_stream(container, source), source, stereo=True)
+        parts = []
+        for own, waves in groupby(decoded, key=lambda piece: piece[1]):
+            both = [np.broadcast_to(wave, (2, wave.shape[1])) for _, _, wave in waves]
+            parts.append(resample(torch.from_numpy(np.concatenate(both, axis=1)), own, rate))
+    return torch.cat(parts, dim=1)
+
+
+def sound_stream(container: InputContainer, source: Source, track: int = 0) -> AudioStream:
+    """Find the first sound stream, or another; MediaError without one or a decoder for it."""
+    if not container.streams.audio:
+        raise MediaError(f"{name_of(source)} has no sound; give a file with a sound stream")
+    stream = container.streams.audio[track]
+    if stream.codec_context is None:
+        raise MediaError(
+            f"{name_of(source)} has sound in a codec this FFmpeg cannot read; convert it to WAV"
+        )
+    return stream
+
+
+def decode_sound(
+    container: InputContainer, stream: AudioStream, source: Source, stereo: bool = False
+) -> Iterator[tuple[Fraction | None, int, np.ndarray]]:
+    """Yield (seconds of its first sample or None, rate, float32 (c s)) of every decoded frame.
+
+    `stereo` is as in `read_audio`. Raises MediaError for channels that cannot be decoded safely or
+    have no mix.
+    """
+    planar = Planar(settle_order(stream, source), stereo)
+    for packet in packets_of(container, [stream]):
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            continue  # one damaged packet: the gap is seen in the times of the next ones
+        for frame in frames:
+            time = None if frame.pts is None else frame.pts * frame.time_base
+            try:
+                waves = list(planar(frame))
+            except ValueError as error:  # FFmpeg's own ones are ValueErrors too
+                raise MediaError(
+                    f"{name_of(source)}: its sound of layout {frame.layout.name} has no mix to "
+                    "stereo; mix it down first"
+                ) from error
+            for wave in waves:
+                yield time, frame.sample_rate, wave
+
+
+def resample(waveform: Tensor, source_rate: int, target_rate: int) -> Tensor:
+    """Change the rate of (..., s) to ceil(s * target / source) samples, in phase, as float32."""
+    if source_rate < 1 or target_rate < 1:
+        raise ValueError(f"got rates {source_rate} and {target_rate}; expected 1 Hz or more")
+    flat = waveform.detach().to("cpu", torch.float32).reshape(-1, waveform.shape[-1])
+    if source_rate == target_rate:
+        return flat.reshape(waveform.shape).clone()
+    length = -(-waveform.shape[-1] * target_rate // source_rate)
+    out = torch.zeros(len(flat), length)
+    for channel, result in zip(flat, out, strict=True):
+        samples = _resample_channel(channel.numpy(), source_rate, target_rate)[:length]
+        result[: len(samples)] = torch.from_numpy(samples)
+    return out.reshape(*waveform.shape[:-1], length)
+
+
+def _resample_channel(samples: np.ndarray, source_rate: int, target_rate: int) -> np.ndarray:
+    # The filter needs more than a few samples before it gives any: let silence follow.
+    padded = np.pad(samples, (0, FILTER_SAMPLES * -(-source_rate // target_rate)))
+    resampler = AudioResampler("fltp", "mono", target_rate)
+    frame = AudioFrame.from_ndarray(padded[None], "fltp", "mono")
+    frame.sample_rate = source_rate
+    parts = [*resampler.resample(frame), *resampler.resample(None)]
+    return np.concatenate([part.to_ndarray()[0] for part in parts])

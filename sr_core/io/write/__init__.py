@@ -1,0 +1,1 @@
+"""Into files: sound beside an untouched picture, whole or not at all."""

@@ -1,0 +1,80 @@
+"""Sound into files of its own, by PyAV."""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from torch import Tensor
+
+from ..read.source import MediaError
+from .container import Container, open_output, writing
+from .partial import whole_file
+from .sound import waveform_pieces
+
+FILES = {
+    ".wav": Container("wav", "pcm_s24le", "s32"),
+    ".flac": Container("flac", "flac", "s32"),
+}
+LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
+
+
+def write_audio(path: str | os.PathLike[str], pieces: Tensor | Iterable[Tensor], rate: int) -> Path:
+    """Write pieces (c s) in -1..1 as WAV or FLAC, both 24-bit, whole or not at all.
+
+    Louder samples are clipped with a warning. Raises ValueError for NaN, for a channel count
+    without a usual layout (1, 2, 4, 6 and 8 have one), and for an unknown suffix.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in FILES:
+        raise MediaError(
+            f"got target '{target}'; expected a name ending in {', '.join(FILES)}; "
+            "change the suffix"
+        )
+    container = FILES[target.suffix.lower()]
+    with whole_file(target) as partial, open_output(partial, target, container) as output:
+        peak, stream, position = 0.0, None, 0
+        for piece in waveform_pieces(pieces, rate):
+            stream = stream or _add_stream(output, container, piece.shape[0], rate)
+            peak = max(peak, float(np.abs(piece).max(initial=0)))
+            frame = _frame(piece, rate, position)
+            position += piece.shape[1]
+            with writing(target):
+                output.mux(stream.encode(frame))
+        if stream is None:
+            raise ValueError("got no sound at all; expected at least one sample")
+        with writing(target):
+            output.mux(stream.encode(None))
+    if peak > 1:
+        warnings.warn(
+            f"'{target}': the sound peaks at {20 * math.log10(peak):+.1f} dBFS and was clipped "
+            "at 0; lower its gain",
+            stacklevel=2,
+        )
+    return target
+
+
+def _add_stream(output, container: Container, channels: int, rate: int) -> AudioStream:
+    if channels not in LAYOUTS:
+        raise ValueError(
+            f"got {channels} channels; expected one of {list(LAYOUTS)}; write them as several files"
+        )
+    stream = output.add_stream(container.sound, rate=rate)
+    stream.codec_context.format = container.sample_format
+    stream.codec_context.layout = LAYOUTS[channels]
+    stream.codec_context.time_base = Fraction(1, rate)
+    return stream
+
+
+def _frame(piece: np.ndarray, rate: int, position: int) -> AudioFrame:
+    clipped = np.ascontiguousarray(piece.clip(-1, 1))
+    frame = AudioFrame.from_ndarray(clipped, "fltp", LAYOUTS[piece.shape[0]])
+    frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
+    return frame

@@ -1,0 +1,85 @@
+"""What a file carries beside its picture and its sound, taken along as far as the target can."""
+
+from __future__ import annotations
+
+import warnings
+from fractions import Fraction
+from typing import Any
+
+from av.container import InputContainer, OutputContainer
+from av.stream import Stream
+
+from ..read.source import Source, is_cover, name_of, open_source, time_code
+from ..read.timing import MILLISECOND
+from ..read.video import VideoInfo
+from .container import Container
+
+IMAGES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
+
+
+def keep_chapters(source: InputContainer, output: OutputContainer, info: VideoInfo) -> None:
+    """Give the target the source's chapters, moved with the picture; old PyAV knows of none."""
+    if hasattr(source, "chapters"):
+        moved = [_moved(chapter, info) for chapter in source.chapters()]
+        output.set_chapters([chapter for chapter in moved if chapter["end"] > chapter["start"]])
+
+
+def _moved(chapter: dict[str, Any], info: VideoInfo) -> dict[str, Any]:
+    times = (chapter[end] * chapter["time_base"] - info.start for end in ("start", "end"))
+    start, end = (round(min(max(t, Fraction(0)), info.duration) / MILLISECOND) for t in times)
+    return chapter | {"start": start, "end": end, "time_base": MILLISECOND}
+
+
+def keep_attachments(
+    source: InputContainer, name: Source, output: OutputContainer, container: Container
+) -> set[int]:
+    """Attach the source's fonts and covers where the target has attachments; gives their indices.
+
+    PyAV before 16 cannot write any.
+    """
+    if container.format != "matroska" or not hasattr(output, "add_attachment"):
+        return set()
+    kept = set()
+    for stream in source.streams.attachments:
+        tags = stream.metadata
+        output.add_attachment(stream.name or "attachment", tags.get("mimetype", ""), stream.data)
+        kept.add(stream.index)
+    for stream in source.streams.video:
+        if is_cover(stream) and stream.codec_context and stream.codec_context.name in IMAGES:
+            output.add_attachment(*IMAGES[stream.codec_context.name], _image(name, stream.index))
+            kept.add(stream.index)
+    return kept
+
+
+def _image(source: Source, index: int) -> bytes:
+    with open_source(source) as container:  # beside the one that gives the picture's packets
+        packets = container.demux(container.streams[index])
+        return next((bytes(packet) for packet in packets if packet.size), b"")
+
+
+def warn_of_rest(
+    source: InputContainer, name: Source, container: Container, kept: set[int], lost: list[str]
+) -> None:
+    """Warn once of all that the target lacks: streams not kept, and what else is told as lost."""
+    left = [*(_words(s) for s in source.streams if s.index not in kept and _matters(s)), *lost]
+    if left:
+        warnings.warn(
+            f"{name_of(name)}: left out of the {container.format} file that is written: "
+            f"{', '.join(left)}",
+            stacklevel=4,
+        )
+
+
+def _matters(stream: Stream) -> bool:
+    """Say whether a stream is more than what the muxer makes anew: time code, chapters of MP4."""
+    if stream.type != "data":
+        return True
+    chapters = stream.name == "bin_data" and bool(getattr(stream.container, "chapters", list)())
+    return not chapters and time_code(stream) is None
+
+
+def _words(stream: Stream) -> str:
+    codec = stream.codec_context.name if stream.codec_context else stream.name
+    kind = {"video": "picture", "audio": "sound", "attachment": "attached file"}
+    what = "cover" if is_cover(stream) else kind.get(stream.type, stream.type)
+    return f"{what} {stream.index} ({stream.metadata.get('title') or codec or 'unknown'})"

@@ -1,0 +1,141 @@
+"""A picture and its new sound into one file, the picture's packets untouched."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from av.container import InputContainer
+from torch import Tensor
+
+from ..read.animation import AnimationFrames
+from ..read.frames import Frames
+from ..read.source import MediaError, Source, is_cover, open_source
+from ..read.source_audio import OldSound, amplified, mixed
+from ..read.video import VideoFrames, open_video
+from .container import Container, container_for, open_output
+from .feed import Feed
+from .partial import whole_file
+from .picture import held_copy, is_copied
+from .sound import stereo, waveform_pieces
+from .trial import Held
+
+OLD_SOUND = ("drop", "keep", "mix")
+FILE_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+
+
+def mux(
+    picture: Source | Frames,
+    sound: Tensor | Iterable[Tensor],
+    target: str | os.PathLike[str],
+    *,
+    old_sound: str = "drop",
+    gain_db: float = 0.0,
+    old_gain_db: float = 0.0,
+    metadata: Mapping[str, str] | None = None,
+    encode: bool = False,
+) -> Path:
+    """Write `target` (.mp4, .mov, .mkv, .webm): the picture with `sound`, both from 0 on.
+
+    The packets of a video are copied untouched; images and GIFs are encoded, with `encode` also
+    what the target cannot hold a copy of. What else the file carries goes along where the target
+    can hold it, with one warning of what cannot. The result is read back before it takes its name.
+    `sound` is one waveform (c s) at 48 kHz or pieces of it, pulled as the picture goes;
+    round(duration * 48000) samples are written, more are left out, fewer are a ValueError. The old
+    sounds are dropped, kept as further streams, or the first of them is mixed in. Peaks above
+    0 dBFS are clipped with a warning.
+    Raises MediaError (a ValueError) for what cannot be read, copied or written; nothing is left.
+    """
+    _check_policy(old_sound)
+    path, container = Path(target), container_for(target)
+    frames = _frames_of(picture, path)
+    pieces = amplified(stereo(waveform_pieces(sound)), gain_db)
+    tags = _checked_tags(metadata or {})
+    with whole_file(path) as partial:
+        with ExitStack() as stack:
+            feed = _opened(frames, partial, path, container, tags, encode, stack)
+            if feed.source is not None and frames.info.has_sound and old_sound == "mix":
+                old = stack.enter_context(closing(OldSound(frames.source, frames.info.start)))
+                pieces = mixed(pieces, old, old_gain_db)
+            feed.add_sound(pieces)
+            if feed.source is not None:
+                feed.take_along(old_sound, old_gain_db, stack)
+            written = feed.write(path)
+            plan = written.plan()
+        written.check(partial, plan)
+    return path
+
+
+def _is_same(source: Source | None, path: Path) -> bool:
+    named = isinstance(source, (str, os.PathLike))
+    return named and os.path.exists(path) and os.path.samefile(source, path)  # any name is legal
+
+
+def _frames_of(picture: Source | Frames, path: Path) -> Frames:
+    """See the picture as frames; MediaError where the target is their own file, also by a link."""
+    frames = picture if isinstance(picture, Frames) else open_video(picture)
+    source = frames.source if isinstance(frames, (VideoFrames, AnimationFrames)) else None
+    if _is_same(source, path):
+        raise MediaError(
+            f"got {path} as target, which is the source {source} itself; expected another name"
+        )
+    return frames
+
+
+def _opened(
+    frames: Frames,
+    partial: Path,
+    path: Path,
+    container: Container,
+    tags: dict[str, str],
+    encode: bool,
+    stack: ExitStack,
+) -> Feed:
+    """Open the source, where there is one, and the target with the picture in it."""
+    source, held = None, _held(frames, container, encode)
+    if isinstance(frames, VideoFrames):
+        source = stack.enter_context(open_source(frames.source))
+        tags = _kept_tags(source) | tags
+        if any(map(is_cover, source.streams.video)):
+            container = container.with_cover(tags)
+    codec = frames.info.codec if held else ""
+    output = stack.enter_context(open_output(partial, path, container, frames.clock, codec))
+    output.metadata.update(tags)
+    return Feed(frames, source, held, container, output)
+
+
+def _held(frames: Frames, container: Container, encode: bool) -> Held | None:
+    """Say how the container holds a copy of the picture; None where it is encoded."""
+    if not is_copied(frames):
+        return None
+    try:
+        return held_copy(frames, container)
+    except MediaError as error:
+        if not encode:
+            raise
+        warnings.warn(f"the picture is encoded anew: {error}", stacklevel=3)
+        return None
+
+
+def _check_policy(old_sound: str) -> None:
+    if old_sound not in OLD_SOUND:
+        raise ValueError(f"got old_sound '{old_sound}'; expected one of {', '.join(OLD_SOUND)}")
+
+
+def _checked_tags(metadata: Mapping[str, str]) -> dict[str, str]:
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise ValueError(
+                f"got metadata {key!r} of type {type(value).__name__}; expected text; "
+                "use json.dumps on it"
+            )
+    return dict(metadata)
+
+
+def _kept_tags(source: InputContainer) -> dict[str, str]:
+    """Give the source's own metadata, less what describes its file and not its content."""
+    tags = source.metadata.items()
+    return {key: value for key, value in tags if key.lower() not in FILE_TAGS}

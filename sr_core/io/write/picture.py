@@ -1,0 +1,175 @@
+"""The picture on its way into a file: packets copied untouched, or images encoded."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..read.colour import RGB
+from ..read.frames import Frames
+from ..read.source import MediaError, name_of
+from ..read.timing import Shown, Timing
+from ..read.video import VideoFrames
+from .container import Container
+from .copied import copy_stream
+from .encoder import add_encoder, in_own_colour, to_frame
+from .trial import ANIMATIONS, Held, beginning
+
+
+def held_copy(frames: VideoFrames, container: Container) -> Held:
+    """Say how the container holds a copy of this picture; MediaError if it cannot."""
+    name, codec = name_of(frames.source), frames.info.codec
+    with beginning(frames.source) as begun:
+        held = begun.held_by(container)
+        if held is None:
+            able = begun.able()
+            first = "convert it to H.264 first (`generate --encode` does)"
+            other = f"write to {', '.join(able)}, or {first}" if able else first
+            raise MediaError(
+                f"the {codec} picture of {name} cannot be copied into {container.format}: it "
+                f"could not be read back; {other}"
+            )
+    if container.format in ("matroska", "webm") and _starts_hidden(frames.timing):
+        raise MediaError(
+            f"the picture of {name} begins inside a group of frames (an edit list hides the "
+            f"earlier ones), which {container.format} cannot hold; write to .mp4 or .mov"
+        )
+    return held
+
+
+def is_copied(frames: Frames) -> bool:
+    """Say whether the picture is a video's; images and animations are encoded.
+
+    Frames without times of their own (raw streams, AVI with reordered frames) would be shown in
+    the wrong order if they were copied, so they are encoded too, with a warning.
+    """
+    if not isinstance(frames, VideoFrames) or frames.info.codec in ANIMATIONS:
+        return False
+    if frames.timing.counted:
+        warnings.warn(
+            f"{name_of(frames.source)} does not say when its frames are shown; its picture is "
+            "encoded anew instead of copied",
+            stacklevel=3,
+        )
+    return not frames.timing.counted
+
+
+def _starts_hidden(timing: Timing) -> bool:
+    """Say whether the first frame seen needs hidden ones before it."""
+    return not next(p.key for p in timing.packets if not p.hidden and p.pts >= timing.first)
+
+
+class CopiedPicture:
+    """The picture's packets of a file, untouched, their times counted from its first frame."""
+
+    def __init__(self, frames: VideoFrames, stream: VideoStream, output: OutputContainer, tag: str):
+        self.timing = frames.timing
+        self.stream = copy_stream(stream, output, tag)
+        hides = output.format.name in ("mp4", "mov")
+        packets = self.timing.packets
+        last = max(n for n, packet in enumerate(packets) if not packet.hidden)
+        self._kept = [self._is_needed(p, hides, n < last) for n, p in enumerate(packets)]
+        self._plan = iter(self._kept)
+        own = self._distinct(
+            [self._ticks(p) for p, kept in zip(packets, self._kept, strict=True) if kept]
+        )
+        self._own = iter(own)
+        self._decoding = self._decoding_times(own)
+        ordered = sorted(own)
+        self._lengths = {a: b - a for a, b in zip(ordered, ordered[1:], strict=False)}
+        # The packet decoded last is where MP4 ends, whichever frame it holds.
+        end = round(self.timing.duration / self.timing.clock)
+        self._last_length = max(1, end - ordered[-1])
+        self._lengths.pop(own[-1], None)
+
+    def take(self, packet: Packet) -> Packet | None:
+        """Turn the source's next packet into the target's, or None where it shows nothing."""
+        if not next(self._plan):
+            return None
+        packet.stream, packet.time_base = self.stream, self.timing.clock
+        packet.pts, packet.dts = next(self._own), next(self._decoding)
+        packet.duration = self._lengths.get(packet.pts, self._last_length)
+        return packet
+
+    def _distinct(self, own: list[int]) -> list[int]:
+        """The same times, of equal ones each later packet's a tick later: MP4 refuses two alike."""
+        times, last = list(own), None
+        for n in sorted(range(len(own)), key=lambda n: (own[n], n)):
+            times[n] = own[n] if last is None else max(own[n], last + 1)
+            last = times[n]
+        return times
+
+    def _ticks(self, shown: Shown) -> int:
+        return round(self.timing.time(shown.pts) / self.timing.clock)
+
+    def _is_needed(self, packet: Shown, hides: bool, shown_later: bool) -> bool:
+        # Hidden frames are what others are decoded from: those before the first one stay where
+        # an edit list hides them again, those after the last one if they are decoded before it.
+        if packet.pts < self.timing.first:
+            return packet.hidden and hides
+        return not packet.hidden or shown_later
+
+    def _decoding_times(self, own: list[int]) -> Iterator[int]:
+        """Yield each packet's dts: the pts in order, moved just early enough for every frame."""
+        ordered = sorted(own)
+        delay = max(late - pts for late, pts in zip(ordered, own, strict=True))
+        last = None
+        for ticks in ordered:
+            last = ticks - delay if last is None else max(ticks - delay, last + 1)
+            yield last
+
+
+class EncodedPicture:
+    """Images encoded at their own times; odd sizes get one more row or column like the last."""
+
+    def __init__(self, frames: Frames, container: Container, output: OutputContainer):
+        self.frames = frames
+        self.colour = frames.info.colour if isinstance(frames, VideoFrames) else RGB
+        self.tick = 1 / frames.fps if frames.steady else frames.clock
+        # MP4 ends where decoding does, which reordered frames of uneven length would shift.
+        options = {} if frames.steady else {"bf": "0"}
+        self.stream = add_encoder(output, container, frames, self.tick, options, self.colour)
+
+    def packets(self) -> Iterator[Packet]:
+        """Encode all frames, each packet with the length its frame is shown."""
+        lengths: dict[int, int] = {}
+        held = None
+        for packet in self._encoded(lengths):
+            if held is not None:
+                yield held
+            held = packet
+            held.duration = lengths.pop(held.pts, held.duration)
+        if held is not None:
+            # The packet decoded last is where MP4 ends, whichever frame it holds.
+            held.duration = self.last_length
+            yield held
+
+    def _encoded(self, lengths: dict[int, int]) -> Iterator[Packet]:
+        for frame, length in self._timed():
+            lengths[frame.pts] = self.last_length = length
+            yield from self.stream.encode(frame)
+        yield from self.stream.encode(None)
+
+    def _timed(self) -> Iterator[tuple[VideoFrame, int]]:
+        """Pair each frame with its length in ticks, known once the next one is there."""
+        end, held = round(self.frames.duration / self.tick), None
+        for frame in self._frames():
+            if held is not None:
+                yield held, frame.pts - held.pts
+            held = frame
+        if held is not None:
+            yield held, max(1, end - held.pts)
+
+    def _frames(self) -> Iterator[VideoFrame]:
+        if self.colour.kept:
+            for time, frame in self.frames.decoded():
+                ticks = round(time / self.tick)
+                yield in_own_colour(frame, self.stream.pix_fmt, ticks, self.tick)
+        else:
+            for time, picture in self.frames.shown():
+                yield to_frame(picture(), round(time / self.tick), self.tick)

@@ -1,0 +1,135 @@
+"""The sound on its way into a file: pulled piece by piece, exactly as long as the picture."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+
+import numpy as np
+import torch
+from av.audio.frame import AudioFrame
+from av.container import OutputContainer
+from av.packet import Packet
+from torch import Tensor
+
+from ..read.frames import SAMPLE_RATE
+from .container import Container
+
+LONGEST_PIECE = 48_000  # samples handed to the encoder at once, so that a whole hour stays flat
+
+
+def waveform_pieces(
+    sound: Tensor | Iterable[Tensor], rate: int = SAMPLE_RATE
+) -> Iterator[np.ndarray]:
+    """Yield checked float32 pieces (c s), s <= 48000, of a waveform or of its pieces.
+
+    Pieces are (c s) or (1 c s) at `rate`. Raises ValueError for any other shape or type, for a
+    changing number of channels, and for NaN or infinite samples, naming the time.
+    """
+    position, channels = 0, None
+    for given in [sound] if isinstance(sound, Tensor) else sound:
+        piece = _as_array(given)
+        channels = channels or piece.shape[0]
+        if piece.shape[0] != channels:
+            raise ValueError(
+                f"got a piece of {piece.shape[0]} channels after one of {channels}; expected the "
+                "same number in all"
+            )
+        finite = np.isfinite(piece).all(0)
+        if not finite.all():
+            raise ValueError(
+                f"got NaN or infinite sound at {(position + int(finite.argmin())) / rate:.3f} s; "
+                "expected finite samples; generate it again, in float32 if it was half precision"
+            )
+        for start in range(0, piece.shape[1], LONGEST_PIECE):
+            yield piece[:, start : start + LONGEST_PIECE]
+        position += piece.shape[1]
+
+
+def stereo(pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:  # (c s) -> (2 s)
+    """Yield every piece with two channels, one channel given to both sides."""
+    for piece in pieces:
+        if piece.shape[0] not in (1, 2):
+            raise ValueError(
+                f"got sound of {piece.shape[0]} channels; expected 1 or 2; mix it down to stereo"
+            )
+        yield np.broadcast_to(piece, (2, piece.shape[1]))
+
+
+def _as_array(piece: Tensor) -> np.ndarray:  # (c s) or (1 c s) -> (c s)
+    if not isinstance(piece, Tensor) or not piece.is_floating_point():
+        kind = getattr(piece, "dtype", type(piece).__name__)
+        raise ValueError(f"got sound of type {kind}; expected float tensors of shape (c s)")
+    shape = tuple(piece.shape)
+    if piece.ndim == 3 and shape[0] == 1:
+        piece = piece[0]
+    if piece.ndim != 2 or piece.shape[0] == 0:
+        raise ValueError(
+            f"got a sound piece of shape {shape}; expected (channels, samples), a batch of one at "
+            "most; pick one of the batch"
+        )
+    return piece.detach().to("cpu", torch.float32).numpy()
+
+
+class SoundEncoder:
+    """One encoded stereo stream at 48 kHz, as long as what it is given."""
+
+    def __init__(self, output: OutputContainer, container: Container):
+        self.written, self.peak = 0, 0.0
+        self.stream = output.add_stream(container.sound, rate=SAMPLE_RATE)
+        context = self.stream.codec_context
+        context.format, context.layout = container.sample_format, "stereo"
+        context.time_base = Fraction(1, SAMPLE_RATE)
+        if container.bit_rate:
+            context.bit_rate = container.bit_rate
+
+    def encode(self, piece: np.ndarray) -> list[Packet]:  # (2 s)
+        """Encode a piece, clipped at full scale."""
+        return self.stream.encode(self._frame(piece)) if piece.shape[1] else []
+
+    def finish(self) -> list[Packet]:
+        """Encode what is left, and warn if any of it had to be clipped."""
+        if self.peak > 1:
+            warnings.warn(
+                f"the sound peaks at {20 * math.log10(self.peak):+.1f} dBFS and was clipped at 0; "
+                "lower its gain",
+                stacklevel=2,
+            )
+        return self.stream.encode(None)
+
+    def _frame(self, piece: np.ndarray) -> AudioFrame:  # (2 s)
+        self.peak = max(self.peak, float(np.abs(piece).max()))
+        clipped = np.ascontiguousarray(piece.clip(-1, 1))
+        frame = AudioFrame.from_ndarray(clipped, format="fltp", layout="stereo")
+        frame.sample_rate, frame.pts = SAMPLE_RATE, self.written
+        frame.time_base = Fraction(1, SAMPLE_RATE)
+        self.written += piece.shape[1]
+        return frame
+
+
+class SoundTrack(SoundEncoder):
+    """A sound stream of exactly `samples` samples, pulled from pieces as far as it is asked for."""
+
+    def __init__(self, output: OutputContainer, container: Container, pieces, samples: int):
+        super().__init__(output, container)
+        self.pieces, self.samples = iter(pieces), samples
+
+    def packets(self, until: Fraction) -> Iterator[Packet]:
+        """Encode the sound up to `until` seconds, or to its end."""
+        goal = min(self.samples, math.ceil(until * SAMPLE_RATE))
+        while self.written < goal:
+            piece = next(self.pieces, None)
+            if piece is None:
+                raise ValueError(
+                    f"got {self.written} samples of sound ({self.written / SAMPLE_RATE:.3f} s); "
+                    f"expected {self.samples} ({self.samples / SAMPLE_RATE:.3f} s), as long as "
+                    "the picture; generate sound for all of its frames"
+                )
+            yield from self.encode(piece[:, : self.samples - self.written])
+
+    def last_packets(self) -> Iterator[Packet]:
+        """Encode the rest, and warn if it had to be clipped."""
+        yield from self.packets(Fraction(self.samples, SAMPLE_RATE))
+        yield from self.finish()

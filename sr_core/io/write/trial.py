@@ -1,0 +1,199 @@
+"""Which file formats give a picture's packets back as they were: tried with its first ones."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..read.colour import DOLBY_VISION, records_of
+from ..read.source import TIME_CODE, MediaError, Source, open_source, picture_stream, time_code
+from .container import CONTAINERS, Container
+
+NO_TAG = "\0\0\0\0"
+MOST_PACKETS = 64  # read for the first frame
+TICK = Fraction(1, 30)  # seconds between two of them in a trial, whatever they had
+# Pictures that no film is kept in: they are encoded, whatever could hold them.
+ANIMATIONS = ("gif", "apng", "webp")
+APPLE_HEVC = ("hvc1", "dvh1")  # Apple's players take no other
+
+
+@dataclass(frozen=True)
+class Held:
+    """How a format holds a picture: under which codec tag, and what of it is not there."""
+
+    tag: str
+    lost: tuple[str, ...] = ()
+
+
+class Back(NamedTuple):
+    """What is read back of a trial; nothing where there were no packets to write."""
+
+    aspect: Fraction | None = None  # of a pixel
+    time_code: bool = False
+    frame: VideoFrame | None = None
+
+
+class Beginning:
+    """The first packets of a picture up to its first frame, copied; the stream stays open."""
+
+    def __init__(self, stream: VideoStream):
+        self.stream = stream
+        self.packets: list[Packet] = []
+        self.frame: VideoFrame | None = None
+        self.hidden = False  # what an edit list cuts away comes first, and is seen in a trial
+
+    def read(self) -> None:
+        """Read as far as the first frame."""
+        for packet in self.stream.container.demux(self.stream):
+            if packet.size:
+                self.packets.append(_copy(packet))
+                self.hidden = self.hidden or packet.is_discard
+            self.frame = next(iter(_decoded(packet)), None)
+            if self.frame is not None or len(self.packets) == MOST_PACKETS:
+                return
+
+    def held_by(self, container: Container) -> Held | None:
+        """Say how the container holds the packets; None where they do not come back from it."""
+        for tag in _tags(self.stream, container):
+            try:
+                back = self._tried(container, tag)
+            except (ValueError, AttributeError, UnicodeError, av.error.FFmpegError):
+                continue  # an attribute is missing where this FFmpeg has no codec of that name
+            if self.frame is None or (back.frame is not None and self._comes_back(back.frame)):
+                return Held(tag, tuple(self._lost(container, back)))
+        return None
+
+    def _comes_back(self, frame: VideoFrame) -> bool:
+        """Compare the first frame with the one read back: format, size and samples."""
+        one = self.frame
+        if (one.format.name, one.width, one.height) != (
+            frame.format.name,
+            frame.width,
+            frame.height,
+        ):
+            return False
+        return self.hidden or all(map(_same_samples, one.planes, frame.planes))
+
+    def _lost(self, container: Container, back: Back) -> Iterator[str]:
+        given = self.stream.sample_aspect_ratio or 1
+        if (back.aspect or 1) != given:
+            yield f"pixel aspect {given.numerator}:{given.denominator}"
+        if container.clocked and "alpha_mode" in map(str.lower, self.stream.metadata):
+            yield "transparency"
+        if container.clocked and back.frame is not None:
+            code = time_code(self.stream)
+            # FFmpeg's muxer before 8.1 makes no track of it for a stream that PyAV copies.
+            if code and not back.time_code:
+                yield f"time code {code}"
+        if container.format == "mov" and self.frame is not None:
+            if DOLBY_VISION in records_of(self.frame):
+                yield DOLBY_VISION
+
+    def able(self) -> list[str]:
+        """Suffixes of the containers that hold it, one of each format."""
+        first = {container.format: suffix for suffix, container in reversed(CONTAINERS.items())}
+        return [suffix for suffix in CONTAINERS if suffix in first.values() and self._fits(suffix)]
+
+    def _fits(self, suffix: str) -> bool:
+        return self.held_by(CONTAINERS[suffix]) is not None
+
+    def _tried(self, container: Container, tag: str) -> Back:
+        """Write the packets into memory, and read back what became of them."""
+        file, options = io.BytesIO(), container.options_for(self.stream.codec_context.name)
+        with av.open(file, "w", format=container.format, options=options) as output:
+            stream = add_copy(self.stream, output, tag)
+            if code := time_code(self.stream):
+                stream.metadata[TIME_CODE] = code
+            if not self.packets:
+                output.start_encoding()
+            for n, packet in enumerate(self.packets):
+                copy = _copy(packet)
+                copy.stream, copy.pts, copy.dts = stream, n, n
+                output.mux(copy)
+        if not self.packets:
+            return Back()
+        file.seek(0)
+        with av.open(file) as written:
+            stream = written.streams.video[0]
+            code = time_code(stream)
+            return Back(stream.sample_aspect_ratio, code is not None, _first_frame(written))
+
+
+@contextmanager
+def beginning(source: Source) -> Iterator[Beginning]:
+    """Read the beginning of a file's picture; MediaError where there is none."""
+    with open_source(source) as container:
+        begun = Beginning(picture_stream(container, source))
+        with suppress(av.error.FFmpegError):  # cut there: what came before is enough
+            begun.read()
+        yield begun
+
+
+def suffix_for(source: Source) -> str:
+    """Choose the container for a copy of this file: the first that holds its picture, else MP4."""
+    try:
+        with beginning(source) as begun:
+            animated = begun.stream.codec_context.name in ANIMATIONS
+            return ".mp4" if animated else next(iter(begun.able()), ".mp4")
+    except MediaError:
+        return ".mp4"  # whoever reads all of it has more to say
+
+
+def add_copy(stream: Stream, output, tag: str = NO_TAG) -> Stream:
+    """Add a stream for this one's packets, under a codec tag, with its pixel aspect."""
+    copied = output.add_stream_from_template(stream, opaque=True)
+    if tag != NO_TAG:
+        copied.codec_context.codec_tag = tag
+    aspect = getattr(stream, "sample_aspect_ratio", None)  # a container's own is not the codec's
+    if aspect:
+        copied.codec_context.sample_aspect_ratio = aspect
+    return copied
+
+
+def _tags(stream: VideoStream, container: Container) -> list[str]:
+    """Codec tags to try, the stream's own first: some codecs are read by their tag alone."""
+    try:
+        own = stream.codec_context.codec_tag
+    except UnicodeDecodeError:  # no text
+        own = NO_TAG
+    if stream.codec_context.name == "hevc" and container.clocked:
+        return [own if own in APPLE_HEVC else APPLE_HEVC[0]]
+    return list(dict.fromkeys([own, NO_TAG]))
+
+
+def _copy(packet: Packet) -> Packet:
+    copy = Packet(bytes(packet))
+    copy.is_keyframe, copy.time_base, copy.duration = packet.is_keyframe, TICK, 1
+    return copy
+
+
+def _decoded(packet: Packet) -> list[VideoFrame]:
+    try:
+        return packet.decode()
+    except av.error.FFmpegError:
+        return []
+
+
+def _first_frame(written) -> VideoFrame | None:
+    return next((frame for p in written.demux(video=0) for frame in p.decode()), None)
+
+
+def _same_samples(one, other) -> bool:
+    """Compare two planes in what is sure to be inside of the picture: a byte a sample."""
+    rows = [
+        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
+        for plane in (one, other)
+        if plane.line_size
+    ]
+    return len(rows) < 2 or np.array_equal(*rows)

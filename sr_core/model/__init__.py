@@ -1,1 +1,0 @@
-"""What is trained: grid and past latents -> the distribution of the next latent."""

@@ -1,0 +1,1 @@
+"""Generators, a folder each: features and past latents -> the next latents."""

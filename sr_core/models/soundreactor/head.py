@@ -1,0 +1,128 @@
+"""The diffusion head: a noisy latent, its noise level and a condition -> the clean latent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ...layers.blocks import fourier_features, modulate
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    width: int = 1280
+    depth: int = 8
+    sigma_data: float = 0.5  # standard deviation of the latents the head is trained on
+
+
+class Scalings(NamedTuple):
+    """c_skip, c_out, c_in (`into`) and c_noise of EDM's preconditioning."""
+
+    skip: Tensor
+    out: Tensor
+    into: Tensor
+    noise: Tensor
+
+
+def edm_scalings(sigma: Tensor, sigma_data: float) -> Scalings:  # (...)
+    """c_skip, c_out, c_in and c_noise (EDM, arXiv 2206.00364, table 1)."""
+    total = (sigma.square() + sigma_data**2).sqrt()
+    skip, out = sigma_data**2 / total.square(), sigma * sigma_data / total
+    return Scalings(skip, out, 1 / total, sigma.log() / 4)
+
+
+class Head(nn.Module):
+    """MAR's per-token MLP (arXiv 2406.11838, sec. 3.3) inside EDM's preconditioning.
+
+    The same network is the denoiser of stage 1 and the consistency function of stage 2.
+    """
+
+    def __init__(self, config: HeadConfig, latent_channels: int, condition_width: int):
+        super().__init__()
+        width = config.width
+        self.config = config
+        self.input = nn.Linear(latent_channels, width)
+        self.noise = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
+        self.condition = nn.Linear(condition_width, width)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(config.depth))
+        self.norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
+        self.modulation = nn.Linear(width, 2 * width)
+        self.output = nn.Linear(width, latent_channels)
+        self.uncertainty = nn.Linear(128, 1)
+        self._initialise()
+
+    def forward(self, x: Tensor, sigma: Tensor, z: Tensor) -> Tensor:
+        """(... k), (...), (... d) -> (... k): the denoised latent D(x; sigma, z), EDM eq. 7."""
+        return self.precondition(
+            x, sigma, lambda y, c_noise: self.network(y.to(z.dtype), c_noise, z)
+        )
+
+    def precondition(
+        self, x: Tensor, sigma: Tensor, network: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """D(x; sigma) around `network(scaled x, c_noise)`: (... k), (...) -> (... k).
+
+        Scaling is in float32 at least: consistency tuning looks at differences that half
+        precision cannot hold.
+        """
+        precise = torch.promote_types(x.dtype, torch.float32)
+        x, scalings = x.to(precise), edm_scalings(sigma.to(precise), self.config.sigma_data)
+        skip, out, into = (scaling[..., None] for scaling in scalings[:3])
+        return skip * x + out * network(into * x, scalings.noise).to(precise)
+
+    def network(self, x: Tensor, c_noise: Tensor, z: Tensor) -> Tensor:
+        """The raw network of the preconditioned input: (... k), (...), (... d) -> (... k)."""
+        return self.modulated(x, self.modulations(c_noise, z))
+
+    def modulations(self, c_noise: Tensor, z: Tensor) -> list[Tensor]:  # (...), (... d)
+        """What the condition asks of each block (... 3d) and, last, of the output (... 2d)."""
+        # Features of the noise level in full precision: they are what tells close levels apart.
+        features = fourier_features(c_noise, 256).to(z.dtype)
+        y = F.silu(self.noise(features) + self.condition(z))
+        return [part.modulation(y) for part in (*self.blocks, self)]
+
+    def modulated(self, x: Tensor, modulations: list[Tensor]) -> Tensor:
+        """The network's other half: a noisy latent through the modulated blocks."""
+        x = self.input(x)
+        for block, own in zip(self.blocks, modulations[:-1], strict=True):
+            x = block(x, own)
+        shift, scale = modulations[-1].chunk(2, dim=-1)
+        return self.output(modulate(self.norm(x), shift, scale))
+
+    def log_variance(self, sigma: Tensor) -> Tensor:
+        """Learned uncertainty of a noise level (EDM2, arXiv 2312.02696, eq. 14): (...) -> (...)."""
+        return self.uncertainty(fourier_features(sigma.log() / 4, 128))[..., 0]
+
+    def _initialise(self) -> None:
+        """MAR's start: Xavier linears; every gate, modulation and the output begin at zero."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        for linear in (self.noise[0], self.noise[2]):
+            nn.init.normal_(linear.weight, std=0.02)
+        for linear in [self.modulation, self.output, *(block.modulation for block in self.blocks)]:
+            nn.init.zeros_(linear.weight)
+        nn.init.zeros_(self.uncertainty.weight)
+
+
+class Block(nn.Module):
+    """Residual MLP whose normalisation and gate follow the condition."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        # Dropout is off until consistency tuning asks for it.
+        self.mlp = nn.Sequential(
+            nn.Linear(width, width), nn.SiLU(), nn.Dropout(0.0), nn.Linear(width, width)
+        )
+        self.modulation = nn.Linear(width, 3 * width)
+
+    def forward(self, x: Tensor, modulation: Tensor) -> Tensor:  # (... d), (... 3d) -> (... d)
+        shift, scale, gate = modulation.chunk(3, dim=-1)
+        return x + gate * self.mlp(modulate(self.norm(x), shift, scale))

@@ -1,0 +1,123 @@
+"""The whole road: frames in, waveform out, state between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .audio.spectral import SpectralConfig
+from .audio.vae import AudioVAE, OobleckConfig
+from .models.soundreactor.generator import SamplerState, sample_latents, start_sampler
+from .models.soundreactor.model import SoundReactor, SoundReactorConfig
+from .parallel.threads import on_threads, threads_for
+from .sampling.settings import Settings
+from .vision.difference import TemporalDifference
+from .vision.encoder import VisionConfig, VisionEncoder
+from .vision.ood import SECONDS, Familiar, Watch, features, look_at
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    vision: VisionConfig = field(default_factory=VisionConfig)
+    model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
+    audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
+    judged_frames: int = 0  # of a clip, to tell a picture unlike the training's; 0: never told
+
+    @property
+    def frame_rate(self) -> Fraction:
+        """Frames, tokens and latents a second."""
+        return Fraction(self.audio.sample_rate, self.audio.hop)
+
+
+class StreamState(NamedTuple):
+    """A stream between two frames; a value that may be kept, copied and continued twice."""
+
+    vision: Tensor | None  # the last frame's grid (b n d)
+    sampler: SamplerState
+    decoder: Any  # the tails of the decoder's convolutions
+
+
+class Pipeline(nn.Module):
+    """Frozen vision and audio around the trained model (SoundReactor, arXiv 2510.02110).
+
+    `origin` tells how the weights came about: at least {"stage": ...}, "untrained" where they
+    are random. `threads` of the CPU compute its frames; None: as many as suit its size.
+    """
+
+    threads: int | None = None
+
+    def __init__(self, config: PipelineConfig, origin: dict[str, Any] | None = None):
+        super().__init__()
+        self.config = config
+        self.origin = origin or {"stage": "untrained"}
+        self.vision = VisionEncoder(config.vision)
+        self.difference = TemporalDifference()
+        self.model = SoundReactor(
+            config.model,
+            grid=config.vision.grid,
+            grid_channels=2 * config.vision.channels,
+            latent_channels=config.audio.latent_channels,
+        )
+        self.vae = AudioVAE(config.audio)
+        self.familiar = None
+        if config.judged_frames:
+            self.familiar = Familiar(config.vision.channels, config.judged_frames)
+
+    def learn_looks(self, grids: Iterable[Tensor], clips: int) -> None:
+        """Fit the out-of-distribution detector to grids with differences, each (b t n 2d).
+
+        `clips` is how many there are; of fewer than `familiar.FEWEST` all looks stay familiar.
+        """
+        wanted = round(SECONDS * self.config.frame_rate)
+        looks = [look_at(grid[:, :wanted]) for grid in grids]
+        self.familiar = Familiar(self.config.vision.channels, looks[0].frames)
+        found = torch.cat([features(look, self.model.grid_scale) for look in looks])
+        self.familiar.fit(found, clips)
+        self.config = replace(self.config, judged_frames=self.familiar.frames)
+
+    @cached_property
+    def _size(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def computing(self) -> AbstractContextManager[None]:
+        """A context in which this pipeline's parts run, on their number of threads."""
+        return on_threads(self.threads or threads_for(self._size, self.model.start.device))
+
+    @torch.inference_mode()
+    def start(
+        self, settings: Settings, seed: int, batch: int = 1, prompt: Tensor | None = None
+    ) -> StreamState:
+        """A stream before its first frame; `prompt` (b c s) is sound that it continues."""
+        if not self.config.audio.causal:
+            raise ValueError(
+                "got a non-causal VAE, which needs the whole of a sound at once; expected a causal "
+                "one for streaming; sample all latents first and decode them in one call"
+            )
+        if prompt is None:
+            return StreamState(None, start_sampler(self.model, settings, seed, batch), None)
+        with self.computing():
+            latents, _ = self.vae.encode(prompt.to(self.vae.latent_mean))
+            _, decoder = self.vae.decode(latents)
+            sampler = start_sampler(self.model, settings, seed, batch, latents)
+        return StreamState(None, sampler, decoder)
+
+    @torch.inference_mode()
+    def step(self, frames: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
+        """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c hop*t)."""
+        cuts = state.sampler.settings.cuts
+        with self.computing():
+            grid, vision = self.difference(self.vision(frames), state.vision, cuts)
+            latents, sampler = sample_latents(self.model, grid, state.sampler)
+            waveform, decoder = self.vae.decode(latents.to(self.vae.latent_mean), state.decoder)
+        return waveform, StreamState(vision, sampler, decoder)
+
+    def watch(self, tell: Callable[[str], None]) -> Watch:
+        """An observer of a clip's first seconds that warns if they are out of distribution."""
+        return Watch(self.familiar, self.model.grid_scale, self.origin, tell)

@@ -1,1 +1,0 @@
-"""The same work over many jobs: here, in processes, on a cluster."""

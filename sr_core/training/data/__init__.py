@@ -1,0 +1,1 @@
+"""What is trained on: clips, shards, statistics, and their reader."""

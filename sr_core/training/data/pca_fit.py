@@ -1,0 +1,87 @@
+"""Fitting the PCA of a vision encoder to videos."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from einops import rearrange
+from torch import Tensor
+from tqdm import tqdm
+
+from ...io.read.video import open_video
+from ...vision.dinov2 import load_dinov2
+from ...vision.encoder import VisionConfig, VisionEncoder
+from ...vision.patches import PatchesConfig
+from ...vision.pca import StreamingPCA
+
+PATCHES = 1_000_000  # tokens that the axes are fitted to
+VIDEOS = 100  # that they are taken from
+PIECE = 4
+
+
+def vision_config(
+    dinov2: Path | None, patches: str | None, frame: str, channels: int
+) -> VisionConfig:
+    """The encoder that command-line words ask for; ValueError where they cannot be read."""
+    try:
+        if patches:
+            side, height, width = (int(part) for part in patches.split("x"))
+            backbone = PatchesConfig(side)
+        else:
+            height, width = (int(part) for part in frame.split("x"))
+            backbone = load_dinov2(dinov2).config
+    except ValueError as error:
+        raise ValueError(
+            f"got --patches {patches} --frame {frame} ({error}); expected SIDExHEIGHTxWIDTH and "
+            "HEIGHTxWIDTH in pixels"
+        ) from error
+    return VisionConfig(backbone, height, width, channels)
+
+
+@torch.inference_mode()
+def fit_vision(
+    videos: list[Path], config: VisionConfig, dinov2: Path | None, device: str = "cpu"
+) -> VisionEncoder:
+    """An encoder whose PCA is fitted to frames of all videos; those that cannot be read are not."""
+    encoder = VisionEncoder(config).eval().requires_grad_(False)
+    if dinov2 is not None:
+        encoder.backbone = load_dinov2(dinov2)
+    rows, columns = config.grid
+    videos = videos[:: -(-len(videos) // VIDEOS)]
+    share = max(1, PATCHES // (rows * columns) // max(1, len(videos)))  # frames of each video
+    videos = tqdm(videos, "fitting the PCA", unit="video", file=sys.stderr)
+    encoder.to(device)
+    fit_pca(
+        encoder, (piece[None].to(device) for video in videos for piece in _pieces(video, share))
+    )
+    return encoder.cpu()
+
+
+@torch.inference_mode()
+def fit_pca(encoder: VisionEncoder, pieces: Iterable[Tensor]) -> None:  # each (b t 3 h w)
+    """Give the encoder the strongest axes of its backbone's tokens, in place."""
+    config = replace(encoder.config, channels=encoder.config.backbone.width)
+    whole = VisionEncoder(config).to(encoder.pca_mean.device).eval()
+    whole.backbone = encoder.backbone  # and a PCA that is the identity: the tokens themselves
+    pca = StreamingPCA(config.channels)
+    for piece in pieces:
+        pca.update(rearrange(whole(piece), "b t n d -> (b t n) d"))
+    mean, basis, _ = pca.result(encoder.config.channels)
+    encoder.pca_mean.copy_(mean)
+    encoder.pca_basis.copy_(basis)
+
+
+def _pieces(video: Path, share: int) -> Iterator[Tensor]:  # each (t 3 h w)
+    """Every n-th piece of a video, so that `share` frames come from all of its length."""
+    try:
+        frames = open_video(video)
+        every = max(1, frames.count // share)
+        for number, piece in enumerate(frames.pieces(frames.fitting(PIECE))):
+            if number % every == 0:
+                yield piece
+    except ValueError:
+        return  # `make_shard` will name it

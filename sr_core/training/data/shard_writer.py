@@ -1,0 +1,206 @@
+"""Videos -> shards of clips: what a stage of training reads.
+
+The unit of work is a shard: a fixed group of videos, made by one call of a `ShardMaker`, which
+depends on nothing else. Local processes, machines of a cluster and a second try after a stop all
+call it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from einops import rearrange
+from safetensors.torch import save
+from torch import Tensor
+
+from ...audio.vae import AudioVAE
+from ...components import load_any_vae, load_vision
+from ...io.write.partial import whole_file, write_text
+from ...vision.difference import TemporalDifference
+from ...vision.encoder import VisionEncoder, resize
+from .clips import Clip, ClipConfig, clips_of, name_of_clips
+from .shards import reports_of, shard_name
+from .statistics import Moments
+
+FRAMES_ON_CPU, FRAMES_ON_GPU = 8, 64  # that are encoded together
+
+
+@dataclass(frozen=True)
+class ShardJob:
+    """All that a shard depends on."""
+
+    target: str  # the .tar
+    videos: tuple[str, ...]
+    clips: ClipConfig
+    keep_waveform: bool = False  # also where a VAE is given
+    frame: tuple[int, int] | None = None  # height, width of frames kept in place of a grid
+    mirror: bool = False  # each video again in a mirror, left and right swapped
+    parts: tuple[str | None, str | None] = (None, None)  # sha256 of the vision encoder and VAE
+
+    @property
+    def made(self) -> dict[str, Any]:
+        """How its clips are made, as JSON has it."""
+        has = {"grid": self.parts[0] is not None, "latent": self.parts[1] is not None}
+        more = {"keep_waveform": self.keep_waveform, "mirror": self.mirror}
+        frame = list(self.frame) if self.frame else None
+        more |= {"frame": frame, "parts": list(self.parts)}
+        # Of the latents that a row draws: of their means alone they were too narrow.
+        more |= {"statistics": "of draws"} if has["latent"] else {}
+        return asdict(self.clips) | has | more
+
+
+def plan(
+    videos: list[Path], directory: Path, split: str, held_out: float, per_shard: int
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Shards (target, videos): by source, so that no video is in two splits.
+
+    Where `split` is "auto" a source's name decides: the share `held_out` of them is "val".
+    """
+    groups: dict[str, list[str]] = {}
+    for video in sorted(videos):
+        digest = hashlib.sha256(video.stem.encode()).digest()
+        drawn = "val" if int.from_bytes(digest[:4], "big") < held_out * 2**32 else "train"
+        groups.setdefault(drawn if split == "auto" else split, []).append(str(video))
+    for name, members in sorted(groups.items()):
+        for number, start in enumerate(range(0, len(members), per_shard)):
+            target = directory / shard_name(name, number)
+            yield str(target), tuple(members[start : start + per_shard])
+
+
+class ShardMaker:
+    """The frozen vision encoder and VAE, loaded once for many shards."""
+
+    def __init__(self, vision: str | None, vae: str | None, device: str = "cpu"):
+        # Sums over threads round otherwise: the same clips are the same bytes on any machine.
+        torch.set_num_threads(1)
+        self.device = torch.device(device)
+        self.vision = load_vision(vision).to(self.device) if vision else None
+        self.vae = load_any_vae(vae).to(self.device) if vae else None
+
+    def __call__(self, job: ShardJob) -> dict[str, Any]:
+        return make_shard(job, self.vision, self.vae, self.device)
+
+
+def make_shard(
+    job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None, device: torch.device
+) -> dict[str, Any]:
+    """Write one shard and its report, unless they are there; bad videos are skipped and named."""
+    target = Path(job.target)
+    report_path = target.with_suffix(".json")
+    if report_path.exists() and target.exists():
+        report = json.loads(report_path.read_text(encoding="utf-8"))
+        if (report["videos"], report.get("made")) == (list(job.videos), job.made):
+            return report
+    report = {"videos": list(job.videos), "made": job.made, "clips": {}, "skipped": {}}
+    with whole_file(target) as partial:
+        with tarfile.open(partial, "w", format=tarfile.PAX_FORMAT) as tar:
+            maker = _Maker(job, vision, vae, device)
+            for video in job.videos:
+                try:
+                    for mirrored in (False, True)[: 1 + job.mirror]:
+                        maker.add(Path(video), tar, report, mirrored)
+                except ValueError as error:
+                    report["skipped"][video] = str(error)
+        report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
+        report_path.unlink(missing_ok=True)  # no report is better than that of another shard
+    write_text(report_path, json.dumps(report))
+    return report
+
+
+class _Maker:
+    """What a shard is made of, and the statistics of it."""
+
+    def __init__(
+        self,
+        job: ShardJob,
+        vision: VisionEncoder | None,
+        vae: AudioVAE | None,
+        device: torch.device,
+    ):
+        self.job, self.vision, self.vae, self.device = job, vision, vae, device
+        self.moments: dict[str, Moments] = {}
+        names = [name_of_clips(Path(video)) for video in job.videos]
+        alike = len(set(names)) < len(names)
+        # Videos of one name in several folders: their place in the shard tells them apart.
+        self.names = {
+            video: f"{place:05d}-{name}" if alike else name
+            for place, (video, name) in enumerate(zip(job.videos, names, strict=True))
+        }
+
+    def add(
+        self, video: Path, tar: tarfile.TarFile, report: dict[str, Any], mirrored: bool
+    ) -> None:
+        state = None
+        at_once = FRAMES_ON_GPU if self.device.type == "cuda" else FRAMES_ON_CPU
+        for clip in clips_of(video, self._see, self.job.clips, mirrored, at_once):
+            tensors, state = self._tensors(clip, state)
+            key = f"{self.names[str(video)]}-{clip.number:05d}" + "-mirror" * mirrored
+            if clip.problem:
+                report["skipped"][key] = clip.problem
+                continue
+            about = {"source": str(video), "start_seconds": clip.start}
+            _add(tar, f"{key}.json", json.dumps(about).encode())
+            _add(tar, f"{key}.safetensors", save(tensors))
+            self._count(tensors)
+            report["clips"][key] = len(tensors["time"])
+
+    @torch.inference_mode()
+    def _see(self, frames: Tensor) -> Tensor:  # (t 3 h w) -> (t n d), (t 3 h w) or nothing (t)
+        if self.job.frame:
+            return resize(frames.float(), *self.job.frame).round().to(torch.uint8)
+        if self.vision is None:
+            return torch.zeros(len(frames), dtype=torch.uint8)
+        return self.vision(frames[None].to(self.device))[0].half().cpu()
+
+    @torch.inference_mode()
+    def _tensors(self, clip: Clip, state: Any) -> tuple[dict[str, Tensor], Any]:
+        tensors = {"time": torch.zeros(len(clip.seen), dtype=torch.uint8)}
+        if self.job.frame or self.vision:
+            tensors["frames" if self.job.frame else "grid"] = clip.seen
+        if self.vae:
+            waveform = clip.waveform[None].to(self.device)
+            mean, log_variance, state = self.vae.encode_moments(waveform, state)
+            tensors |= {"mean": mean[0].float().cpu()}
+            tensors |= {"log_variance": log_variance[0].float().cpu()}
+        if not self.vae or self.job.keep_waveform:
+            samples = (clip.waveform.clamp(-1, 1) * 32767).round().to(torch.int16)
+            tensors["waveform"] = rearrange(samples, "c s -> s c")
+        return {name: tensor.contiguous() for name, tensor in tensors.items()}, state
+
+    def _count(self, tensors: dict[str, Tensor]) -> None:
+        if self.vision:
+            grid, _ = TemporalDifference()(tensors["grid"][None].float())
+            self.moments.setdefault("grid", Moments()).update(grid)
+        if self.vae:
+            variance = tensors["log_variance"].double().exp()
+            self.moments.setdefault("latent", Moments()).update(tensors["mean"], variance)
+
+
+def gathered(directory: Path, name: str, split: str = "train") -> Moments:
+    """The moments of all shards of a split together; ValueError where none has them."""
+    total = Moments()
+    for path in reports_of(directory, split):
+        found = json.loads(path.read_text(encoding="utf-8"))["moments"].get(name)
+        if found and found["count"]:
+            total.merge(Moments(**found))
+    if not total.count:
+        raise ValueError(
+            f"got no statistics of {name!r} in {directory}; expected shards prepared with both "
+            "--vision and --vae; prepare them again with these"
+        )
+    return total
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    """Without owner or time, so that the same clips are the same bytes."""
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))

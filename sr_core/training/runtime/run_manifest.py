@@ -1,0 +1,75 @@
+"""What a run is: its settings, and fingerprints of what it reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ...checkpoint import sha256
+from ...config import to_dict
+from ...io.write.partial import write_text
+from ..data.shards import reports_of
+
+# Settings that may change between a stop and the next start without making it another run.
+FREE = {
+    f"loop.{name}"
+    for name in ("steps", "log_every", "save_every", "show_every", "accumulate", "workers")
+}
+
+
+@dataclass(frozen=True)
+class Described:
+    """Settings as `to_dict` gives them; a fingerprint for the data and for the checkpoint begun
+    with."""
+
+    settings: dict[str, Any]
+    sources: dict[str, str | None] = field(default_factory=dict)
+
+    def as_json(self) -> str:
+        return json.dumps({"settings": self.settings, "sources": self.sources})
+
+    def check(self, before: str, path: Path) -> None:
+        """ValueError, by name, where the run that `as_json` wrote `before` is another."""
+        record = json.loads(before)
+        old, new = _flat(record.get("settings", {})), _flat(self.settings)
+        names = [name for name in old | new if name not in FREE]
+        changed = [f"{n} {old.get(n)} -> {new.get(n)}" for n in names if old.get(n) != new.get(n)]
+        known = record.get("sources", {})
+        changed += [f"other contents of {n}" for n, x in self.sources.items() if known.get(n) != x]
+        if changed:
+            raise ValueError(
+                f"got another run than the one in {path} ({', '.join(changed)}); expected the same "
+                "to go on with it; choose another output folder, with --init to begin with what "
+                "this one learned, or delete that file to begin anew"
+            )
+
+    def write(self, directory: Path) -> None:
+        """The settings as `--config` reads them."""
+        write_text(directory / "config.json", json.dumps(self.settings, indent=2) + "\n")
+
+
+def describe(run: Any, data: Path, init: Path | None) -> Described:
+    """A run with the settings `run`, on shards in `data`, begun with a checkpoint or without."""
+    sources = {"the data": _fingerprint(data), "--init": None if init is None else sha256(init)}
+    return Described(to_dict(run), sources)
+
+
+def _fingerprint(data: Path) -> str:
+    """Of the reports of what is learned from, and of the parts that made it."""
+    digest = hashlib.sha256()
+    for path in sorted([*reports_of(data, "train"), *data.glob("*.safetensors")]):
+        digest.update(f"{path.name} {sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

@@ -1,0 +1,59 @@
+"""Held-out rows: their loss on fixed noise, and what they sound like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from ..data.dataset import Batches
+from ..data.shards import reports_of
+from ..seeding import generator_of
+from ..tasks.task import Task
+from .logger import Diary
+from .precision import autocast
+
+ROWS = 32  # whose loss is computed
+AT_ONCE = 4  # of them, whatever the loop takes: a loss may compare the rows it is given
+
+
+def held_out(data: Path, frames: int, seed: int, needs: tuple[str, ...]) -> Batches | None:
+    """The validation split; None where there is none.
+
+    Raises ValueError where it cannot be used: now, and not when a run is hours old.
+    """
+    if not reports_of(data, "val"):
+        return None
+    batches = Batches(data, "val", ROWS, frames, seed, needs=needs)
+    batches.check(range(ROWS))
+    return batches
+
+
+@torch.no_grad()
+def validate(
+    task: Task,
+    batches: Batches,
+    seed: int,
+    bf16: bool,
+    step: int,
+    diary: Diary,
+    device: str | torch.device,
+) -> None:
+    """Write the first group's mean loss over the same crops with the same noise at every call, and
+    let the first rows be heard; with the weights of this step, without dropout."""
+    task.eval()
+    group, sums = next(iter(task.groups())), {}
+    for begin in range(0, ROWS, AT_ONCE):
+        rows = range(begin, begin + AT_ONCE)
+        batch, _ = batches.at(0, rows)
+        batch = {name: value.to(device) for name, value in batch.items()}
+        generators = [generator_of(seed, "validation", row) for row in rows]
+        with autocast(device, bf16):
+            loss, more = task.loss(group, batch, generators)
+        for name, value in {"loss": loss, **more}.items():
+            sums[name] = sums.get(name, 0) + float(value) * AT_ONCE / ROWS
+        if begin == 0:
+            generators = [generator_of(seed, "show", row) for row in rows]
+            diary.listen(step, task.show(batch, generators))
+    diary.write(step, {f"validation/{name}": value for name, value in sums.items()})
+    task.train()

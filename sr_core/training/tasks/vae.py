@@ -1,0 +1,167 @@
+"""What trains an audio VAE, Oobleck or spectral: reconstruction, KL, noise, a discriminator."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from ...audio.spectral import NOISES, SpectralConfig, phases
+from ...audio.vae import AudioVAE
+from ..seeding import Generators, normal, uniform
+from .discriminator import Discriminator, DiscriminatorConfig
+from .energy import EnergyConfig, energy_distance
+from .losses import (
+    StftConfig,
+    feature_matching,
+    hinge_discriminator,
+    hinge_generator,
+    kl_divergence,
+    stft_distance,
+)
+from .task import Pace, Task
+
+DISCRIMINATOR = "discriminator"
+
+
+@dataclass(frozen=True)
+class VAETaskConfig:
+    """Losses and their weights: those of SonyResearch/soundreactor_vae, and our own `energy`."""
+
+    stft: StftConfig = field(default_factory=StftConfig)
+    energy: EnergyConfig = field(default_factory=EnergyConfig)
+    waveform: float = 0.0  # weight of the mean distance of samples
+    kl: float = 1e-5
+    noise_from: int = 0  # step at which a spectral decoder begins to make noise; -1: never
+    noise_share: float = 0.0  # of an --init decoder's power that begins as noise; 0: as it is
+    encoder_until: int = -1  # step from which the encoder is frozen; -1: never
+    adversarial: float = 0.0  # 0.1 in the official VAE; 0 leaves the discriminator out
+    matching: float = 5.0  # weight of its features
+    adversarial_from: int = 0  # step at which it begins to count
+    judge_rate: float = 2.0  # of the learning rate: 3e-4 and 1.5e-4 in the official VAE
+    judge_clip: float = 10.0  # of its gradient's norm, where the VAE's is 1000
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """What each logged loss counts in the total."""
+        return {
+            "stft": self.stft.weight,
+            "energy": self.energy.weight,
+            "waveform": self.waveform,
+            "kl": self.kl,
+            "adversarial": self.adversarial,
+            "matching": self.matching,
+        }
+
+
+class VAETask(Task):
+    """Trains a VAE on {"waveform": (b c s)}, s whole hops and at least the largest FFT.
+
+    A spectral decoder's noise is learned by drawing two sounds for one latent: the energy distance
+    of both to the recording is least where the noise is as loud, and as wide, as the recording's.
+    """
+
+    reads = ("waveform",)
+
+    def __init__(self, vae: AudioVAE, config: VAETaskConfig):
+        super().__init__()
+        self.vae = vae
+        self.config = config
+        self.judge = None
+        if config.adversarial:
+            self.judge = Discriminator(config.discriminator, vae.config.audio_channels)
+
+    def groups(self) -> dict[str, list[torch.nn.Parameter]]:
+        groups = {"generator": list(self.vae.parameters())}
+        return (
+            groups
+            if self.judge is None
+            else groups | {DISCRIMINATOR: list(self.judge.parameters())}
+        )
+
+    def pace(self, group: str) -> Pace:
+        judge = group == DISCRIMINATOR
+        return Pace(self.config.judge_rate, self.config.judge_clip) if judge else Pace()
+
+    def trained(self) -> AudioVAE:
+        return self.vae
+
+    def loss(
+        self, group: str, batch: dict[str, Tensor], generators: Generators
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # {"waveform": (b c s)}
+        waveform = batch["waveform"]
+        if group == DISCRIMINATOR:
+            return self._judging(waveform, generators)
+        mean, log_variance = self._moments(waveform)
+        sounds = self._decoded(mean, log_variance, generators)
+        losses = self._spectral(sounds, waveform, generators)
+        losses["waveform"] = (sounds[0] - waveform).abs().mean()
+        losses["kl"] = kl_divergence(mean, log_variance).mean()
+        if self._judged:
+            losses |= self._judgement(sounds[0], waveform)
+        total = sum(self.config.weights[name] * value for name, value in losses.items())
+        return total, {name: value.detach() for name, value in losses.items()}
+
+    def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
+        heard = self.vae.decode(self.vae.encode(batch["waveform"])[0])[0]
+        return {
+            f"{row}/{name}": sound[row]
+            for name, sound in (("reference", batch["waveform"]), ("decoded", heard))
+            for row in range(len(heard))
+        }
+
+    @property
+    def _judged(self) -> bool:
+        return self.judge is not None and self.step >= self.config.adversarial_from
+
+    def _spectral(
+        self, sounds: list[Tensor], waveform: Tensor, generators: Generators
+    ) -> dict[str, Tensor]:
+        losses, config = {}, self.config
+        if config.stft.weight:
+            losses["stft"] = stft_distance(sounds[0], waveform, config.stft).mean()
+        if config.energy.weight:
+            energy = energy_distance(sounds, waveform, config.energy, generators)
+            losses["energy"] = energy.mean()
+        return losses
+
+    def _moments(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        learns = self.config.encoder_until < 0 or self.step < self.config.encoder_until
+        with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+            mean, log_variance, _ = self.vae.encode_moments(waveform)
+        return mean.float(), log_variance.float()
+
+    def _decoded(
+        self, mean: Tensor, log_variance: Tensor, generators: Generators
+    ) -> list[Tensor]:  # 2 x (b t k) -> 1 or 2 x (b c s)
+        b, t, k = mean.shape
+        raw = mean + (0.5 * log_variance).exp() * normal(generators, t, k, like=mean)
+        decoder, config = self.vae.decoder, self.vae.config
+        if not isinstance(config, SpectralConfig):
+            return [decoder(rearrange(raw, "b t k -> b k t"))[0]]
+        x, _ = decoder.predict(raw)
+        if not 0 <= self.config.noise_from <= self.step:
+            return [decoder.render(x, None)[0]]
+        shape = t * config.fold, NOISES, config.bins
+        noises = [phases(uniform(generators, *shape, like=x)) for _ in range(2)]
+        return [decoder.render(x, noise)[0] for noise in noises]
+
+    def _judging(self, waveform: Tensor, generators: Generators) -> tuple[Tensor, dict]:
+        if not self._judged:
+            return sum(0 * p.sum() for p in self.judge.parameters()), {}
+        with torch.no_grad():
+            fake = self._decoded(*self._moments(waveform), generators)[0]
+        loss = hinge_discriminator(self.judge(waveform)[0], self.judge(fake)[0])
+        return loss, {}
+
+    def _judgement(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+        scores, features = self.judge(fake)
+        with torch.no_grad():
+            _, real_features = self.judge(real)
+        return {
+            "adversarial": hinge_generator(scores),
+            "matching": feature_matching(real_features, features),
+        }

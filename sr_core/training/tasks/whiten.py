@@ -1,0 +1,61 @@
+"""Whitening of a VAE: a linear map to latents that are decorrelated and of unit variance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from einops import einsum
+from torch import Tensor, nn
+
+from ...audio.spectral import SpectralConfig
+from ...audio.vae import AudioVAE
+
+WEAKEST = 1e-6  # variance, relative to the strongest direction's, that is still scaled to one
+
+
+@torch.no_grad()
+def whiten(
+    vae: AudioVAE, latents: Tensor, variances: Tensor, drowned: float = float("inf")
+) -> AudioVAE:  # 2 x (n k)
+    """Fold the whitening transform of `latents` into the outermost layers of a copy of the VAE.
+
+    `latents` and `variances` are the means and variances of the posterior over a training set. The
+    new channels are the principal components in order of their variance. Components whose mean
+    posterior variance exceeds `drowned` times their own variance are removed, as the decoder hardly
+    depends on them; with all components kept the reconstruction does not change. The covariance of
+    the transformed posterior is not diagonal, so its log-variance is replaced by a constant: the
+    mean over the set along each component.
+    """
+    mean, covariance = latents.double().mean(dim=0), torch.cov(latents.double().mT)
+    values, vectors = torch.linalg.eigh(covariance)
+    values, vectors = values.flip(0), vectors.flip(1)
+    roots = values.clamp_min(WEAKEST * values[0]).sqrt()
+    there, back = vectors.mT / roots[:, None], vectors * roots
+    spread = there.square() @ variances.double().mean(dim=0)
+    kept = spread <= drowned
+    dropped = back[:, ~kept] @ there[~kept] @ mean  # what always stands in for them
+    there, back, spread = there[kept], back[:, kept], spread[kept]
+    result = AudioVAE(replace(vae.config, latent_channels=len(there))).to(vae.latent_mean)
+    old, new = _outermost(vae), _outermost(result)
+    own = {id(parameter) for layer in old for parameter in layer.parameters()}
+    rest = {n: p for n, p in vae.named_parameters() if id(p) not in own}
+    result.load_state_dict(rest, strict=False)
+    weight, bias = (p.double().chunk(2)[0] for p in (old[0].weight, old[0].bias))
+    new[0].weight.zero_()
+    new[0].weight[: len(there)] = einsum(there, weight, "j k, k ... -> j ...")
+    new[0].bias.copy_(torch.cat([there @ bias, spread.log()]))
+    weight = old[1].weight.double()
+    new[1].weight.copy_(einsum(weight, back, "o k ..., k j -> o j ..."))
+    constant = einsum(weight, dropped, "o k ..., k -> o ...")
+    new[1].bias.copy_(old[1].bias + constant.reshape(len(constant), -1).sum(dim=1))
+    # The mean stays outside: folded into a bias it would meet the zeros before a stream's start.
+    result.latent_mean.copy_(there @ mean)
+    return result.requires_grad_(False)
+
+
+def _outermost(vae: AudioVAE) -> tuple[nn.Module, nn.Module]:
+    """The layer that makes the moments, and the one that takes the latents."""
+    if isinstance(vae.config, SpectralConfig):
+        return vae.encoder.out, vae.decoder.embed
+    return vae.encoder[-1], vae.decoder[0]
