@@ -13,8 +13,7 @@ import torch
 
 from ..config import changed, from_dict, to_dict
 from ..io.write.partial import sole_writer
-from ..training import stages, vision_stage
-from ..training import whiten_stage as whiten
+from ..training import stages, vision_stage, whiten_stage
 from ..training.data.dataset import one_row
 from ..training.data.shards import check_has
 from ..training.runtime.cost import costs_of
@@ -22,7 +21,7 @@ from ..training.runtime.cost import costs_of
 STAGES = {
     "vae": (stages.VAERun, stages.train_vae),
     "vision": (vision_stage.VisionRun, vision_stage.train_vision),
-    "whiten": (whiten.WhitenRun, whiten.train_whiten),
+    "whiten": (whiten_stage.WhitenRun, whiten_stage.train_whiten),
     "diffusion": (stages.DiffusionRun, stages.train_diffusion),
     "consistency": (stages.ConsistencyRun, stages.train_consistency),
 }

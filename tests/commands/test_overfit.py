@@ -59,6 +59,12 @@ def test_a_clip_of_wind_is_judged_by_its_own_sound(tmp_path, monkeypatch, capsys
     assert ("it learns" if well else "it does not learn: look at `train consistency`") in out
 
 
+def test_smoke_has_settings_of_its_own(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["smoke", "a.mp4", "--set", "loop.steps=2"])
+    assert stopped.value.code == 2 and "unrecognized arguments: --set" in capsys.readouterr().err
+
+
 def test_other_stages_need_a_folder(tmp_path, capsys):
     assert main(["train", "vae", str(tmp_path)]) == 2
     assert "give -o FOLDER" in capsys.readouterr().err
