@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ..sr_core.audio.signal import check_waveform, to_stereo
 from ..sr_core.io.read.audio import resample
+from ..sr_core.soundtrack.decoding import START, decode
 from . import host, page, schema
-from .decoding import START, decode
 from .sampler import pack_latent, unpack_latent
 
 
@@ -122,7 +122,8 @@ def pack_audio(
 
 def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
     """Waveform pieces (b c s) of one latent each; all at once if the VAE cannot stream."""
-    latents = unpack_latent(latent, vae)
+    latents, pipeline = unpack_latent(latent, vae), vae.loaded.pipeline
+    source, device = vae.loaded.source, host.output_device()
     if not vae.module.config.causal:
         with vae.computing():
             waveform, _ = vae.module.decode(latents.to(vae.device))
@@ -130,15 +131,15 @@ def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
         return
     # So that there is no seam where the sound before ends.
     before = latent.get("before")
-    found = START if before is None else before.after(vae)
+    found = START if before is None else before.after(pipeline, source, device)
     if surplus := latent.get("surplus"):
         yield found.last[..., -surplus:]
-    for step in host.progress(decode(latents, vae, found.state), latents.shape[1]):
+    for step in host.progress(decode(latents, pipeline, found.state), latents.shape[1]):
         found = step
         yield found.last
     decoding = latent.get("decoding")
-    if decoding is not None and decoding.is_of(latent["samples"], vae):
-        decoding.keep(found)
+    if decoding is not None and decoding.is_of(latent["samples"], source):
+        decoding.keep(found, device)
 
 
 def _encode(waveform: Tensor, vae: host.Part) -> Iterator[Tensor]:  # (b c s) -> (b t k) pieces

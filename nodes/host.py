@@ -25,6 +25,7 @@ from comfy_api.latest import io, ui
 from torch import nn
 
 from ..sr_core.io.read.source import is_video
+from ..sr_core.pipeline import Pipeline
 from .prefix import check_prefix
 
 MODEL_FOLDER = "soundreactor"
@@ -41,7 +42,7 @@ Item = TypeVar("Item")
 class Loaded:
     """A checkpoint in memory: its pipeline, and what the host moves between devices."""
 
-    pipeline: nn.Module
+    pipeline: Pipeline
     patchers: dict[str, ModelPatcher]  # attribute of the pipeline -> patcher
     source: str  # the checkpoint's file as it was: the same weights for every Loaded of this source
 
@@ -65,6 +66,11 @@ class Part:
     def device(self) -> torch.device:
         """Where the module is now, which is not the load device if the host has no room there."""
         return next(chain(self.module.parameters(), self.module.buffers())).device
+
+
+def parts(loaded: Loaded) -> list[Part]:
+    """All modules of a checkpoint: vision encoder, generator and VAE."""
+    return [Part(loaded, name) for name in loaded.patchers]
 
 
 # Weak: two loader nodes share a checkpoint, and it goes when no node's output holds it any more.
@@ -146,8 +152,8 @@ def load_checkpoint(name: str) -> Loaded:
     if (loaded := _loaded.get(source)) is None:
         device, offload = management.get_torch_device(), management.unet_offload_device()
         pipeline = load_pipeline(path, _find_beside(path), offload, _precision(device))
-        parts = ("vision", "model", "vae")
-        patchers = {p: ModelPatcher(getattr(pipeline, p), device, offload) for p in parts}
+        names = ("vision", "model", "vae")
+        patchers = {n: ModelPatcher(getattr(pipeline, n), device, offload) for n in names}
         loaded = _loaded[source] = Loaded(pipeline, patchers, source)
     return loaded
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Any
 
 from comfy_api.latest import Input, io
 
-from ..sr_core.engine.session import Session
 from ..sr_core.io.read.frames import Frames
 from ..sr_core.sampling.settings import Settings
+from ..sr_core.soundtrack.clip import play_clip
+from ..sr_core.soundtrack.clip_state import ClipState, begin_clip
+from ..sr_core.soundtrack.features import check_rate
 from . import host, page, schema
-from .decoding import Decoded, Decoding
-from .grid import check_rate, later
 from .mux import check_clip, picture
 from .player import Player
-from .sampler import check_settings, method_input, sampling_inputs
-from .state import OUT_TIP, TIP, State, begin
+from .sampler import check_settings, method_input, sampling_inputs, text_input
+from .state import OUT_TIP, TIP
 
 
 class Live(io.ComfyNode):
@@ -48,6 +47,7 @@ class Live(io.ComfyNode):
                     tooltip="The clip as frames, from Load Frames or Split Frames. This or video.",
                 ),
                 schema.State.Input("state", optional=True, lazy=True, tooltip=TIP),
+                text_input(),
             ],
             outputs=[
                 io.Audio.Output(
@@ -76,33 +76,15 @@ class Live(io.ComfyNode):
         method: str,
         video: Input.Video | None = None,
         frames: Frames | None = None,
-        state: State | None = None,
+        state: ClipState | None = None,
+        text: str | None = None,
     ) -> io.NodeOutput:
-        clip = picture(video, frames)
-        check_rate(clip, model)
-        host.move_to_device(*(host.Part(model.loaded, p) for p in ("vision", "model", "vae")))
-        start = begin(state, model, Settings(steps, guidance, method), seed)
-        player = Player(model.loaded.pipeline.config.audio.sample_rate, clip.samples(), cls.hidden)
-        with player:
-            end = _play(clip, start, model, player)
+        clip, loaded = picture(video, frames), model.loaded
+        pipeline, settings = loaded.pipeline, Settings(steps, guidance, method)
+        check_rate(clip, pipeline)
+        host.move_to_device(*host.parts(loaded))
+        start = begin_clip(state, pipeline, loaded.source, settings, seed, text=text)
+        tell, device = page.teller(cls.hidden.unique_id), host.output_device()
+        with Player(pipeline.config.audio, clip, cls.hidden) as player:
+            end = play_clip(clip, pipeline, start, player.add, device, tell, host.progress)
         return io.NodeOutput(player.audio(), end, ui=player.ui())
-
-
-def _play(clip: Frames, start: State, model: host.Part, player: Player) -> State:
-    """Give the clip's sound to the player, piece by piece; where it ends."""
-    loaded, audio = model.loaded, model.loaded.pipeline.config.audio
-    session = Session(
-        loaded.pipeline, start.stream(loaded), lambda text: page.warn(text, player.node_id)
-    )
-    last = start.decoded(host.Part(loaded, "vae")).last
-    if start.surplus:
-        player.add(last[..., -start.surplus :])
-    count = start.frames(clip.samples(), audio.hop)
-    seconds = Fraction(start.surplus, audio.sample_rate)
-    frames = later(clip, seconds).pieces(1) if count else iter(())
-    for last in host.progress((session.step(frame[None]).float() for frame in frames), count):
-        player.add(last)
-    stream = session.state()
-    decoding = Decoding.of(loaded.source, Decoded(last, stream.decoder))
-    surplus = start.surplus + count * audio.hop - clip.samples()
-    return start.after(stream.vision, stream.sampler, decoding, surplus)

@@ -6,11 +6,6 @@ from comfy_api.latest import io
 
 from . import host, page, schema
 
-UNTRAINED = (
-    "This checkpoint is untrained: its weights are random, so the sound is noise. "
-    "Choose a trained one to hear something."
-)
-
 
 def checkpoint_input() -> io.Combo.Input:
     return io.Combo.Input(
@@ -27,8 +22,8 @@ def checkpoint_input() -> io.Combo.Input:
 def load(checkpoint: str, node_id: str) -> host.Loaded:
     """The checkpoint; an untrained one says so."""
     loaded = host.load_checkpoint(checkpoint)
-    if loaded.pipeline.origin["stage"] == "untrained":
-        page.warn(UNTRAINED, node_id)
+    for complaint in loaded.pipeline.complaints():
+        page.warn(f"{checkpoint} {complaint}", node_id)
     return loaded
 
 

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import Input, InputImpl, Types, io, ui
 from torch import Tensor
 from torch.nn.functional import pad
 
+from ..sr_core.io.choices import OLD_SOUND, WRITABLE
 from ..sr_core.io.read.frames import Frames, ImageFrames
 from ..sr_core.io.read.video import VideoFrames
 from ..sr_core.io.write.mux import mux
+from ..sr_core.rates import SAMPLE_RATE
 from . import host, page, schema
 from .audio import unpack_audio
 from .frames import ABSENT, as_shown, frames_of
 from .graph import refuse_batches
 from .prefix import check_prefix
 
-SAMPLE_RATE = 48000
-CONTAINERS = ("mp4", "mov", "mkv", "webm")
-OLD_SOUNDS = ("drop", "keep", "mix")
+CONTAINERS = tuple(suffix.removeprefix(".") for suffix in WRITABLE)
 NO_CLIP = "got no clip; expected one; connect either video or frames"
 TWO_CLIPS = "got both video and frames; expected one of them; disconnect the other"
 NOT_CARRIED = (
@@ -36,7 +37,7 @@ def file_inputs() -> list[io.Input]:
         io.Combo.Input(
             "container",
             options=list(CONTAINERS),
-            default="mp4",
+            default=CONTAINERS[0],
             tooltip=(
                 "mp4: AAC sound, plays everywhere (default). mov: uncompressed PCM. mkv: lossless "
                 "FLAC, few browsers play it. webm: Opus, for VP8, VP9 and AV1 pictures only."
@@ -44,8 +45,8 @@ def file_inputs() -> list[io.Input]:
         ),
         io.Combo.Input(
             "old_sound",
-            options=list(OLD_SOUNDS),
-            default="drop",
+            options=list(OLD_SOUND),
+            default=OLD_SOUND[0],
             tooltip=(
                 "Sound the clip already has. drop: leave it out (default). keep: a second track. "
                 "mix: one track of both, with the two gains."
@@ -147,9 +148,11 @@ class MuxAudio(io.ComfyNode):
         waveform = _single(unpack_audio(audio, SAMPLE_RATE, cls.hidden.unique_id))
         pieces = fitted(waveform, frames, cls.hidden.unique_id).split(SAMPLE_RATE, dim=-1)
         sound = host.progress(pieces, len(pieces))
-        settings = {"old_sound": old_sound, "gain_db": gain_db, "old_gain_db": old_gain_db}
-        clip, player = write_clip(frames, sound, container, filename_prefix, cls.hidden, settings)
-        return io.NodeOutput(clip, ui=player)
+        target, player = new_file(filename_prefix, container, frames)
+        gains = {"gain_db": gain_db, "old_gain_db": old_gain_db}
+        metadata = host.graph_metadata(cls.hidden)
+        mux(frames, sound, target, old_sound=old_sound, metadata=metadata, **gains)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(target)), ui=player)
 
 
 def check_clip(inputs: Mapping[str, Any], hidden: io.HiddenHolder) -> list[str]:
@@ -192,19 +195,11 @@ def _untouched(video: Input.Video | None, frames: Frames | None, node_id: str) -
     return InputImpl.VideoFromComponents(components)
 
 
-def write_clip(
-    frames: Frames,
-    sound: Iterable[Tensor],  # (2 s) at 48 kHz
-    container: str,
-    filename_prefix: str,
-    hidden: io.HiddenHolder,
-    settings: Mapping[str, Any],
-) -> tuple[Input.Video, ui.PreviewVideo]:
-    """The written file as VIDEO, and a player for the node; `settings` are those of `mux`."""
+def new_file(filename_prefix: str, container: str, frames: Frames) -> tuple[Path, ui.PreviewVideo]:
+    """The next free name for a clip in the output folder, and a player for the node."""
     size = (frames.width, frames.height)
     target, saved = host.output_file(filename_prefix, container, size)
-    mux(frames, sound, target, metadata=host.graph_metadata(hidden), **settings)
-    return InputImpl.VideoFromFile(str(target)), ui.PreviewVideo([saved])
+    return target, ui.PreviewVideo([saved])
 
 
 def picture(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from server import PromptServer
@@ -15,6 +15,11 @@ def warn(message: str, node_id: str) -> None:
     """Say something in the log, and in full on the node until it runs again: web/warnings.js."""
     logging.warning("SoundReactor: %s", message)
     _tell_node(node_id, message)
+
+
+def teller(node_id: str) -> Callable[[str], None]:
+    """A function that warns on that node."""
+    return lambda text: warn(text, node_id)
 
 
 def forget_warnings(node_id: str) -> None:

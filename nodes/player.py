@@ -10,8 +10,11 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..sr_core.audio.oobleck import OobleckConfig
 from ..sr_core.audio.signal import Meter
+from ..sr_core.audio.spectral import SpectralConfig
 from ..sr_core.io.live.growing_wav import HEADER, GrowingWave
+from ..sr_core.io.read.frames import Frames
 from . import host, page
 
 EVENT = "soundreactor.live"
@@ -30,9 +33,12 @@ class Player:
     nothing waits in a queue, however slow the page is.
     """
 
-    def __init__(self, rate: int, samples: int, hidden: io.HiddenHolder):
+    def __init__(
+        self, audio: OobleckConfig | SpectralConfig, clip: Frames, hidden: io.HiddenHolder
+    ):
+        rate, channels = audio.sample_rate, audio.audio_channels
         path, self.saved = host.temporary_file("soundreactor_live", "wav")
-        self.recording = GrowingWave(path, rate, samples)
+        self.recording = GrowingWave(path, rate, clip.samples(rate), channels)
         self.meter, self.hidden = Meter(), hidden
         self.started, self.told = time.monotonic(), 0.0
         self._keep()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
-import torch
 from comfy_api.latest import io
 from einops import rearrange
 from torch import Tensor
 
-from ..sr_core.engine.session import Session
-from ..sr_core.models.soundreactor.generator import SamplerState
-from ..sr_core.pipeline import StreamState
 from ..sr_core.sampling.settings import CONTEXTS, METHODS, Settings
+from ..sr_core.soundtrack.clip import sample_clip
+from ..sr_core.soundtrack.clip_state import PAST_TWICE, ClipState, begin_clip
 from . import host, page, schema
-from .decoding import Decoding, moved
 from .grid import Grid
-from .state import OUT_TIP, PAST_TWICE, TIP, State, begin
+from .state import OUT_TIP, TEXT_TIP, TIP
+
+DEFAULT = Settings()
 
 
 def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
@@ -37,7 +35,7 @@ def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
         ),
         io.Int.Input(
             "steps",
-            default=4,
+            default=DEFAULT.steps,
             min=1,
             max=most_steps,
             tooltip=(
@@ -48,7 +46,7 @@ def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
         ),
         io.Float.Input(
             "guidance",
-            default=2.0,
+            default=DEFAULT.guidance,
             min=0.0,
             max=20.0,
             step=0.1,
@@ -60,11 +58,16 @@ def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
     ]
 
 
+def text_input() -> io.String.Input:
+    """A socket, not a field: most checkpoints read no text."""
+    return io.String.Input("text", optional=True, lazy=True, force_input=True, tooltip=TEXT_TIP)
+
+
 def method_input() -> io.Combo.Input:
     return io.Combo.Input(
         "method",
         options=list(METHODS),
-        default="consistency",
+        default=DEFAULT.method,
         tooltip=(
             "How a latent is drawn. 'consistency' for tuned checkpoints and for `micro`, in 1 to 4 "
             "steps; 'heun' for other checkpoints of the diffusion stage, in about 16, slower."
@@ -100,7 +103,7 @@ class Sampler(io.ComfyNode):
                 io.Combo.Input(
                     "context",
                     options=list(CONTEXTS),
-                    default="window",
+                    default=DEFAULT.context,
                     tooltip=(
                         "What the model remembers of long clips. 'window': the last frames, no "
                         "limit of length. 'trained': refuses clips longer than in training. 'ntk' "
@@ -117,6 +120,7 @@ class Sampler(io.ComfyNode):
                     ),
                 ),
                 schema.State.Input("state", optional=True, lazy=True, tooltip=TIP),
+                text_input(),
             ],
             outputs=[
                 io.Latent.Output(
@@ -144,43 +148,20 @@ class Sampler(io.ComfyNode):
         method: str,
         context: str,
         prompt: Mapping[str, Any] | None = None,
-        state: State | None = None,
+        state: ClipState | None = None,
+        text: str | None = None,
     ) -> io.NodeOutput:
-        past = _prompt(prompt, model)
-        length = grid.count + (0 if past is None else past.shape[1])
+        past, loaded = _prompt(prompt, model), model.loaded
+        length = grid.features.count + (0 if past is None else past.shape[1])
         settings = Settings(steps, guidance, method, context, length)
         host.move_to_device(model, grid.part)
-        start = begin(state, model, settings, seed, past)
-        latents, vision, sampler = _sample(model, grid, start, cls.hidden.unique_id)
-        samples, hop = grid.frames.samples(), model.loaded.pipeline.config.audio.hop
-        decoding = Decoding(model.loaded.source, start.decoding, latents)
-        surplus = start.surplus + latents.shape[1] * hop - samples
+        start = begin_clip(state, loaded.pipeline, loaded.source, settings, seed, past, text)
+        tell = page.teller(cls.hidden.unique_id)
+        latents, end = sample_clip(grid.features, start, host.output_device(), tell, host.progress)
+        samples = grid.features.frames.samples(loaded.pipeline.config.audio.sample_rate)
         latent = pack_latent(rearrange(latents, "b t k -> b k t"), samples)
-        latent |= {"before": start.decoding, "surplus": start.surplus, "decoding": decoding}
-        return io.NodeOutput(latent, start.after(vision, sampler, decoding, surplus))
-
-
-def _sample(
-    model: host.Part, grid: Grid, start: State, node_id: str
-) -> tuple[Tensor, Tensor | None, SamplerState]:  # (b t k), (b n d)
-    """The clip's latents, the last frame's features, and the sampler after it."""
-    audio = model.loaded.pipeline.config.audio
-    count = start.frames(grid.frames.samples(), audio.hop)
-    seconds = Fraction(start.surplus, audio.sample_rate)
-    vision = moved(start.vision, torch.device("cpu"))  # as the pieces are
-    session = Session(
-        model.loaded.pipeline,
-        StreamState(None, start.sampler, None),
-        lambda text: page.warn(text, node_id),
-        graphs=False,  # as `stream` of sr_core.engine.offline
-    )
-    latents = [torch.zeros(1, 0, audio.latent_channels, device=host.output_device())]
-    for piece in host.progress(grid.pieces(seconds, vision) if count else (), count):
-        for token in session.look(piece).split(1, dim=1):
-            latent = session.draw(session.read(token))[:, None]
-            latents.append(latent.float().to(host.output_device()))
-        vision = grid.seen(piece)
-    return torch.cat(latents, dim=1), vision, session.state().sampler
+        own = {"before": start.decoding, "surplus": start.surplus, "decoding": end.decoding}
+        return io.NodeOutput(latent | own, end)
 
 
 def pack_latent(samples: Tensor, sample_count: int) -> dict[str, Any]:  # (b k t)

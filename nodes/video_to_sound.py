@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from comfy_api.latest import Input, io
+from comfy_api.latest import Input, InputImpl, io
 from torch import Tensor
 
-from ..sr_core.engine.offline import stream
 from ..sr_core.io.read.frames import Frames
 from ..sr_core.sampling.settings import Settings
+from ..sr_core.soundtrack.file import soundtrack, write_clip
 from . import host, page, schema
 from .audio import pack_audio
 from .frames import (
@@ -24,7 +24,7 @@ from .frames import (
     source_inputs,
 )
 from .load import checkpoint_input, load
-from .mux import file_inputs, write_clip
+from .mux import file_inputs, new_file
 from .prefix import check_prefix
 from .sampler import sampling_inputs
 
@@ -89,15 +89,14 @@ class VideoToSound(io.ComfyNode):
     ) -> io.NodeOutput:
         clip = open_clip(file, fps, video, images, video_info)
         frames = frames_of(clip, old_sound)
-        loaded, heard = load(checkpoint, cls.hidden.unique_id), []
-        node = cls.hidden.unique_id
-        sound = _sound(frames, loaded, Settings(steps, guidance), seed, heard, node)
-        clip, player = write_clip(
-            frames, sound, container, filename_prefix, cls.hidden, {"old_sound": old_sound}
-        )
-        waveform = torch.cat(heard, dim=-1)[..., : frames.samples()]
-        audio = pack_audio(waveform, host.Part(loaded, "vae"), node)
-        return io.NodeOutput(clip, audio, ui=player)
+        loaded, made = load(checkpoint, cls.hidden.unique_id), []
+        sound = _sound(frames, loaded, Settings(steps, guidance), seed, made, cls.hidden.unique_id)
+        target, player = new_file(filename_prefix, container, frames)
+        metadata = host.graph_metadata(cls.hidden)
+        write_clip(loaded.pipeline, frames, sound, target, old_sound, metadata=metadata)
+        waveform = torch.cat(made, dim=-1)[None, ..., : frames.samples()].to(host.output_device())
+        audio = pack_audio(waveform, host.Part(loaded, "vae"), cls.hidden.unique_id)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(target)), audio, ui=player)
 
 
 def _sound(
@@ -105,16 +104,13 @@ def _sound(
     loaded: host.Loaded,
     settings: Settings,
     seed: int,
-    heard: list[Tensor],
+    made: list[Tensor],
     node_id: str,
 ) -> Iterator[Tensor]:
-    """The clip's sound, a frame at a time (2 s), as the file is written; `heard` gets it too."""
-    parts = [host.Part(loaded, name) for name in ("vision", "model", "vae")]
-    host.move_to_device(*parts)
-    pieces = (frame[None] for frame in frames.pieces(1))
-    waveforms = stream(
-        loaded.pipeline, pieces, settings, seed, tell=lambda text: page.warn(text, node_id)
-    )
-    for waveform in host.progress(waveforms, frames.count):
-        heard.append(waveform.float().to(host.output_device()))
-        yield waveform[0].float().cpu()
+    """The clip's sound, a frame at a time (c s), as the file is written; `made` gets it too."""
+    host.move_to_device(*host.parts(loaded))
+    tell = page.teller(node_id)
+    pieces = soundtrack(loaded.pipeline, frames, settings, seed, tell=tell, at_once=1)
+    for piece in host.progress(pieces, frames.count):
+        made.append(piece)
+        yield piece

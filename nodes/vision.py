@@ -5,8 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..sr_core.io.read.frames import Frames
+from ..sr_core.soundtrack.features import difference, encode
 from . import host, schema
-from .grid import Grid, difference, encode
+from .grid import Grid
 
 
 class EncodeVision(io.ComfyNode):
@@ -47,7 +48,9 @@ class EncodeVision(io.ComfyNode):
     @classmethod
     @schema.node_run
     def execute(cls, frames: Frames, vision: host.Part, cache_mb: int) -> io.NodeOutput:
-        return io.NodeOutput(encode(frames, vision, cache_bytes=cache_mb << 20))
+        return io.NodeOutput(
+            Grid(vision, encode(frames, vision.loaded.pipeline, cache_bytes=cache_mb << 20))
+        )
 
 
 class TemporalDifference(io.ComfyNode):
@@ -78,4 +81,4 @@ class TemporalDifference(io.ComfyNode):
     @classmethod
     @schema.node_run
     def execute(cls, grid: Grid) -> io.NodeOutput:
-        return io.NodeOutput(difference(grid))
+        return io.NodeOutput(grid._replace(features=difference(grid.features)))

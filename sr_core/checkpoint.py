@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,9 +23,11 @@ from torch.overrides import TorchFunctionMode
 
 from .config import from_dict, to_dict
 from .io.write.partial import whole_file
+from .models.generator import Generator
+from .models.soundreactor.generator import SoundReactorGenerator
 from .pipeline import Pipeline, PipelineConfig
 
-FORMAT = "soundreactor-1"
+FORMATS: dict[str, type[Generator]] = {"soundreactor-1": SoundReactorGenerator}  # a line a family
 ASSETS = Path(__file__).parent / "assets"
 
 Find = Callable[[str], "str | os.PathLike"]
@@ -56,9 +59,10 @@ def load_pipeline(
     """
     path = Path(path)
     metadata = read_metadata(path)
-    config = from_dict(PipelineConfig, metadata["config"])
+    family = FORMATS[metadata["format"]]
+    config = _pipeline_config(metadata["config"], family)
     with torch.device("meta"), _Uninitialised():
-        pipeline = Pipeline(config, metadata["training"])
+        pipeline = Pipeline(config, metadata["training"], family)
     weights = _referenced(metadata["references"], find or path.parent.joinpath) | load_file(path)
     _check_names(path, weights, pipeline.state_dict())
     pipeline.load_state_dict(weights, strict=True, assign=True)
@@ -86,7 +90,7 @@ def save_pipeline(
         if name not in public or not torch.equal(value.cpu(), public[name].to(value.dtype))
     }
     described = {
-        "format": FORMAT,
+        "format": _format_of(pipeline.model),
         "config": json.dumps(to_dict(pipeline.config)),
         "references": json.dumps(
             {p: {"file": f.name, "sha256": sha256(f)} for p, f in references.items()}
@@ -94,6 +98,17 @@ def save_pipeline(
         "training": json.dumps(pipeline.origin),
     }
     return write_weights(weights, Path(path), described)
+
+
+def _pipeline_config(described: Mapping[str, Any], family: type[Generator]) -> PipelineConfig:
+    """The configuration of a pipeline whose generator is of that family."""
+    rest = {name: value for name, value in described.items() if name != "model"}
+    model = from_dict(family.Config, described.get("model", {}))
+    return replace(from_dict(PipelineConfig, rest), model=model)
+
+
+def _format_of(model: Generator) -> str:
+    return next(name for name, family in FORMATS.items() if type(model) is family)
 
 
 class _Uninitialised(TorchFunctionMode):
@@ -140,13 +155,18 @@ def read_header(path: str | os.PathLike) -> Header:
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
     """What a checkpoint says of itself, parsed: format, config, references, training."""
     metadata = read_header(path).metadata
-    if metadata.get("format") != FORMAT:
+    if not is_checkpoint(metadata):
         raise ValueError(
-            f"got {path} of format {metadata.get('format')!r}; expected {FORMAT!r}, a whole "
-            "SoundReactor checkpoint; weights of other projects need `python -m sr_core convert`"
+            f"got {path} of format {metadata.get('format')!r}; expected {' or '.join(FORMATS)}, a "
+            "whole checkpoint; weights of other projects need `python -m sr_core convert`"
         )
     parsed = {key: json.loads(metadata[key]) for key in ("config", "references", "training")}
-    return {"format": FORMAT, **parsed}
+    return {"format": metadata["format"], **parsed}
+
+
+def is_checkpoint(metadata: Mapping[str, str]) -> bool:
+    """Whether a file's metadata says that it is a whole checkpoint, and no part of one."""
+    return metadata.get("format") in FORMATS
 
 
 def write_weights(weights: dict[str, Tensor], target: Path, metadata: dict[str, str]) -> Path:

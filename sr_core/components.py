@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from .audio.vae import AudioVAE, load_vae
-from .checkpoint import FORMAT, load_pipeline, read_header, write_weights
+from .checkpoint import is_checkpoint, load_pipeline, read_header, write_weights
 from .config import from_dict, to_dict
 from .pipeline import PipelineConfig
 from .vision.encoder import VisionConfig, VisionEncoder
@@ -30,7 +30,7 @@ def save_part(part: VisionEncoder | AudioVAE, path: str | os.PathLike) -> Path:
 def load_vision(path: str | os.PathLike) -> VisionEncoder:
     """The vision encoder of a part file or of a whole checkpoint, frozen, in float32."""
     metadata = read_header(path).metadata
-    if metadata.get("format") == FORMAT:
+    if is_checkpoint(metadata):
         return load_pipeline(path).vision
     if VISION_FORMAT not in metadata:
         raise ValueError(
@@ -46,7 +46,7 @@ def load_vision(path: str | os.PathLike) -> VisionEncoder:
 def load_any_vae(path: str | os.PathLike) -> AudioVAE:
     """The VAE of a part file, a converted official file or a whole checkpoint, frozen."""
     metadata = read_header(path).metadata
-    if metadata.get("format") == FORMAT:
+    if is_checkpoint(metadata):
         return load_pipeline(path).vae
     if VAE_FORMAT not in metadata:
         return load_vae(path)

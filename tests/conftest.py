@@ -11,6 +11,7 @@ import torch
 
 from sr_core.audio.vae import OobleckConfig
 from sr_core.models.soundreactor.aggregator import AggregatorConfig
+from sr_core.models.soundreactor.generator import SoundReactorGenerator
 from sr_core.models.soundreactor.head import HeadConfig
 from sr_core.models.soundreactor.model import SoundReactor, SoundReactorConfig
 from sr_core.models.soundreactor.transformer import TransformerConfig
@@ -96,7 +97,7 @@ def tiny_pipeline() -> Pipeline:
 @pytest.fixture
 def tiny_model() -> SoundReactor:
     torch.manual_seed(0)
-    model = SoundReactor(TINY.model, (2, 4), 12, 4).double().eval()
+    model = SoundReactorGenerator(TINY.model, (2, 4), 12, 4).double().eval()
     _fill_zeros(model)
     return model
 

@@ -159,7 +159,7 @@ def test_a_file_has_the_permissions_of_any_new_file(saved, tmp_path):
 def test_the_bundled_checkpoint_loads_is_small_and_says_what_it_is():
     assert bundled_checkpoint().stat().st_size <= 32e6
     pipeline = load_pipeline(bundled_checkpoint())
-    assert pipeline.config.frame_rate == 30 and pipeline.origin["stage"]
+    assert pipeline.frame_rate == 30 and pipeline.origin["stage"]
     sound = generate(pipeline, torch.randint(0, 256, (1, 3, 3, 120, 160), dtype=torch.uint8))
     assert sound.shape == (1, 2, 4800) and sound.isfinite().all() and sound.abs().max() < 1
 

@@ -58,7 +58,7 @@ def test_the_stand_in_refuses_float64():
 @pytest.mark.parametrize("method", ["consistency", "heun"])
 @pytest.mark.parametrize("context", ["window", "ntk", "interpolate"])
 def test_generating_makes_none(pipeline, method, context):
-    settings = Settings(steps=2, method=method, context=context, length=9, cuts=True)
+    settings = Settings(steps=2, method=method, context=context, length=9)
     frame = torch.zeros(1, 1, 3, 48, 64, dtype=torch.uint8)
     with WithoutFloat64(), torch.inference_mode():
         state = pipeline.start(settings, 1)

@@ -8,10 +8,8 @@ from hypothesis import strategies as st
 from sr_core.engine.offline import generate, stream
 from sr_core.models.soundreactor.generator import (
     context_of,
-    draw,
+    draw_noise,
     keeps_null_history,
-    sample_latents,
-    start_sampler,
 )
 from sr_core.pipeline import Pipeline
 from sr_core.sampling.settings import Settings
@@ -31,6 +29,10 @@ CHOICES = [
 @pytest.fixture
 def frames():
     return torch.rand(1, FRAMES, 3, 30, 50, generator=torch.Generator().manual_seed(2)).double()
+
+
+def teacher_forced(model, grid, latents):
+    return model.condition(model.encode_frames(grid), latents)[0]
 
 
 def in_pieces(pipeline, frames, choice, cuts, seed=7):
@@ -73,7 +75,7 @@ def test_gradients_never_reach_the_future(tiny_pipeline):
     frames = torch.rand(1, 6, 3, 28, 56, dtype=torch.float64, requires_grad=True)
     grid, _ = tiny_pipeline.difference(tiny_pipeline.vision(frames))
     model = tiny_pipeline.model
-    latents, _ = sample_latents(model, grid, start_sampler(model, Settings(steps=2), 0))
+    latents, _ = model(grid, model.begin(Settings(steps=2), 0))
     waveform, _ = tiny_pipeline.vae.decode(latents)
     (gradient,) = torch.autograd.grad(waveform[..., 3 * 1600 : 4 * 1600].square().sum(), frames)
     assert not gradient[:, 4:].any()
@@ -98,8 +100,8 @@ def test_teacher_forcing_equals_the_online_loop(tiny_pipeline, frames, guidance,
     )
     grid, _ = tiny_pipeline.difference(tiny_pipeline.vision(frames[:, :5]))
     choice = Settings(steps=1, guidance=guidance)
-    latents, _ = sample_latents(model, grid, start_sampler(model, choice, 0))
-    online, parallel = torch.stack(seen, dim=1), model(grid, latents)
+    latents, _ = model(grid, model.begin(choice, 0))
+    online, parallel = torch.stack(seen, dim=1), teacher_forced(model, grid, latents)
     if guidance == 1.0:
         assert (online - parallel).abs().max() < 1e-9
     else:  # guidance moves the vision half only
@@ -114,10 +116,10 @@ def test_shared_null_history_is_the_papers_formula(tiny_pipeline, frames, monkey
         model.head, "network", lambda x, c, z: seen.append(z.clone()) or torch.zeros_like(x)
     )
     grid, _ = tiny_pipeline.difference(tiny_pipeline.vision(frames[:, :4]))
-    latents, _ = sample_latents(model, grid, start_sampler(model, Settings(guidance=2.5), 0))
-    tokens = model.look(grid)
-    nulled = torch.cat([tokens[:, :3], model.unseen(1, 1)], dim=1)
-    real, null = (model.read(v, latents)[0][:, 3] for v in (tokens, nulled))
+    latents, _ = model(grid, model.begin(Settings(guidance=2.5), 0))
+    tokens = model.encode_frames(grid)
+    nulled = torch.cat([tokens[:, :3], model.null_tokens(1, 1)], dim=1)
+    real, null = (model.condition(v, latents)[0][:, 3] for v in (tokens, nulled))
     expected = torch.cat([real[:, :16], null[:, 16:] + 2.5 * (real - null)[:, 16:]], dim=-1)
     assert (seen[-1] - expected).abs().max() < 1e-9
 
@@ -129,9 +131,9 @@ def test_matched_null_history_has_seen_no_frame(tiny_pipeline, frames, monkeypat
     )
     grid, _ = tiny_pipeline.difference(tiny_pipeline.vision(frames[:, :4]))
     choice = Settings(guidance=2.5, null_history="matched")
-    latents, _ = sample_latents(model, grid, start_sampler(model, choice, 0))
-    real = model.read(model.look(grid), latents)[0][:, 3]
-    null = model.read(model.unseen(1, 4), latents)[0][:, 3]
+    latents, _ = model(grid, model.begin(choice, 0))
+    real = model.condition(model.encode_frames(grid), latents)[0][:, 3]
+    null = model.condition(model.null_tokens(1, 4), latents)[0][:, 3]
     expected = torch.cat([real[:, :16], null[:, 16:] + 2.5 * (real - null)[:, 16:]], dim=-1)
     assert (seen[-1] - expected).abs().max() < 1e-9
 
@@ -139,7 +141,9 @@ def test_matched_null_history_has_seen_no_frame(tiny_pipeline, frames, monkeypat
 def test_guidance_one_is_bit_identical_to_none(tiny_pipeline, frames, monkeypatch):
     guided = generate(tiny_pipeline, frames, Settings(guidance=1.0), 7)
     monkeypatch.setattr(
-        type(tiny_pipeline.model), "unseen", lambda *_: pytest.fail("the null row was computed")
+        type(tiny_pipeline.model),
+        "null_tokens",
+        lambda *_: pytest.fail("the null row was computed"),
     )
     assert torch.equal(guided, generate(tiny_pipeline, frames, Settings(guidance=1.0), 7))
 
@@ -178,7 +182,7 @@ def test_memory_of_a_stream_is_bounded(tiny_pipeline, frames, choice):
     state, sizes = tiny_pipeline.start(choice, 0), []
     for _ in range(40):
         _, state = tiny_pipeline.step(frames[:, :1], state)
-        sizes.append(sum(layer.keys.numel() for layer in state.sampler.transformer))
+        sizes.append(sum(layer.keys.numel() for layer in state.generator.past.transformer))
     assert len(set(sizes[10:])) == 1
 
 
@@ -191,10 +195,9 @@ def test_a_prompt_is_continued(tiny_pipeline, frames):
     assert not torch.equal(continued, other)
     assert not torch.equal(continued, generate(tiny_pipeline, frames, Settings(), 7))
     latents, _ = tiny_pipeline.vae.encode(prompt)
-    drawn, _ = sample_latents(
-        tiny_pipeline.model,
+    drawn, _ = tiny_pipeline.model(
         tiny_pipeline.difference(tiny_pipeline.vision(frames))[0],
-        start_sampler(tiny_pipeline.model, Settings(), 7, 1, latents),
+        tiny_pipeline.model.begin(Settings(), 7, 1, latents),
     )
     joined, _ = tiny_pipeline.vae.decode(torch.cat([latents, drawn], dim=1))
     assert (joined[..., 4 * 1600 :] - continued).abs().max() < 1e-9
@@ -205,8 +208,7 @@ def test_a_prompt_longer_than_the_window_counts_by_its_end(tiny_pipeline, frames
     grid, _ = tiny_pipeline.difference(tiny_pipeline.vision(frames))
     long = torch.randn(1, 50, 4, dtype=torch.float64)
     ends = [
-        sample_latents(model, grid, start_sampler(model, Settings(), 7, 1, prompt))[0]
-        for prompt in (long, long[:, -5:])
+        model(grid, model.begin(Settings(), 7, 1, prompt))[0] for prompt in (long, long[:, -5:])
     ]
     assert torch.equal(*ends)
 
@@ -221,27 +223,27 @@ def test_a_prompt_leaves_its_past_for_both_histories_and_its_last_latent_to_be_h
 ):
     model = tiny_pipeline.model
     prompt = torch.randn(1, 4, 4, dtype=torch.float64)
-    state = start_sampler(model, choice, 7, 1, prompt)
-    assert torch.equal(state.latent, prompt[:, -1])
-    tokens = model.unseen(1, 4)
-    _, past = model.read(tokens, prompt, context_of(model, choice))
+    state = model.begin(choice, 7, 1, prompt)
+    assert torch.equal(state.past.latent, prompt[:, -1])
+    tokens = model.null_tokens(1, 4)
+    _, past = model.condition(tokens, prompt, context_of(model, choice))
     rows = 2 if choice.null_history == "matched" else 1
-    for layer, expected in zip(state.transformer, past, strict=True):
+    for layer, expected in zip(state.past.transformer, past, strict=True):
         assert torch.equal(layer.keys, expected.keys.expand(rows, -1, -1, -1))
         assert torch.equal(layer.values, expected.values.expand(rows, -1, -1, -1))
 
 
 def test_a_prompt_without_a_latent_is_none(tiny_pipeline):
-    state = start_sampler(tiny_pipeline.model, Settings(), 7, 1, torch.zeros(1, 0, 4))
-    assert state.transformer is None and state.latent is None
-    one = start_sampler(tiny_pipeline.model, Settings(), 7, 1, torch.ones(1, 1, 4))
-    assert one.transformer[0].position == 2 and one.latent.tolist() == [[1, 1, 1, 1]]
+    state = tiny_pipeline.model.begin(Settings(), 7, 1, torch.zeros(1, 0, 4))
+    assert state.past is None
+    one = tiny_pipeline.model.begin(Settings(), 7, 1, torch.ones(1, 1, 4))
+    assert one.past.transformer[0].position == 2 and one.past.latent.tolist() == [[1, 1, 1, 1]]
 
 
 def test_noise_is_drawn_for_each_evaluation_and_once_for_a_solver(tiny_pipeline):
     for choice, count in ((Settings(steps=3), 3), (Settings(steps=16, method="heun"), 1)):
         generator, like = (torch.Generator().manual_seed(5) for _ in range(2))
-        noise = draw(tiny_pipeline.model, choice, 2, generator)
+        noise = draw_noise(tiny_pipeline.model, choice, 2, generator)
         assert torch.equal(noise, torch.randn(count, 2, 4, generator=like).double())
 
 
@@ -263,16 +265,16 @@ def test_a_stretched_context_reads_all_of_a_prompt(tiny_pipeline):
     count = model.config.transformer.train_frames + 3
     settings = Settings(context="ntk", length=2 * count)
     long = torch.randn(1, count, 4, dtype=torch.float64)
-    state = start_sampler(model, settings, 7, 1, long)
-    assert state.transformer[0].position == 2 * count
+    state = model.begin(settings, 7, 1, long)
+    assert state.past.transformer[0].position == 2 * count
 
 
 def test_a_prompt_of_another_shape_is_refused(tiny_pipeline):
     with pytest.raises(ValueError, match=r"prompt of shape \(1, 3, 8\); expected \(1, time, 4\)"):
-        start_sampler(tiny_pipeline.model, Settings(), 0, 1, torch.zeros(1, 3, 8))
+        tiny_pipeline.model.begin(Settings(), 0, 1, torch.zeros(1, 3, 8))
     for shape in ((1, 4), (2, 3, 4), (1, 3, 4, 1)):
         with pytest.raises(ValueError, match=r"expected \(1, time, 4\)"):
-            start_sampler(tiny_pipeline.model, Settings(), 0, 1, torch.zeros(shape))
+            tiny_pipeline.model.begin(Settings(), 0, 1, torch.zeros(shape))
 
 
 def test_a_batch_of_another_size_is_refused(tiny_pipeline, frames):
@@ -292,18 +294,3 @@ def test_half_precision_stays_close(tiny_pipeline, frames):
     tiny_pipeline.model.bfloat16()
     half = generate(tiny_pipeline, frames.float(), Settings(steps=1), 7)
     assert half.dtype == torch.float32 and half.isfinite().all()
-
-
-def test_a_cut_changes_the_sound_from_there_on_in_steps_and_in_a_stream(tiny_pipeline):
-    generator = torch.Generator().manual_seed(2)
-    one, other = (torch.rand(1, 1, 3, 28, 56, generator=generator).double() for _ in range(2))
-    frames = torch.cat([one] * 4 + [other] * 4, dim=1)
-    plain, heeded = Settings(steps=1), Settings(steps=1, cuts=True)
-    without, whole = (generate(tiny_pipeline, frames, s, 3) for s in (plain, heeded))
-    assert torch.equal(without[..., :6400], whole[..., :6400])
-    assert not torch.allclose(without[..., 6400:8000], whole[..., 6400:8000])
-    state, pieces = tiny_pipeline.start(heeded, 3), []
-    for frame in frames.split(1, dim=1):
-        waveform, state = tiny_pipeline.step(frame, state)
-        pieces.append(waveform)
-    assert torch.allclose(torch.cat(pieces, dim=-1), whole, atol=1e-9)

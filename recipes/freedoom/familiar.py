@@ -20,7 +20,7 @@ from sr_core.pipeline import Pipeline
 def nearness(pipeline: Pipeline, video: Path) -> float:
     """The first seconds' distance as a share of the limit."""
     look = state = None
-    for piece in open_video(video, pipeline.config.frame_rate).pieces(8):
+    for piece in open_video(video, pipeline.frame_rate).pieces(8):
         grid, state = pipeline.difference(pipeline.vision(piece[None]), state)
         look = pipeline.familiar.see(grid, look)
         if look.frames >= pipeline.familiar.frames:

@@ -13,13 +13,14 @@ from torch import Tensor, nn
 
 from ..layers.blocks import SnakeBeta
 from ..layers.causal import CausalConv1d, CausalConvTranspose1d, StatefulSequence
+from ..rates import SAMPLE_RATE
 
 
 @dataclass(frozen=True)
 class OobleckConfig:
     """Widths are channels * multiplier; strides run from the waveform to the latents."""
 
-    sample_rate: int = 48000  # Hz
+    sample_rate: int = SAMPLE_RATE  # Hz
     audio_channels: int = 2
     latent_channels: int = 64
     channels: int = 128

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..layers.causal import CausalConv1d, Stateful, StatefulSequence
+from ..rates import SAMPLE_RATE
 
 CHANNELS = 2
 OUTPUTS = 9  # numbers a frame and bin that the decoder predicts, see `mix`
@@ -30,7 +31,7 @@ FLOOR = 1e-4  # magnitude under which nothing is told apart: an amplitude of abo
 class SpectralConfig:
     """Frames are half a window apart; `fold` of them make one latent."""
 
-    sample_rate: int = 48000  # Hz
+    sample_rate: int = SAMPLE_RATE  # Hz
     latent_channels: int = 32
     window: int = 800  # samples
     fold: int = 4

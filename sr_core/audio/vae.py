@@ -68,13 +68,13 @@ class AudioVAE(nn.Module):
     def decode(
         self, latents: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:  # (b t k) -> (b c hop*t)
-        """The waveform of normalised latents, exactly hop * t samples."""
+        """The waveform of normalised latents, exactly hop * t samples; none of no latents."""
         expected = self.config.latent_channels
-        if latents.dim() != 3 or latents.shape[1] == 0 or latents.shape[2] != expected:
-            raise ValueError(
-                f"got latents {tuple(latents.shape)}; expected (b t {expected}), t > 0"
-            )
+        if latents.dim() != 3 or latents.shape[2] != expected:
+            raise ValueError(f"got latents {tuple(latents.shape)}; expected (b t {expected})")
         self._refuse_state(state)
+        if latents.shape[1] == 0:
+            return latents.new_zeros(len(latents), self.config.audio_channels, 0), state
         raw = rearrange(latents * self.latent_scale + self.latent_mean, "b t k -> b k t")
         waveform, state = self.decoder(raw, state)
         return waveform, state if self.config.causal else None

@@ -39,24 +39,24 @@ def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str,
     latents = torch.zeros(1, 1, model.latent_channels).to(vae.latent_mean)
     ring = _full_ring(model)
     tokens = torch.zeros(1, 3 if settings.guidance != 1 else 2, z.shape[1] // 2).to(z)
-    turn = turn_of(model.transformer, ring, session.context, tokens.shape[1])
+    turn = turn_of(model.transformer, ring, session.generator.context, tokens.shape[1])
     seen = pipeline.vision(frame)
     grid = torch.cat([seen, seen], dim=-1).to(model.start)
     evaluations = settings.steps if settings.method == "consistency" else 2 * settings.steps - 1
 
-    def look() -> None:
+    def encode() -> None:
         pipeline.vision(frame)
-        model.look(grid)
+        model.encode_frames(grid)
 
     def draw() -> None:
-        conditions = model.head.modulations(torch.zeros(len(session.sigmas), 1).to(z), z)
+        conditions = model.head.modulations(torch.zeros(len(session.generator.sigmas), 1).to(z), z)
         for _ in range(evaluations):
             model.head.modulated(latents[:, 0].to(z), [part[0] for part in conditions])
 
     modulations = [model.head.modulation, *(block.modulation for block in model.head.blocks)]
     once = _size(*modulations, model.head.condition, model.head.noise)
     return {
-        "vision": Cost(_size(pipeline.vision, model.aggregator), _flops(look)),
+        "vision": Cost(_size(pipeline.vision, model.aggregator), _flops(encode)),
         "transformer": Cost(
             _size(model.transformer, model.audio_input, model.vision_input)
             + ring.keys.nbytes

@@ -11,7 +11,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ..engine.session import Session
-from ..models.soundreactor.generator import start_sampler
 from ..pipeline import Pipeline, StreamState
 from ..sampling.settings import Settings
 from .hardware import peak_mib, seconds_now
@@ -98,22 +97,22 @@ def _full(pipeline: Pipeline, settings: Settings) -> StreamState:
     frames = config.model.transformer.train_frames
     latents = torch.zeros(1, frames, config.audio.latent_channels)
     state = pipeline.start(settings, 0)
-    sampler = start_sampler(pipeline.model, settings, 0, 1, latents)
-    return state._replace(sampler=sampler)
+    return state._replace(generator=pipeline.model.begin(settings, 0, 1, latents))
 
 
 def _frame(session: Session, frame: Tensor, device: torch.device) -> list[float]:
     """Seconds of each part of one frame."""
-    moments = [seconds_now(device)]
-    token = session.see(frame)
-    moments.append(seconds_now(device))
-    z = session.read(token)
-    moments.append(seconds_now(device))
-    latent = session.draw(z)
-    moments.append(seconds_now(device))
-    session.decode(latent[:, None])
-    moments.append(seconds_now(device))
-    return [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    times = [seconds_now(device)]
+    with session.pipeline.computing():
+        token = session.encode(frame)
+        times.append(seconds_now(device))
+        z = session.generator.condition(token)
+        times.append(seconds_now(device))
+        latent = session.generator.draw(z)
+        times.append(seconds_now(device))
+        session.decode(latent[:, None])
+        times.append(seconds_now(device))
+    return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
 
 
 def _turn(peer: Peer, device: torch.device, turn: int) -> list[float]:

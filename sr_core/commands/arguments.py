@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
+from fractions import Fraction
 from pathlib import Path
 
 from ..sampling.settings import CONTEXTS, HISTORIES, METHODS, Settings
 
-WRITABLE = (".mkv", ".mov", ".mp4", ".webm")
 DTYPES = ("float32", "bfloat16", "float16")
 FORMATS = ("s16le", "f32le")  # plain samples
 MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
@@ -48,12 +49,23 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         default=default.guidance,
         help=f"how strictly the sound follows the picture; 1 is none ({default.guidance})",
     )
+    parser.add_argument(
+        "--text",
+        type=_text,
+        action="append",
+        default=[],
+        metavar="[SECONDS:]TEXT",
+        help="words for the sound from there on, where the model reads text; may be repeated",
+    )
     parser.add_argument("--method", choices=METHODS, default=default.method)
     parser.add_argument("--context", choices=CONTEXTS, default=default.context)
     parser.add_argument("--null-history", choices=HISTORIES, default=default.null_history)
-    parser.add_argument(
-        "--cuts", action="store_true", help="a scene cut is no motion: forget what was before it"
-    )
+
+
+def _text(given: str) -> tuple[Fraction, str]:
+    """A text from the beginning on, or SECONDS:TEXT."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?):(.*)", given, re.DOTALL)
+    return (Fraction(found[1]), found[2]) if found else (Fraction(0), given)
 
 
 def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings:
@@ -63,6 +75,5 @@ def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings
         method=options.method,
         context=options.context,
         null_history=options.null_history,
-        cuts=options.cuts,
         length=length,
     )

@@ -62,7 +62,7 @@ def _measured(options: argparse.Namespace) -> Report:
     kind = str(dtype).removeprefix("torch.")
     threads = torch.get_num_threads()
     setup = Setup(name, str(device), kind, threads, options.steps, options.frames)
-    return Report(setup, times, hardware, costs, missing, float(pipeline.config.frame_rate))
+    return Report(setup, times, hardware, costs, missing, float(pipeline.frame_rate))
 
 
 def _pipeline(options: argparse.Namespace, device: torch.device, dtype: torch.dtype) -> Pipeline:

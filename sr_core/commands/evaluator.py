@@ -49,7 +49,7 @@ def evaluate_clips(options: argparse.Namespace) -> int:
 
 def _run_loop(options: argparse.Namespace, pipeline: Pipeline, settings: list[Settings]) -> int:
     clip = videos_in(options.clips[0])[0]
-    frames = open_video(clip, pipeline.config.frame_rate)
+    frames = open_video(clip, pipeline.frame_rate)
     loops = long_run(pipeline, frames, settings, options.seed, options.loop)
     result = _described(options) | {"loops": loops}
     if options.report:

@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from ..io.choices import OLD_SOUND, WRITABLE
 from ..parallel.map_jobs import Spread, spread
 from ..parallel.map_jobs import add_arguments as add_spread
 from .arguments import add_model, settings_of, video
@@ -34,13 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         required=True,
-        help="the file to write (.mp4 .mov .mkv .webm), or a folder for several videos",
+        help=f"the file to write ({' '.join(WRITABLE)}), or a folder for several videos",
     )
     add_model(parser)
     parser.add_argument(
         "--old-sound",
-        choices=("drop", "keep", "mix"),
-        default="drop",
+        choices=OLD_SOUND,
+        default=OLD_SOUND[0],
         help="what becomes of the video's own sound; keep adds its tracks to the new one",
     )
     parser.add_argument(

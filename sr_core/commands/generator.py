@@ -8,21 +8,23 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..audio.signal import Meter, to_stereo
+from ..audio.signal import to_stereo
 from ..checkpoint import bundled_checkpoint, load_pipeline
-from ..engine.offline import PIECE, stream
+from ..io.choices import WRITABLE
 from ..io.read.audio import read_audio, resample
-from ..io.read.frames import SAMPLE_RATE, Frames
+from ..io.read.frames import Frames
 from ..io.read.source import MediaError
 from ..io.read.video import open_video
-from ..io.write.mux import mux
 from ..pipeline import Pipeline
-from .arguments import WRITABLE, settings_of
+from ..rates import SAMPLE_RATE
+from ..soundtrack.file import soundtrack, write_clip
+from .arguments import settings_of
 
 
 class Generator:
@@ -31,30 +33,39 @@ class Generator:
     def __init__(self, options: argparse.Namespace):
         self.options = options
         self.pipeline = load(options, device_of(options))
+        self.texts = encode_texts(options, self.pipeline)
         self.prompt = read_prompt(options.prompt, self.pipeline) if options.prompt else None
 
     def __call__(self, job: tuple[Path, Path]) -> None:
         source, target = job
         options = self.options
-        frames = open_video(source, self.pipeline.config.frame_rate)
+        frames = open_video(source, self.pipeline.frame_rate)
         settings = settings_of(options, frames.count)
         if target.suffix.lower() not in WRITABLE:
             raise MediaError(f"got {target}; expected a name that ends in {' '.join(WRITABLE)}")
-        meter = Meter()
         bar = not (options.workers or options.ray)  # of several workers each would tear the others'
 
         def tell(text: str) -> None:
             warnings.warn(f"{source}: {text}", stacklevel=2)
 
-        drawn = stream(self.pipeline, _pieces(frames), settings, options.seed, self.prompt, tell)
-        mux(
+        sound = soundtrack(
+            self.pipeline,
             frames,
-            _sound(frames, drawn, meter, bar),
+            settings,
+            options.seed,
+            self.prompt,
+            tell,
+            self.texts,
+        )
+        meter = write_clip(
+            self.pipeline,
+            frames,
+            _shown(frames, sound, bar),
             target,
-            old_sound=options.old_sound,
-            gain_db=options.gain_db,
-            old_gain_db=options.old_gain_db,
-            encode=options.encode,
+            options.old_sound,
+            options.gain_db,
+            options.old_gain_db,
+            options.encode,
         )
         for complaint in meter.faintness():
             warnings.warn(f"{target}: {complaint}", stacklevel=2)
@@ -86,12 +97,16 @@ def load(options: argparse.Namespace, device: str) -> Pipeline:
         model_of(options), device=device, dtype=getattr(torch, options.dtype or half)
     )
     use_threads(options.threads, pipeline)
-    if pipeline.origin.get("stage") == "untrained":
-        warnings.warn(
-            f"{model_of(options).name} is untrained: its weights are random and so is its sound",
-            stacklevel=2,
-        )
+    for complaint in pipeline.complaints():
+        warnings.warn(f"{model_of(options).name} {complaint}", stacklevel=2)
     return pipeline
+
+
+def encode_texts(options: argparse.Namespace, pipeline: Pipeline) -> list[tuple[int, Any]]:
+    """The frames from which on texts lead, and these as the model reads them."""
+    encode, rate = pipeline.model.encode_text, pipeline.frame_rate
+    with torch.inference_mode(), pipeline.computing():
+        return [(round(seconds * rate), encode(text)) for seconds, text in options.text]
 
 
 def use_threads(asked: int | None, pipeline: Pipeline) -> None:
@@ -116,20 +131,12 @@ def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole 
     return waveform[..., waveform.shape[-1] - whole :]
 
 
-def _pieces(frames: Frames) -> Iterator[Tensor]:  # yields (1 t 3 h w)
-    return (piece[None] for piece in frames.pieces(frames.fitting(PIECE)))
-
-
-def _sound(
-    frames: Frames, waveforms: Iterable[Tensor], meter: Meter, shown: bool
-) -> Iterator[Tensor]:
+def _shown(frames: Frames, sound: Iterable[Tensor], shown: bool) -> Iterator[Tensor]:
     """Waveform pieces (c s) as they are drawn, with a progress bar on stderr if asked."""
     began, done = time.monotonic(), 0
     look = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=not shown)
     with tqdm(total=frames.count, **look) as bar:
-        for waveform in waveforms:
-            waveform = waveform[0].float().cpu()
-            meter.add(waveform)
+        for waveform in sound:
             done += waveform.shape[-1]
             speed = done / SAMPLE_RATE / (time.monotonic() - began)
             bar.set_postfix_str(f"{speed:.1f}x real time", refresh=False)

@@ -17,13 +17,14 @@ from ..evaluation.metrics.likeness import Likeness
 from ..evaluation.protocol.evaluate import evaluate, name_of
 from ..evaluation.protocol.overfit_check import Memory
 from ..evaluation.report.report import Report
+from ..rates import FRAME_RATE
 from ..sampling.settings import Settings
 from ..training.runtime.logger import CURVE
 from . import generate, prepare, train
 
 STEPS = 4  # of the sound that is judged
 HEUN = Settings(16, method="heun")  # of the diffusion stage's, before it is tuned
-FRAMES = round(SECONDS * 30)
+FRAMES = round(SECONDS * FRAME_RATE)
 CLIPS = ["--seconds", SECONDS, "--split", "train", "--silence-db", -200, "--stillness", 0]
 LOOP = {"batch": 4, "warmup": 20, "schedule": "cosine", "log_every": 1, "save_every": 100}
 LOOP |= {"workers": 0}  # a row is a few kilobytes

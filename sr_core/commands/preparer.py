@@ -18,6 +18,7 @@ from ..components import load_vision, save_part
 from ..io.read.source import videos_in
 from ..io.write.partial import whole_file
 from ..parallel.map_jobs import Spread, spread
+from ..rates import FRAME_RATE
 from ..training.data.clips import ClipConfig
 from ..training.data.pca_fit import fit_vision, vision_config
 from ..training.data.shard_layout import check_folder
@@ -53,7 +54,7 @@ def prepare(options: argparse.Namespace) -> int:
         print(f"error: {line}", file=sys.stderr)
     for name, reason in sorted(skipped):
         print(f"skipped {name}: {reason}", file=sys.stderr)
-    hours = clips["frames"] / 30 / 3600
+    hours = clips["frames"] / FRAME_RATE / 3600
     print(f"{clips['clips']} clips, {hours:.2f} hours, {len(skipped)} skipped", file=sys.stderr)
     print(output)
     return 0 if clips["clips"] and not failed else 2

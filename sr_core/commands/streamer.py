@@ -11,14 +11,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..audio.signal import Meter, to_stereo
+from ..audio.signal import Meter
 from ..engine.session import Session
 from ..io.live.frame_clock import Moment, Pace, moments_of_clock, moments_of_source
 from ..io.live.latency_histogram import Tally
@@ -34,7 +34,7 @@ from ..pipeline import Pipeline
 from ..sampling.settings import Settings
 from .arguments import FORMATS, MUXED
 from .console import is_closed_pipe, let_go, say
-from .generator import best_device, load, read_prompt
+from .generator import best_device, encode_texts, load, read_prompt
 
 
 class Ear(Protocol):
@@ -52,7 +52,9 @@ def stream(options: argparse.Namespace, settings: Settings) -> Path | None:
     pipeline = load(options, best_device(options.device))
     prompt = read_prompt(options.prompt, pipeline) if options.prompt else None
     picture = _picture(options)
-    player = Player(pipeline, settings, options.seed, prompt, 10 ** (options.gain_db / 20))
+    texts = encode_texts(options, pipeline)
+    gain = 10 ** (options.gain_db / 20)
+    player = Player(pipeline, settings, options.seed, prompt, gain, texts)
     if options.output in (None, "-"):
         _Run(options, picture, player).go()
         return None
@@ -68,19 +70,19 @@ def _picture(options: argparse.Namespace) -> LivePicture:
     return RawPicture(sys.stdin.buffer, options.size, options.rate, clock)
 
 
-def _ears(options: argparse.Namespace, picture: LivePicture) -> list[Ear]:
+def _ears(options: argparse.Namespace, picture: LivePicture, channels: int) -> list[Ear]:
     """All that listen; the file is begun here, when it is known that there is a picture."""
-    ears: list[Ear] = [Speaker()] if options.play else []
+    ears: list[Ear] = [Speaker(channels)] if options.play else []
     if options.output not in (None, "-"):
         container = growing_container(options.output)
         path = str(Path(options.output).absolute())
-        return [*ears, Recording(path, container, picture, options.seconds)]
+        return [*ears, Recording(path, container, picture, options.seconds, channels)]
     if options.output is None and options.play:
         return ears
     if options.format in FORMATS:
         return [*ears, Pipe(sys.stdout.buffer, options.format)]
     container = GROWING[MUXED[options.format]]
-    return [*ears, Recording("pipe:1", container, picture, options.seconds)]
+    return [*ears, Recording("pipe:1", container, picture, options.seconds, channels)]
 
 
 class Player:
@@ -93,8 +95,13 @@ class Player:
         seed: int,
         prompt: Tensor | None,
         gain: float,
+        texts: list[tuple[int, Any]],
     ):
         self.pipeline, self.gain, self.meter = pipeline, gain, Meter()
+        self.texts = sorted(texts, key=lambda text: text[0])
+        self.channels = max(2, pipeline.config.audio.audio_channels)  # mono goes to both
+        # Samples of a frame time.
+        self.samples = pipeline.samples_per_step // pipeline.model.frames_per_step
         start = pipeline.start(settings, seed, prompt=prompt)
         self.session = Session(pipeline, start, warnings.warn)
         self.seen: Tensor | None = None  # (1 1 3 h w) uint8
@@ -103,15 +110,27 @@ class Player:
         """Let all that is slow once be slow before the clock runs."""
         self.session.warm_up(torch.zeros(1, 1, 3, picture.height, picture.width, dtype=torch.uint8))
 
-    def sound(self, moment: Moment) -> np.ndarray:  # -> (2 s)
-        """The sound of one frame time."""
+    def sound(self, moment: Moment) -> np.ndarray:  # -> (c s)
+        """The sound that one frame time completes."""
         if moment.silent:
-            return np.zeros((2, self.pipeline.config.audio.hop), np.float32)
+            return np.zeros((self.channels, self.samples), np.float32)
         if moment.picture is not None:
             self.seen = moment.picture()[None, None]
-        waveform = to_stereo(self.session.step(self.seen))[0].float().cpu() * self.gain
-        self.meter.add(waveform)
-        return waveform.numpy()
+        while self.texts and self.texts[0][0] <= moment.number:
+            self.session.replace_text(self.texts.pop(0)[1])
+        return self._given(self.session.step(self.seen))
+
+    def rest(self) -> np.ndarray:  # -> (c s)
+        """The sound of a step that the picture's end left incomplete, its last frame repeated."""
+        pieces = [np.zeros((self.channels, 0), np.float32)]
+        while self.session.incomplete:
+            pieces.append(self._given(self.session.step(self.seen)))
+        return np.concatenate(pieces, axis=1)
+
+    def _given(self, waveform: Tensor) -> np.ndarray:  # (1 c s) -> (c s)
+        sound = waveform[0].float().cpu() * self.gain
+        self.meter.add(sound)
+        return sound.expand(self.channels, -1).numpy()
 
 
 class _Run:
@@ -119,14 +138,14 @@ class _Run:
 
     def __init__(self, options: argparse.Namespace, picture: LivePicture, player: Player):
         self.options, self.picture, self.player = options, picture, player
-        self.rate = player.pipeline.config.frame_rate
+        self.rate = player.pipeline.frame_rate
         live = options.input != "-" and is_live(options.input)
         real = options.realtime or options.play or live
         self.by_clock = live or (real and options.input == "-")
         self.pace, self.tally = Pace(self.rate, real), Tally(float(1 / self.rate), real)
         if real:
             player.warm_up(picture)
-        self.ears = _ears(options, picture)
+        self.ears = _ears(options, picture, player.channels)
 
     def go(self) -> None:
         arrivals = Arrivals(self.picture, self._see)
@@ -162,13 +181,16 @@ class _Run:
         with tqdm(**look) as bar:  # on a terminal only
             for moment in choose(arrivals, self.rate, self.pace):
                 if self._is_over(moment) or (arrivals.ended and not arrivals.finished):
-                    return
-                sound = self.player.sound(moment)
-                for ear in self.ears:
-                    ear.hear(sound)
+                    break
+                self._write(self.player.sound(moment))
                 latency = self.pace.clock() - moment.due
                 self.tally.add(latency, moment.picture is None, moment.silent)
                 bar.update()
+        self._write(self.player.rest())
+
+    def _write(self, sound: np.ndarray) -> None:  # (c s), s may be 0
+        for ear in self.ears if sound.shape[1] else ():
+            ear.hear(sound)
 
     def _see(self, read: Read) -> None:
         for ear in self.ears:

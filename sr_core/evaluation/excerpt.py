@@ -9,11 +9,12 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..io.read.frames import SAMPLE_RATE, frames_from_images
+from ..io.read.frames import frames_from_images
 from ..io.read.source import MediaError
 from ..io.read.source_audio import OldSound
 from ..io.read.video import VideoFrames, open_video
 from ..io.write.mux import mux
+from ..rates import SAMPLE_RATE
 from .metrics.mel import log_mel
 from .metrics.onsets import find_onsets, onset_strength
 

@@ -23,7 +23,6 @@ class Settings:
     length: frames of the whole video; needed by "ntk" and "interpolate" only.
     null_history: guidance compares with a model that has not seen this frame ("shared", the
         paper's) or has seen none ("matched", as in training; twice the transformer's work).
-    cuts: a scene that begins anew shows no difference to the one before it.
     """
 
     steps: int = 4
@@ -32,7 +31,6 @@ class Settings:
     context: str = "window"
     length: int | None = None
     null_history: str = "shared"
-    cuts: bool = False
 
     def __post_init__(self) -> None:
         for name, known in (

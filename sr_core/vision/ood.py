@@ -83,7 +83,7 @@ class Watch:
     def __init__(
         self,
         familiar: Familiar | None,
-        scale: Tensor,
+        scale: Tensor | None,
         origin: dict[str, Any],
         tell: Callable[[str], None],
     ):

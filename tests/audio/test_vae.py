@@ -173,7 +173,14 @@ def test_a_waveform_of_another_shape_is_refused(shape):
         tiny_vae().encode(random(*shape))
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 4), (3, 3), (1, 0, 3)])
+def test_no_latents_give_no_sound_and_leave_the_state():
+    vae = tiny_vae()
+    _, state = vae.decode(random(1, 2, 3))
+    waveform, after = vae.decode(random(2, 0, 3), state)
+    assert waveform.shape == (2, 2, 0) and after is state
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4), (3, 3), (1, 0, 4)])
 def test_latents_of_another_shape_are_refused(shape):
     with pytest.raises(ValueError, match=r"expected \(b t 3\)"):
         tiny_vae().decode(random(*shape))

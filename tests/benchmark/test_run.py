@@ -32,7 +32,7 @@ def test_frames_are_measured_with_a_full_window_however_few(small_pipeline, monk
     monkeypatch.setattr(run, "Session", lambda *given: begun.append(given[1]) or Session(*given))
     measure(small_pipeline, Settings(steps=1), 1, dict)
     window = small_pipeline.config.model.transformer.train_frames
-    assert begun[0].sampler.transformer[0].position >= 2 * window
+    assert begun[0].generator.past.transformer[0].position >= 2 * window
 
 
 @torch.inference_mode()
@@ -40,8 +40,8 @@ def test_the_plain_path_starts_from_a_full_window(small_pipeline):
     peer = plain_peer(small_pipeline, Settings(steps=1))
     assert peer.ours().shape == peer.theirs().shape == (1, 2, 1600)
     state = peer.theirs.__closure__
-    kept = [cell.cell_contents for cell in state if hasattr(cell.cell_contents, "sampler")]
-    assert kept[0].sampler.transformer[0].position == 2 * (5 + 1)
+    kept = [cell.cell_contents for cell in state if hasattr(cell.cell_contents, "generator")]
+    assert kept[0].generator.past.transformer[0].position == 2 * (5 + 1)
 
 
 @torch.inference_mode()

@@ -21,7 +21,6 @@ CHOICES = [
     Settings(steps=4, guidance=3.0),
     Settings(steps=4, guidance=2.0, null_history="matched"),
     Settings(steps=3, method="heun", guidance=3.0),
-    Settings(steps=1, cuts=True),  # independent frames: every one is a cut
     Settings(context="ntk", length=FRAMES),
     Settings(context="interpolate", length=FRAMES, null_history="matched"),
 ]
@@ -69,7 +68,7 @@ def test_a_session_equals_the_plain_path_around_its_window_and_back_in_its_state
     session = Session(tiny_pipeline, start)
     assert (run(session, frames) - expected).abs().max() < 1e-9
     assert_same(session.state(), after)
-    positions = {layer.position for layer in session.state().sampler.transformer}
+    positions = {layer.position for layer in session.state().generator.past.transformer}
     assert positions == {2 * FRAMES}
 
 
@@ -124,8 +123,8 @@ def test_states_given_and_given_back_never_change(tiny_pipeline, frames, choice)
 def test_a_session_before_its_first_frame_gives_back_what_it_was_given(tiny_pipeline, frames):
     start = tiny_pipeline.start(Settings(), 7)
     state = Session(tiny_pipeline, start).state()
-    assert state.vision is None and state.sampler.transformer is None
-    assert torch.equal(state.sampler.noise, start.sampler.noise)
+    assert state.vision is None and state.generator.past is None
+    assert torch.equal(state.generator.noise, start.generator.noise)
 
 
 @pytest.mark.parametrize("window", [1, 2])
@@ -141,11 +140,14 @@ def test_the_smallest_windows_wrap_rightly(frames, window):
 
 def test_memory_of_a_session_is_that_of_its_window(tiny_pipeline, frames):
     session = Session(tiny_pipeline, tiny_pipeline.start(Settings(), 7))
-    places = session._ring.keys.data_ptr(), session._ring.values.data_ptr()
+    places = session.generator.ring.keys.data_ptr(), session.generator.ring.values.data_ptr()
     run(session, frames[:1])
-    assert places == (session._ring.keys.data_ptr(), session._ring.values.data_ptr())
-    assert session._ring.keys.shape[3] == 2 * 5 + 1
-    kept = session.state().sampler.transformer[0].keys
+    assert places == (
+        session.generator.ring.keys.data_ptr(),
+        session.generator.ring.values.data_ptr(),
+    )
+    assert session.generator.ring.keys.shape[3] == 2 * 5 + 1
+    kept = session.state().generator.past.transformer[0].keys
     assert kept.shape[2] == 2 * 4 and kept.untyped_storage().nbytes() == kept.numel() * 8
 
 
@@ -211,11 +213,13 @@ def test_a_ring_holds_the_newest_pairs_in_order():
     assert layer.keys[0, 0, :, 0].tolist() == [6, 7, 8, 9] and layer.position == 10
 
 
+@torch.inference_mode()
 def test_a_frame_can_be_taken_part_by_part(tiny_pipeline, frames):
     start = tiny_pipeline.start(Settings(), 7)
     whole, apart = Session(tiny_pipeline, start), Session(tiny_pipeline, start)
     for frame in frames[:1, :7].split(1, dim=1):
-        latent = apart.draw(apart.read(apart.see(frame)))
+        tokens = apart.encode(frame)
+        latent = apart.generator.draw(apart.generator.condition(tokens))
         assert torch.equal(apart.decode(latent[:, None]), whole.step(frame))
 
 

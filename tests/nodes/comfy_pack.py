@@ -42,6 +42,7 @@ def open_pack(base: Path) -> SimpleNamespace:
         host=host,
         stubs=stubs,
         module=lambda name: sys.modules[f"custom_nodes_soundreactor.nodes.{name}"],
+        core=lambda name: sys.modules[f"custom_nodes_soundreactor.sr_core.{name}"],
         base=base,
     )
 

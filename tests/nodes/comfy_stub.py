@@ -69,10 +69,10 @@ class Number(Socket):
 class Text(Socket):
     def __init__(
         self, id, display_name=None, optional=False, tooltip=None, lazy=None, multiline=False,
-        placeholder=None, default=None,
+        placeholder=None, default=None, dynamic_prompts=None, socketless=None, force_input=None,
     ):  # fmt: skip
         super().__init__(id, display_name, optional, tooltip, lazy)
-        self.default = default
+        self.default, self.force_input = default, force_input
 
 
 class Combo(Socket):

@@ -76,7 +76,7 @@ def test_features_are_kept_only_if_they_fit(run, source, parts, monkeypatch):
         grid = run("VisionEncoder", frames=source.frames, vision=parts.vision, cache_mb=cache_mb)[0]
         readings.clear()
         with torch.inference_mode():
-            first, second = list(grid.pieces()), list(grid.pieces())
+            first, second = list(grid.features.pieces()), list(grid.features.pieces())
         assert len(readings) == expected
         assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
@@ -84,8 +84,8 @@ def test_features_are_kept_only_if_they_fit(run, source, parts, monkeypatch):
 def test_an_interrupted_reading_is_not_kept(run, source, parts):
     grid = run("VisionEncoder", frames=source.frames, vision=parts.vision, cache_mb=16)[0]
     with torch.inference_mode():
-        next(grid.pieces())
-        assert len(list(grid.pieces())) == source.frames.count
+        next(grid.features.pieces())
+        assert len(list(grid.features.pieces())) == source.frames.count
 
 
 def test_cancel_stops_within_one_frame(run, sample, pack):

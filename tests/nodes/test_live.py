@@ -140,7 +140,7 @@ def test_a_stopped_run_leaves_a_playable_file_of_what_was_made(live, pack, caplo
 
 
 def test_a_run_that_made_nothing_says_so_and_is_no_file_to_keep(live, pack, monkeypatch, caplog):
-    monkeypatch.setattr(pack.module("live").Session, "step", lambda *_: 1 / 0)
+    monkeypatch.setattr(pack.core("soundtrack.clip").Session, "step", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         live()
     assert (reports(pack)[-1]["status"], reports(pack)[-1]["made"]) == ("stopped", 0)
@@ -207,7 +207,7 @@ class LongClip(Frames):
 
 def test_sound_that_is_not_finite_is_an_error(live, pack, monkeypatch):
     piece = torch.full((1, 2, 1600), torch.nan)
-    monkeypatch.setattr(pack.module("live").Session, "step", lambda *_: piece)
+    monkeypatch.setattr(pack.core("soundtrack.clip").Session, "step", lambda *_: piece)
     with pytest.raises(ValueError, match="not finite"):
         live()
 

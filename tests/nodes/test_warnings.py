@@ -57,6 +57,6 @@ def test_silence_is_told_on_the_live_node(run, pack, parts, told, monkeypatch):
     images = torch.zeros(3, 16, 16, 3)
     video = run("LoadFrames", file="none", images=images, fps=30)[1]
     piece = torch.zeros(1, 2, 1600)
-    monkeypatch.setattr(pack.module("live").Session, "step", lambda *_: piece)
+    monkeypatch.setattr(pack.core("soundtrack.clip").Session, "step", lambda *_: piece)
     run("Live", model=parts.model, video=video)
     assert SILENT in warnings(told)[-1]["text"]

@@ -149,7 +149,7 @@ def widget_values(schema, values: list) -> dict:
     """Widgets by name; the front end adds one after a seed and, at the end, one for uploads."""
     values, named = list(values), {}
     for socket in schema.inputs:
-        if hasattr(socket, "default"):
+        if hasattr(socket, "default") and not getattr(socket, "force_input", None):
             named[socket.id] = values.pop(0)
             if getattr(socket, "control_after_generate", None):
                 assert values.pop(0) == "fixed"

@@ -35,8 +35,8 @@ def test_every_part_of_a_frame_runs_on_the_models_own_threads(tiny_pipeline, thr
     session = Session(tiny_pipeline, state)
     session.step(FRAME)
     grid = torch.zeros(1, 1, 8, 12, dtype=torch.float64)
-    for token in (session.see(FRAME), session.look(grid)):
-        session.decode(session.draw(session.read(token))[:, None])
+    for token in (session.encode(FRAME), session.encode_features(grid)):
+        session.decode(session.generate(token))
     assert threads_seen == {1} and torch.get_num_threads() == 2
 
 

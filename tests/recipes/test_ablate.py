@@ -39,7 +39,7 @@ CHANNELS = 6  # of the tiny model's grid, with as many differences beside
 def test_a_model_sees_all_but_what_its_variant_hides(tiny_model, variant, hidden):
     blind(tiny_model.grid_scale, variant)
     grid, latents = torch.randn(1, 3, 8, 2 * CHANNELS).double(), torch.randn(1, 3, 4).double()
-    before = tiny_model(grid, latents)
+    before = tiny_model.condition(tiny_model.encode_frames(grid), latents)[0]
     for channel in range(2 * CHANNELS):
         other = grid.clone()
         other[..., channel] += 1

@@ -56,7 +56,7 @@ def test_a_clip_that_is_too_short_is_not_judged(knowing, clips):
 
 def test_a_clip_is_judged_by_its_first_three_seconds(tiny_pipeline):
     tiny_pipeline.learn_looks(list(torch.randn(120, 1, 100, 4, 2 * TINY.vision.channels)), 120)
-    assert tiny_pipeline.familiar.frames == round(3 * TINY.frame_rate) < 100
+    assert tiny_pipeline.familiar.frames == round(3 * tiny_pipeline.frame_rate) < 100
 
 
 def test_looks_survive_the_file_also_in_half_precision(knowing, clips, tmp_path):

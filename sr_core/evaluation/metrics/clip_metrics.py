@@ -8,11 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ...rates import SAMPLE_RATE
 from .distances import mel_distance_db, mel_spread_db, stft_distance
 from .embeddings import Embed
 from .events import EventLog
 from .loudness import envelope_correlation, level_db, loudness_envelope, silent_share
-from .mel import SAMPLE_RATE, log_mel
+from .mel import log_mel
 from .onsets import CLOSE_SECONDS, count_matches, find_onsets, onset_offsets, onset_strength
 from .stereo import (
     clearly_heard,

@@ -9,7 +9,8 @@ from einops import rearrange, reduce
 from torch import Tensor
 
 from ...io.read.audio import resample
-from .mel import MEL_RATE, SAMPLE_RATE, log_mel
+from ...rates import SAMPLE_RATE
+from .mel import MEL_RATE, log_mel
 from .onsets import LAG
 
 Embed = Callable[[Tensor], Tensor]  # (b c s) at 48 kHz -> (n d), n >= b

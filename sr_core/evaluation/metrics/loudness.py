@@ -5,9 +5,8 @@ from __future__ import annotations
 from einops import reduce
 from torch import Tensor
 
-from .mel import SAMPLE_RATE
+from ...rates import HOP
 
-FRAME = SAMPLE_RATE // 30  # samples
 SILENCE_DB = -80.0  # what is below is not told apart
 ENVELOPE_FLOOR_DB = -60.0
 SILENT_DB = -55.0  # a frame that is softer is counted as silent
@@ -24,8 +23,8 @@ def decibels(power: Tensor, floor_db: float) -> Tensor:
 
 def loudness_envelope(waveform: Tensor) -> Tensor:  # (c s) -> (t) dB at 30 Hz
     """The level of every whole frame of 1600 samples, at least -60 dB."""
-    whole = waveform.shape[-1] // FRAME * FRAME
-    power = reduce(waveform[:, :whole].square(), "c (t n) -> t", "mean", n=FRAME)
+    whole = waveform.shape[-1] // HOP * HOP
+    power = reduce(waveform[:, :whole].square(), "c (t n) -> t", "mean", n=HOP)
     return decibels(power, ENVELOPE_FLOOR_DB)
 
 

@@ -7,8 +7,8 @@ from einops import reduce
 from torch import Tensor
 
 from ...audio.mel import mel_bank
+from ...rates import SAMPLE_RATE
 
-SAMPLE_RATE = 48_000  # Hz, of every waveform that is measured
 WINDOW = 1024  # samples: 21 ms, short enough to place an onset
 POINTS = 2048  # of the Fourier transform, so that even the narrowest band has some
 HOP = 400  # samples

@@ -7,6 +7,7 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, max_pool1d
 
+from ...rates import FRAME_RATE
 from .mel import MEL_RATE
 
 LAG = 4  # columns, 33 ms: one video frame, long enough to see the whole of an attack
@@ -17,7 +18,7 @@ LATE_SECONDS = 0.015  # a rise over LAG columns is seen about half of them after
 TOLERANCE_SECONDS = 0.066  # two frames at 30 Hz, less rounding
 CLOSE_SECONDS = 0.05  # the default of mir_eval.onset.f_measure
 FARTHEST_SECONDS = 0.25  # of the histogram of offsets
-BIN_SECONDS = 1 / 30
+BIN_SECONDS = 1 / FRAME_RATE
 
 
 def onset_strength(log_mel: Tensor) -> Tensor:  # (m t) dB -> (t) dB

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ...rates import SAMPLE_RATE
 from .loudness import SILENCE_DB, decibels
-from .mel import MEL_RATE, SAMPLE_RATE, log_mel
+from .mel import MEL_RATE, log_mel
 from .onsets import find_onsets, onset_strength
 
 FARTHEST_Z = 12.0  # standard deviations that integrals and searches reach

@@ -8,9 +8,9 @@ import torch
 from einops import rearrange, reduce
 from torch import Tensor
 
+from ...rates import SAMPLE_RATE
 from .events import Sound
 from .loudness import decibels
-from .mel import SAMPLE_RATE
 
 LEVEL_WINDOW = SAMPLE_RATE // 10  # samples
 TIME_WINDOW = SAMPLE_RATE // 5  # samples

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from einops import rearrange
 from torch import Tensor
 
+from ...rates import FRAME_RATE
 from .mel import MEL_RATE
 
-FRAME_RATE = 30  # Hz, of event logs
 COLUMNS = MEL_RATE // FRAME_RATE
 ISOLATED = 5  # frames, 167 ms, without another shot on either side
 CLEAR = 3  # frames; what is closer to a shot is not elsewhere

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -15,13 +14,11 @@ from ...audio.signal import to_stereo
 from ...audio.vae import AudioVAE
 from ...engine.offline import PIECE, stream
 from ...io.read.frames import Frames
-from ...models.soundreactor.generator import sample_latents, start_sampler
-from ...models.soundreactor.model import SoundReactor
 from ...pipeline import Pipeline
+from ...rates import SAMPLE_RATE
 from ...sampling.settings import Settings
-from ..metrics.mel import SAMPLE_RATE
 
-AT_ONCE = 30  # latents that go through the codec together
+AT_ONCE = 30  # latents or frames that go through a model together
 
 
 def from_model(pipeline: Pipeline, frames: Frames, settings: Settings, seed: int) -> Tensor:
@@ -49,15 +46,14 @@ def from_loops(
 @torch.inference_mode()
 def from_nothing(pipeline: Pipeline, frames: Frames, settings: Settings, seed: int) -> Tensor:
     """What the model makes where every frame is the null frame of its training: (2 s)."""
-    model = _unseeing(pipeline.model)
-    state, decoder = start_sampler(model, replace(settings, guidance=1.0), seed), None
+    model, samples = pipeline.model, frames.samples(SAMPLE_RATE)
+    state, decoder = model.begin(replace(settings, guidance=1.0), seed), None
     waveforms = []
-    for start in range(0, frames.count, AT_ONCE):
-        grid = torch.zeros(1, min(AT_ONCE, frames.count - start), 1, 1)
-        latents, state = sample_latents(model, grid, state)
+    for tokens in model.null_tokens(1, pipeline.frames_for(samples)).split(AT_ONCE, dim=1):
+        latents, state = model.draw(tokens, state)
         waveform, decoder = pipeline.vae.decode(latents.to(pipeline.vae.latent_mean), decoder)
         waveforms.append(waveform)
-    return _joined(waveforms, frames.samples(SAMPLE_RATE))
+    return _joined(waveforms, samples)
 
 
 @torch.inference_mode()
@@ -74,13 +70,6 @@ def through_codec(vae: AudioVAE, waveform: Tensor) -> Tensor:  # (2 s) -> (2 s)
         out, decoder = vae.decode(latents, decoder)
         decoded.append(out)
     return _joined(decoded, samples)
-
-
-def _unseeing(model: SoundReactor) -> SoundReactor:
-    """The same model with the null token in place of every frame's token."""
-    blind = copy.copy(model)
-    blind.look = lambda grid: model.unseen(len(grid), grid.shape[1])
-    return blind
 
 
 def _joined(pieces, samples: int) -> Tensor:  # each (1 c s) -> (2 samples)

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 import torch
@@ -15,9 +16,10 @@ from torch import Tensor
 from ...io.read.source import MediaError, name_of, videos_in
 from ...io.read.source_audio import OldSound
 from ...io.read.video import VideoFrames, open_video
+from ...rates import FRAME_RATE, SAMPLE_RATE
 from ..metrics.events import EventLog, read_events
 from ..metrics.loudness import level_db
-from ..metrics.mel import SAMPLE_RATE, log_mel
+from ..metrics.mel import log_mel
 
 DENSE_SOUNDS_PER_S = 3.0
 DENSE_LEVEL_DB = -25.0
@@ -66,7 +68,9 @@ def read_sound(frames: VideoFrames) -> Tensor:  # -> (2 s)
     return torch.from_numpy(sound.copy())
 
 
-def read_clips(paths: Iterable[Path], frame_rate=30) -> tuple[list[Clip], dict[str, str]]:
+def read_clips(
+    paths: Iterable[Path], frame_rate: int | Fraction = FRAME_RATE
+) -> tuple[list[Clip], dict[str, str]]:
     """Clips of files and folders, and what is wrong with those left out (path -> why).
 
     Raises ValueError where none is left, or two cannot be told apart by name.

@@ -63,7 +63,7 @@ def evaluate(
 
     Each clip has noise of its own, see `Clip.seed`; the loops have that of `seed`.
     """
-    clips, left_out = read_clips(paths, pipeline.config.frame_rate)
+    clips, left_out = read_clips(paths, pipeline.frame_rate)
     loops = {}
     if loop_seconds:
         loops = long_run(pipeline, clips[0].frames, settings, seed, loop_seconds)

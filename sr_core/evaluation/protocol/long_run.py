@@ -9,8 +9,8 @@ from typing import Any
 from ...io.read.frames import Frames
 from ...io.write.partial import write_text
 from ...pipeline import Pipeline
+from ...rates import SAMPLE_RATE
 from ...sampling.settings import Settings
-from ..metrics.mel import SAMPLE_RATE
 from ..metrics.stability import stability
 from .baselines import from_loops
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ...io.write.audio import write_audio
-from ..metrics.mel import SAMPLE_RATE
+from ...rates import SAMPLE_RATE
 from ..protocol.clips import Clip
 from ..protocol.evaluate import CODEC, NULLED, REFERENCE, SHUFFLED
 

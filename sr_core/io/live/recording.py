@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 
-from ..read.frames import SAMPLE_RATE
+from ...rates import SAMPLE_RATE
 from ..read.source import MediaError
 from ..write.container import H264, MKV, MOV, MP4, Container, writing
 from ..write.copied import copy_stream
@@ -86,6 +86,7 @@ class Recording:
         container: Container,
         picture: LivePicture,
         limit: Fraction | None = None,
+        channels: int = 2,
     ):
         self.url = Path(url)
         tag = _copy_tag(picture, container)
@@ -101,16 +102,16 @@ class Recording:
             self._picture = _Copied(picture, tag, self._output, limit)
         elif container.pictures:
             self._picture = _Encoded(picture, container, self._output, limit)
-        self._sound = SoundEncoder(self._output, container)
+        self._sound = SoundEncoder(self._output, container, channels)
         self._written = Written(self.url, "the file stays as it is")
-        self._piece = np.zeros((2, 0), np.float32)
+        self._piece = np.zeros((channels, 0), np.float32)
 
     def see(self, read: Read) -> None:
         """Write what the picture has brought."""
         if self._picture is not None:
             self._write(self._picture.packets(read))
 
-    def hear(self, piece: np.ndarray) -> None:  # (2 s)
+    def hear(self, piece: np.ndarray) -> None:  # (c s)
         """Write the piece before this one, as the last one may have to be cut."""
         self._write(self._sound.encode(self._piece))
         self._piece = piece

@@ -11,9 +11,9 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from ...rates import FRAME_RATE, SAMPLE_RATE
 from .timing import fine_clock, standard_rate
 
-SAMPLE_RATE = 48_000
 PIECE_BYTES = 32 * 2**20
 CHECKED_AT_ONCE = 16
 
@@ -131,7 +131,7 @@ class ImageFrames(Frames):
 
 
 def frames_from_images(
-    images: Tensor, fps: float | Fraction, rate: int | Fraction = 30
+    images: Tensor, fps: float | Fraction, rate: int | Fraction = FRAME_RATE
 ) -> ImageFrames:
     """See images (t h w 3), float 0..1, shown at fps, as Frames at `rate`; alpha is dropped.
 

@@ -9,8 +9,8 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from ...rates import SAMPLE_RATE
 from .audio import decode_sound, sound_stream
-from .frames import SAMPLE_RATE
 from .source import Source, open_source
 
 PIECE = 48_000

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 from einops import rearrange
 from torch import Tensor
 
+from ...rates import FRAME_RATE
 from .animation import AnimationFrames, open_animation
 from .clock import packets_of
 from .colour import FULL_RANGE, ITU601, Colour, colour_of, scaler_matrix
@@ -71,7 +72,7 @@ class VideoFrames(Frames):
                     yield self.timing.time(pts), frame
 
 
-def open_video(source: Source, rate: int | Fraction = 30) -> VideoFrames | AnimationFrames:
+def open_video(source: Source, rate: int | Fraction = FRAME_RATE) -> VideoFrames | AnimationFrames:
     """See a video file (path or BytesIO) as Frames at `rate`; reads its times, decodes one frame.
 
     Raises MediaError (a ValueError) for whatever keeps the picture from being read to its end.

@@ -17,13 +17,12 @@ from torch import Tensor
 from ..read.source import MediaError
 from .container import Container, open_output, writing
 from .partial import whole_file
-from .sound import waveform_pieces
+from .sound import LAYOUTS, waveform_pieces
 
 FILES = {
     ".wav": Container("wav", "pcm_s24le", "s32"),
     ".flac": Container("flac", "flac", "s32"),
 }
-LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
 
 
 def write_audio(path: str | os.PathLike[str], pieces: Tensor | Iterable[Tensor], rate: int) -> Path:

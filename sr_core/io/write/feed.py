@@ -55,9 +55,10 @@ class Feed:
         if stream is not None:
             self.kept.add(stream.index)
 
-    def add_sound(self, pieces: Iterator[np.ndarray]) -> SoundTrack:
-        """Add a sound stream encoded from stereo pieces (2 s)."""
-        track = SoundTrack(self.output, self.container, pieces, self.frames.samples())
+    def add_sound(self, pieces: Iterator[np.ndarray], channels: int = 2) -> SoundTrack:
+        """Add a sound stream encoded from pieces (c s)."""
+        samples = self.frames.samples()
+        track = SoundTrack(self.output, self.container, pieces, samples, channels)
         track.stream.disposition = 0 if self.sounds else DEFAULT
         self.sounds.append(track)
         return track

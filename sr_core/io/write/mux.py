@@ -11,6 +11,7 @@ from pathlib import Path
 from av.container import InputContainer
 from torch import Tensor
 
+from ..choices import OLD_SOUND
 from ..read.animation import AnimationFrames
 from ..read.frames import Frames
 from ..read.source import MediaError, Source, is_cover, open_source
@@ -20,10 +21,9 @@ from .container import Container, container_for, open_output
 from .feed import Feed
 from .partial import whole_file
 from .picture import held_copy, is_copied
-from .sound import stereo, waveform_pieces
+from .sound import waveform_pieces, with_channels
 from .trial import Held
 
-OLD_SOUND = ("drop", "keep", "mix")
 FILE_TAGS = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
 
 
@@ -37,22 +37,23 @@ def mux(
     old_gain_db: float = 0.0,
     metadata: Mapping[str, str] | None = None,
     encode: bool = False,
+    channels: int = 2,
 ) -> Path:
     """Write `target` (.mp4, .mov, .mkv, .webm): the picture with `sound`, both from 0 on.
 
     The packets of a video are copied untouched; images and GIFs are encoded, with `encode` also
     what the target cannot hold a copy of. What else the file carries goes along where the target
     can hold it, with one warning of what cannot. The result is read back before it takes its name.
-    `sound` is one waveform (c s) at 48 kHz or pieces of it, pulled as the picture goes;
-    round(duration * 48000) samples are written, more are left out, fewer are a ValueError. The old
-    sounds are dropped, kept as further streams, or the first of them is mixed in. Peaks above
-    0 dBFS are clipped with a warning.
+    `sound` is one waveform (c s) at 48 kHz or pieces of it, pulled as the picture goes; it has
+    `channels`, or is mono for two. round(duration * 48000) samples are written, more are left out,
+    fewer are a ValueError. The old sounds are dropped, kept as further streams, or the first of
+    them is mixed in. Peaks above 0 dBFS are clipped with a warning.
     Raises MediaError (a ValueError) for what cannot be read, copied or written; nothing is left.
     """
-    _check_policy(old_sound)
+    _check_policy(old_sound, channels)
     path, container = Path(target), container_for(target)
     frames = _frames_of(picture, path)
-    pieces = amplified(stereo(waveform_pieces(sound)), gain_db)
+    pieces = amplified(with_channels(waveform_pieces(sound), channels), gain_db)
     tags = _checked_tags(metadata or {})
     with whole_file(path) as partial:
         with ExitStack() as stack:
@@ -60,11 +61,10 @@ def mux(
             if feed.source is not None and frames.info.has_sound and old_sound == "mix":
                 old = stack.enter_context(closing(OldSound(frames.source, frames.info.start)))
                 pieces = mixed(pieces, old, old_gain_db)
-            feed.add_sound(pieces)
+            feed.add_sound(pieces, channels)
             if feed.source is not None:
                 feed.take_along(old_sound, old_gain_db, stack)
-            written = feed.write(path)
-            plan = written.plan()
+            plan = (written := feed.write(path)).plan()
         written.check(partial, plan)
     return path
 
@@ -120,9 +120,14 @@ def _held(frames: Frames, container: Container, encode: bool) -> Held | None:
         return None
 
 
-def _check_policy(old_sound: str) -> None:
+def _check_policy(old_sound: str, channels: int) -> None:
     if old_sound not in OLD_SOUND:
         raise ValueError(f"got old_sound '{old_sound}'; expected one of {', '.join(OLD_SOUND)}")
+    if old_sound == "mix" and channels != 2:
+        raise ValueError(
+            f"got old_sound 'mix' for sound of {channels} channels; expected stereo; keep the old "
+            "sound as a track of its own, or drop it"
+        )
 
 
 def _checked_tags(metadata: Mapping[str, str]) -> dict[str, str]:

@@ -7,13 +7,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..read.frames import SAMPLE_RATE
+from ...rates import SAMPLE_RATE
 from ..read.source import MediaError
 
 SPEAKER_SECONDS = 0.1  # that the sound card may hold: short enough for a game, long enough to last
 
 
-def pcm(piece: np.ndarray, form: str) -> bytes:  # (2 s) -> left right left right ...
+def pcm(piece: np.ndarray, form: str) -> bytes:  # (c s) -> the channels in turn
     """Interleave samples as 16-bit integers, clipped at full scale, or as 32-bit floats."""
     samples = np.ascontiguousarray(piece.T)
     if form == "f32le":
@@ -27,7 +27,7 @@ class Pipe:
     def __init__(self, file: BinaryIO, form: str):
         self.file, self.form = file, form
 
-    def hear(self, piece: np.ndarray) -> None:  # (2 s)
+    def hear(self, piece: np.ndarray) -> None:  # (c s)
         self.file.write(pcm(piece, self.form))
         self.file.flush()
 
@@ -38,7 +38,7 @@ class Pipe:
 class Speaker:
     """The default sound card, through the optional package sounddevice."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 2):
         try:
             import sounddevice
         except (ImportError, OSError) as error:  # OSError: PortAudio itself is not there
@@ -49,7 +49,7 @@ class Speaker:
             ) from error
         try:
             self._stream = sounddevice.OutputStream(
-                samplerate=SAMPLE_RATE, channels=2, dtype="float32", latency=SPEAKER_SECONDS
+                samplerate=SAMPLE_RATE, channels=channels, dtype="float32", latency=SPEAKER_SECONDS
             )
             self._stream.start()
         except sounddevice.PortAudioError as error:
@@ -57,7 +57,7 @@ class Speaker:
                 f"the sound card cannot be opened ({error}); check the system's sound settings"
             ) from error
 
-    def hear(self, piece: np.ndarray) -> None:  # (2 s)
+    def hear(self, piece: np.ndarray) -> None:  # (c s)
         """Play a piece after those before it; waits while the card holds enough."""
         self._stream.write(np.ascontiguousarray(piece.clip(-1, 1).T, dtype=np.float32))
 

@@ -14,9 +14,10 @@ from av.container import OutputContainer
 from av.packet import Packet
 from torch import Tensor
 
-from ..read.frames import SAMPLE_RATE
+from ...rates import SAMPLE_RATE
 from .container import Container
 
+LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}  # by number of channels
 LONGEST_PIECE = 48_000  # samples handed to the encoder at once, so that a whole hour stays flat
 
 
@@ -48,14 +49,20 @@ def waveform_pieces(
         position += piece.shape[1]
 
 
-def stereo(pieces: Iterator[np.ndarray]) -> Iterator[np.ndarray]:  # (c s) -> (2 s)
-    """Yield every piece with two channels, one channel given to both sides."""
+def with_channels(pieces: Iterator[np.ndarray], channels: int) -> Iterator[np.ndarray]:
+    """Yield every piece (c s) with that many channels; mono is given to both of two."""
+    if channels not in LAYOUTS:
+        raise ValueError(
+            f"got {channels} channels; expected one of {list(LAYOUTS)}; write them as several files"
+        )
+    expected = "1 or 2" if channels == 2 else str(channels)
     for piece in pieces:
-        if piece.shape[0] not in (1, 2):
+        if piece.shape[0] != channels and (piece.shape[0], channels) != (1, 2):
             raise ValueError(
-                f"got sound of {piece.shape[0]} channels; expected 1 or 2; mix it down to stereo"
+                f"got sound of {piece.shape[0]} channels; expected {expected}; mix it "
+                "down to stereo"
             )
-        yield np.broadcast_to(piece, (2, piece.shape[1]))
+        yield np.broadcast_to(piece, (channels, piece.shape[1]))
 
 
 def _as_array(piece: Tensor) -> np.ndarray:  # (c s) or (1 c s) -> (c s)
@@ -74,18 +81,18 @@ def _as_array(piece: Tensor) -> np.ndarray:  # (c s) or (1 c s) -> (c s)
 
 
 class SoundEncoder:
-    """One encoded stereo stream at 48 kHz, as long as what it is given."""
+    """One encoded stream at 48 kHz, as long as what it is given."""
 
-    def __init__(self, output: OutputContainer, container: Container):
-        self.written, self.peak = 0, 0.0
+    def __init__(self, output: OutputContainer, container: Container, channels: int = 2):
+        self.written, self.peak, self.layout = 0, 0.0, LAYOUTS[channels]
         self.stream = output.add_stream(container.sound, rate=SAMPLE_RATE)
         context = self.stream.codec_context
-        context.format, context.layout = container.sample_format, "stereo"
+        context.format, context.layout = container.sample_format, self.layout
         context.time_base = Fraction(1, SAMPLE_RATE)
         if container.bit_rate:
             context.bit_rate = container.bit_rate
 
-    def encode(self, piece: np.ndarray) -> list[Packet]:  # (2 s)
+    def encode(self, piece: np.ndarray) -> list[Packet]:  # (c s)
         """Encode a piece, clipped at full scale."""
         return self.stream.encode(self._frame(piece)) if piece.shape[1] else []
 
@@ -99,10 +106,10 @@ class SoundEncoder:
             )
         return self.stream.encode(None)
 
-    def _frame(self, piece: np.ndarray) -> AudioFrame:  # (2 s)
+    def _frame(self, piece: np.ndarray) -> AudioFrame:  # (c s)
         self.peak = max(self.peak, float(np.abs(piece).max()))
         clipped = np.ascontiguousarray(piece.clip(-1, 1))
-        frame = AudioFrame.from_ndarray(clipped, format="fltp", layout="stereo")
+        frame = AudioFrame.from_ndarray(clipped, format="fltp", layout=self.layout)
         frame.sample_rate, frame.pts = SAMPLE_RATE, self.written
         frame.time_base = Fraction(1, SAMPLE_RATE)
         self.written += piece.shape[1]
@@ -112,8 +119,15 @@ class SoundEncoder:
 class SoundTrack(SoundEncoder):
     """A sound stream of exactly `samples` samples, pulled from pieces as far as it is asked for."""
 
-    def __init__(self, output: OutputContainer, container: Container, pieces, samples: int):
-        super().__init__(output, container)
+    def __init__(
+        self,
+        output: OutputContainer,
+        container: Container,
+        pieces: Iterator[np.ndarray],
+        samples: int,
+        channels: int = 2,
+    ):
+        super().__init__(output, container, channels)
         self.pieces, self.samples = iter(pieces), samples
 
     def packets(self, until: Fraction) -> Iterator[Packet]:

@@ -16,13 +16,14 @@ from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from ...rates import FRAME_RATE
 from ..read.colour import DOLBY_VISION, records_of
 from ..read.source import TIME_CODE, MediaError, Source, open_source, picture_stream, time_code
 from .container import CONTAINERS, Container
 
 NO_TAG = "\0\0\0\0"
 MOST_PACKETS = 64  # read for the first frame
-TICK = Fraction(1, 30)  # seconds between two of them in a trial, whatever they had
+TICK = Fraction(1, FRAME_RATE)  # seconds between two of them in a trial, whatever they had
 # Pictures that no film is kept in: they are encoded, whatever could hold them.
 ANIMATIONS = ("gif", "apng", "webp")
 APPLE_HEVC = ("hvc1", "dvh1")  # Apple's players take no other

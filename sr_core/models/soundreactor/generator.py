@@ -10,69 +10,62 @@ from torch import Tensor
 from ...layers.attention import Context
 from ...sampling.settings import Settings
 from ...sampling.solvers import SAMPLERS, SIGMAS
-from .model import SoundReactor
+from ..generator import Generator, GeneratorState
+from .model import SoundReactor, SoundReactorConfig
 from .transformer import TransformerState
 
 
-class SamplerState(NamedTuple):
-    """A stream of latents between two frames."""
+class Past(NamedTuple):
+    """What SoundReactor keeps of a stream."""
 
-    settings: Settings
-    batch: int
-    transformer: TransformerState | None
-    latent: Tensor | None  # (b k), drawn last and not yet heard; None before the first frame
-    noise: Tensor  # state of a CPU generator: a seed means the same on every device
+    transformer: TransformerState
+    latent: Tensor  # (b k), drawn last and not yet read by the transformer
 
 
-def start_sampler(
-    model: SoundReactor,
-    settings: Settings,
-    seed: int,
-    batch: int = 1,
-    prompt: Tensor | None = None,  # (b t k)
-) -> SamplerState:
-    """A stream before its first frame, or after a `prompt`: latents of sound to continue from."""
-    noise = torch.Generator().manual_seed(seed).get_state()
-    if prompt is None or prompt.shape[1] == 0:
-        return SamplerState(settings, batch, None, None, noise)
-    prompt = _checked_prompt(model, prompt, batch)[:, -_memory(model, settings) :]
-    vision = model.unseen(batch, prompt.shape[1])
-    _, past = model.read(vision, prompt, context_of(model, settings))
-    if keeps_null_history(settings):
-        past = _rows(past, _twice)
-    return SamplerState(settings, batch, past, prompt[:, -1], noise)
+class SoundReactorGenerator(SoundReactor, Generator):
+    """SoundReactor as a generator: one latent for each frame (arXiv 2510.02110, alg. 3)."""
 
+    Config = SoundReactorConfig
 
-def sample_latents(
-    model: SoundReactor, grid: Tensor, state: SamplerState
-) -> tuple[Tensor, SamplerState]:
-    """Latents of the frames whose grids come next: (b t n d) -> (b t k)."""
-    check_batch(len(grid), state.batch)
-    latents = []
-    for token in model.look(grid.to(model.start)).split(1, dim=1):
-        z, past = _condition(model, token, state)
+    def begin(
+        self, settings: Settings, seed: int, batch: int = 1, prompt: Tensor | None = None
+    ) -> GeneratorState:
+        """A stream before its first frame, or after a `prompt`: latents (b t k) to continue."""
+        noise = torch.Generator().manual_seed(seed).get_state()
+        if prompt is None or prompt.shape[1] == 0:
+            return GeneratorState(settings, batch, noise)
+        prompt = _checked_prompt(self, prompt, batch)[:, -_memory(self, settings) :]
+        tokens = self.null_tokens(batch, prompt.shape[1])
+        _, past = self.condition(tokens, prompt, context_of(self, settings))
+        if keeps_null_history(settings):
+            past = _rows(past, _twice)
+        return GeneratorState(settings, batch, noise, Past(past, prompt[:, -1]))
+
+    def step(self, tokens: Tensor, state: GeneratorState) -> tuple[Tensor, GeneratorState]:
+        """The latent of one frame: (b 1 d) -> (b 1 k)."""
+        z, past = _condition(self, tokens, state)
         generator = torch.Generator()
         generator.set_state(state.noise)
-        noise = draw(model, state.settings, state.batch, generator).to(z.device)
-        latent = _solve(model, z, noise, state.settings)
-        state = state._replace(transformer=past, latent=latent, noise=generator.get_state())
-        latents.append(latent)
-    return torch.stack(latents, dim=1), state
+        noise = draw_noise(self, state.settings, state.batch, generator).to(z.device)
+        latent = _solve(self, z, noise, state.settings)
+        state = state._replace(past=Past(past, latent), noise=generator.get_state())
+        return latent[:, None], state
 
 
 def _condition(
-    model: SoundReactor, token: Tensor, state: SamplerState
+    model: SoundReactor, token: Tensor, state: GeneratorState
 ) -> tuple[Tensor, TransformerState]:
     """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
     settings, batch = state.settings, state.batch
     context = context_of(model, settings)
     guided, matched = settings.guidance != 1, keeps_null_history(settings)
-    check_room(model, settings, state.transformer[0].position // 2 if state.transformer else 0)
-    audio = model.embed_audio(state.latent, batch)
+    before, latent = state.past or (None, None)
+    check_room(model, settings, before[0].position // 2 if before else 0)
+    audio = model.embed_audio(latent, batch)
     if matched:
         audio = torch.cat([audio, audio])
-    heard, past = model.transformer(audio, state.transformer, context)
-    rows = torch.cat([token, model.unseen(batch, 1)]) if guided else token
+    heard, past = model.transformer(audio, before, context)
+    rows = torch.cat([token, model.null_tokens(batch, 1)]) if guided else token
     if guided and not matched:
         seen_past = _rows(past, _twice)
     else:
@@ -95,7 +88,9 @@ def _solve(model: SoundReactor, z: Tensor, noise: Tensor, settings: Settings) ->
     return SAMPLERS[settings.method](denoise, noise, sigmas).to(z)
 
 
-def draw(model: SoundReactor, settings: Settings, batch: int, generator: torch.Generator) -> Tensor:
+def draw_noise(
+    model: SoundReactor, settings: Settings, batch: int, generator: torch.Generator
+) -> Tensor:
     """One frame's noise (evaluations b k), on the CPU wherever the model is."""
     count = settings.steps if settings.method == "consistency" else 1
     noise = torch.randn(count, batch, model.latent_channels, generator=generator)
@@ -131,13 +126,6 @@ def check_room(model: SoundReactor, settings: Settings, seen: int) -> None:
             f"got more than {limit} frames (prompt included) with context {settings.context!r}; "
             "expected at most that many; use context 'window', which has no limit, or a larger "
             "length"
-        )
-
-
-def check_batch(got: int, expected: int) -> None:
-    if got != expected:
-        raise ValueError(
-            f"got a batch of {got} videos; expected the {expected} the stream began with"
         )
 
 

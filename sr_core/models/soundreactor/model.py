@@ -56,27 +56,22 @@ class SoundReactor(nn.Module):
         self.transformer = Transformer(config.transformer)
         self.head = Head(config.head, latent_channels, 2 * width)
 
-    def forward(self, grid: Tensor, latents: Tensor) -> Tensor:
-        """Teacher forcing, all frames at once: (b t n d), (b t k) -> z (b t 2d)."""
-        return self.read(self.look(grid), latents)[0]
-
-    def look(self, grid: Tensor) -> Tensor:
+    def encode_frames(self, grid: Tensor) -> Tensor:
         """The token of each frame, on its own: (b t n d) -> (b t d')."""
         check_grid(grid, self.aggregator.grid, len(self.grid_mean))
-        return self.aggregator((grid - self.grid_mean) / self.grid_scale)
+        return self.aggregator((grid.to(self.start) - self.grid_mean) / self.grid_scale)
 
-    def read(
-        self, vision: Tensor, latents: Tensor, context: Context | None = None
+    def condition(
+        self, tokens: Tensor, latents: Tensor, context: Context | None = None
     ) -> tuple[Tensor, TransformerState]:
-        """A whole past of tokens (b t d) and latents (b t k) -> z (b t 2d) and the state after it.
+        """Teacher forcing: all tokens (b t d) and their latents (b t k) -> z (b t 2d), state.
 
         The last latent is not read: it becomes the first input of the step that follows.
         """
         audio = self.audio_input(latents[:, :-1])
         audio = torch.cat([self.embed_audio(None, len(latents)), audio], dim=1)
-        tokens = torch.stack([audio, self.vision_input(vision)], dim=2)
-        tokens = rearrange(tokens, "b t pair d -> b (t pair) d")
-        y, state = self.transformer(tokens, None, context)
+        pairs = torch.stack([audio, self.vision_input(tokens)], dim=2)
+        y, state = self.transformer(rearrange(pairs, "b t pair d -> b (t pair) d"), None, context)
         return rearrange(y, "b (t pair) d -> b t (pair d)", pair=2), state
 
     def embed_audio(self, latent: Tensor | None, batch: int) -> Tensor:
@@ -85,6 +80,6 @@ class SoundReactor(nn.Module):
             return self.start.expand(batch, 1, -1)
         return self.audio_input(latent)[:, None]
 
-    def unseen(self, batch: int, frames: int) -> Tensor:
-        """Tokens of frames that are not known, in the place of the aggregator's: (b t d)."""
+    def null_tokens(self, batch: int, frames: int) -> Tensor:
+        """Tokens of frames that are not known, in place of the aggregator's: (b t d)."""
         return self.null.expand(batch, frames, -1)

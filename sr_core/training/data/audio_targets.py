@@ -8,13 +8,15 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from ... import rates
+
 BANDS = 8
 HOP, FFT = 400, 800  # four hops of 48 kHz a frame
 LOWEST, HIGHEST = 60.0, 16_000.0  # Hz
 FLOOR_DB = -80.0  # of a full-scale sine
 
 
-def band_levels(waveform: Tensor) -> Tensor:  # (b c s), 1600 samples a frame -> (b t m) dB
+def band_levels(waveform: Tensor) -> Tensor:  # (b c s), rates.HOP samples a frame -> (b t m) dB
     """Mean level of all channels in every band of every frame; the sides are not told apart."""
     channels = waveform.shape[1]
     columns = torch.stft(
@@ -27,7 +29,7 @@ def band_levels(waveform: Tensor) -> Tensor:  # (b c s), 1600 samples a frame ->
     )
     # Columns lie around their hop's start, so the one after the last sample is left out.
     power = columns[..., :-1].abs().square() * (4 / FFT) ** 2
-    power = rearrange(power, "(b c) f (t n) -> b t c n f", c=channels, n=1600 // HOP)
+    power = rearrange(power, "(b c) f (t n) -> b t c n f", c=channels, n=rates.HOP // HOP)
     bands = power.mean(dim=(2, 3)) @ _bands().to(power)
     return 10 * bands.clamp_min(10 ** (FLOOR_DB / 10)).log10()
 
@@ -39,7 +41,7 @@ def rises(levels: Tensor) -> Tensor:  # (b t m) -> (b t m) dB
 
 @lru_cache(maxsize=1)
 def _bands() -> Tensor:  # (f m): which bins each band adds up
-    bins = torch.fft.rfftfreq(FFT, 1 / 48_000)
+    bins = torch.fft.rfftfreq(FFT, 1 / rates.SAMPLE_RATE)
     edges = torch.logspace(*torch.tensor([LOWEST, HIGHEST]).log10().tolist(), BANDS + 1)
     inside = (bins[:, None] >= edges[:-1]) & (bins[:, None] < edges[1:])
     return inside.float()

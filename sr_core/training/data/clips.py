@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...io.read.frames import SAMPLE_RATE, Frames
+from ...io.read.frames import Frames
 from ...io.read.source import MediaError
 from ...io.read.source_audio import OldSound
 from ...io.read.video import open_video
+from ...rates import FRAME_RATE, HOP
 
 PIECE = 8  # frames looked at together, where nothing else is said
 
@@ -29,7 +30,7 @@ class ClipConfig:
 
     @property
     def frames(self) -> int:
-        return round(self.seconds * 30)
+        return round(self.seconds * FRAME_RATE)
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Clip:
     number: int  # among the clips of its video
     start: float  # seconds
     seen: Tensor  # (t ...)
-    waveform: Tensor  # (c s) float32, 1600 samples a frame
+    waveform: Tensor  # (c s) float32, HOP samples a frame
     problem: str | None  # why it should be left out
 
 
@@ -67,8 +68,8 @@ def clips_of(
         seen.append(see(piece))
         last, count = small[-1:], count + len(piece)
         if count % config.frames == 0:
-            start = (count - config.frames) / 30
-            waveform = torch.from_numpy(sound.read(config.frames * SAMPLE_RATE // 30))
+            start = (count - config.frames) / FRAME_RATE
+            waveform = torch.from_numpy(sound.read(config.frames * HOP))
             waveform = waveform.flip(0) if mirrored else waveform
             change = float(torch.stack(changes).mean())
             number, problem = count // config.frames - 1, _problem(waveform, change, config)
@@ -76,8 +77,8 @@ def clips_of(
             seen, changes = [], []
     if count < config.frames:
         raise MediaError(
-            f"'{video}' has {count / 30:.1f} s; expected {config.seconds:g} or more, the length of "
-            "a clip; give --seconds for shorter ones"
+            f"'{video}' has {count / FRAME_RATE:.1f} s; expected {config.seconds:g} or "
+            "more, the length of a clip; give --seconds for shorter ones"
         )
 
 

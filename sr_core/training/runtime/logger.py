@@ -13,8 +13,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ...io.write.partial import write_text
+from ...rates import SAMPLE_RATE
 
-SAMPLE_RATE = 48_000
 CURVE = "curve.jsonl"
 
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from ...audio.vae import AudioVAE
-from ...models.soundreactor.generator import sample_latents, start_sampler
 from ...models.soundreactor.model import SoundReactor
 from ...sampling.settings import Settings
 from ...vision.difference import TemporalDifference
@@ -61,10 +60,10 @@ class DiffusionTask(Task):
     def conditions(self, grid: Tensor, latents: Tensor, generators: Generators) -> Tensor:
         """z by teacher forcing, with rows unseen and history spoilt as the config says."""
         grid, _ = self.difference(grid)
-        vision = self.model.look(grid)
+        vision = self.model.encode_frames(grid)
         unseen = uniform(generators, 1, 1, like=vision) < self.config.unseen
-        vision = torch.where(unseen, self.model.unseen(*vision.shape[:2]), vision)
-        return self.model.read(vision, self.spoilt(latents, generators))[0]
+        vision = torch.where(unseen, self.model.null_tokens(*vision.shape[:2]), vision)
+        return self.model.condition(vision, self.spoilt(latents, generators))[0]
 
     def spoilt(self, latents: Tensor, generators: Generators) -> Tensor:
         """Fed-back latents less perfect than in training, as they will be when drawn."""
@@ -108,8 +107,7 @@ def draw_latents(vae: AudioVAE, batch: dict[str, Tensor], generators: Generators
 def listen(task: DiffusionTask, batch: dict[str, Tensor], settings: Settings) -> dict[str, Tensor]:
     """Drawn sound and reference of every row, as waveforms (c s)."""
     grid, _ = task.difference(batch["grid"])
-    state = start_sampler(task.model, settings, 0, len(grid))
-    drawn, _ = sample_latents(task.model, grid, state)
+    drawn, _ = task.model(grid, task.model.begin(settings, 0, len(grid)))
     latents = {"drawn": drawn, "reference": (batch["mean"] - task.vae.latent_mean)}
     latents["reference"] = latents["reference"] / task.vae.latent_scale
     sounds = {}

@@ -14,6 +14,7 @@ from einops import rearrange
 from torch import Tensor
 
 from ...audio.mel import mel_bank
+from ...rates import SAMPLE_RATE
 from ..seeding import Generators
 
 SAMPLES_A_BAND = 32  # of an FFT: wide enough to hold a bin at any size
@@ -32,7 +33,7 @@ class EnergyConfig:
     logarithmic: float = 1.0  # weight of the mean distance of log magnitudes
     level: float = 0.0  # weight of the mean distance of the frames' log levels
     bands: float = 0.0  # and of the log levels of their mel bands, one for 32 of an FFT's samples
-    sample_rate: int = 48000  # Hz, for the mel bands alone
+    sample_rate: int = SAMPLE_RATE  # Hz, for the mel bands alone
 
 
 def energy_distance(

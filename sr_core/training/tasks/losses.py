@@ -14,6 +14,8 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...rates import SAMPLE_RATE
+
 SMALLEST = 1e-8  # power of a bin, below which nothing is told apart
 TAPS = 101  # of the weighting's filter
 RESPONSE = 512  # frequencies from 0 up to the Nyquist frequency that the filter is fitted at
@@ -27,7 +29,7 @@ class StftConfig:
     weight: float = 1.0  # of the whole; 0 leaves it out
     sizes: tuple[int, ...] = (2048, 1024, 512, 256, 128, 64, 32)  # samples, multiples of 4
     perceptual: bool = True  # A-weighting of both sounds before they are compared
-    sample_rate: int = 48000  # Hz, for the weighting alone
+    sample_rate: int = SAMPLE_RATE  # Hz, for the weighting alone
 
 
 def stft_distance(sound: Tensor, reference: Tensor, config: StftConfig) -> Tensor:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from sr_core.audio.mel import mel_bank
-from sr_core.evaluation.metrics.mel import BANDS, FLOOR_DB, HOP, POINTS, SAMPLE_RATE, log_mel
+from sr_core.evaluation.metrics.mel import BANDS, FLOOR_DB, HOP, POINTS, log_mel
+from sr_core.rates import SAMPLE_RATE
 
 SECOND = torch.arange(SAMPLE_RATE) / SAMPLE_RATE
 

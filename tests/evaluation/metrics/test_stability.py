@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 
-from sr_core.evaluation.metrics.mel import SAMPLE_RATE, log_mel
+from sr_core.evaluation.metrics.mel import log_mel
 from sr_core.evaluation.metrics.onsets import onset_strength
 from sr_core.evaluation.metrics.stability import farthest_by_chance, find_lag, stability
+from sr_core.rates import SAMPLE_RATE
 
 from ..conftest import bursts
 

@@ -37,7 +37,7 @@ def test_without_a_picture_the_tokens_are_those_of_the_null_frame(tiny_pipeline)
     settings, frames = Settings(steps=1, guidance=1.0), frames_of(6)
     nothing = from_nothing(tiny_pipeline, frames, settings, 5)
     model = tiny_pipeline.model
-    model.look = lambda grid: model.unseen(len(grid), grid.shape[1])
+    model.encode_frames = lambda grid: model.null_tokens(len(grid), grid.shape[1])
     assert torch.allclose(from_model(tiny_pipeline, frames, settings, 5), nothing, atol=1e-6)
 
 

@@ -33,7 +33,7 @@ def inputs():
 
 def test_z_sees_frames_up_to_its_own_and_latents_before(tiny_model, inputs):
     grid, latents = inputs
-    z = tiny_model(grid, latents)
+    z = tiny_model.condition(tiny_model.encode_frames(grid), latents)[0]
     assert z.shape == (2, 7, 32)
     for i in range(7):
         g, x = torch.autograd.grad(z[:, i].sum(), [grid, latents], retain_graph=True)
@@ -43,35 +43,37 @@ def test_z_sees_frames_up_to_its_own_and_latents_before(tiny_model, inputs):
 
 def test_the_audio_half_of_z_does_not_know_the_newest_frame(tiny_model, inputs):
     grid, latents = inputs
-    heard = tiny_model(grid, latents)[:, 3, :16]
+    heard = tiny_model.condition(tiny_model.encode_frames(grid), latents)[0][:, 3, :16]
     (g,) = torch.autograd.grad(heard.sum(), grid)
     assert not g[:, 3:].any() and g[:, :3].any()
 
 
 def test_a_past_is_read_in_the_context_that_is_asked_for(tiny_model, inputs):
     grid, latents = (x.detach() for x in inputs)
-    tokens = tiny_model.look(grid)
-    plain, _ = tiny_model.read(tokens, latents)
-    same, _ = tiny_model.read(tokens, latents, Context(tiny_model.config.transformer.rope_base))
-    window, _ = tiny_model.read(tokens, latents, Context(window=1))
+    tokens = tiny_model.encode_frames(grid)
+    plain, _ = tiny_model.condition(tokens, latents)
+    same, _ = tiny_model.condition(
+        tokens, latents, Context(tiny_model.config.transformer.rope_base)
+    )
+    window, _ = tiny_model.condition(tokens, latents, Context(window=1))
     assert torch.equal(plain, same)
     assert torch.equal(plain[:, 0], window[:, 0]) and not torch.allclose(plain, window, atol=1e-6)
-    alone = tiny_model.read(tokens[:, 3:4], latents[:, 3:4])[0]  # but for its fed-back latent
+    alone = tiny_model.condition(tokens[:, 3:4], latents[:, 3:4])[0]  # but for its fed-back latent
     assert not torch.allclose(window[:, 3:4], alone, atol=1e-6)
 
 
 def test_frames_are_aggregated_one_by_one(tiny_model, inputs):
     grid = inputs[0].detach()
-    whole = tiny_model.look(grid)
-    single = torch.cat([tiny_model.look(one) for one in grid.split(1, dim=1)], dim=1)
+    whole = tiny_model.encode_frames(grid)
+    single = torch.cat([tiny_model.encode_frames(one) for one in grid.split(1, dim=1)], dim=1)
     assert (whole - single).abs().max() < 1e-9
 
 
 def test_places_of_a_frame_are_told_apart(tiny_model, inputs):
     grid = inputs[0].detach()
     assert tiny_model.aggregator.positions.shape[0] > 1
-    turned = tiny_model.look(grid.flip(2))
-    assert not torch.allclose(tiny_model.look(grid), turned, atol=1e-3)
+    turned = tiny_model.encode_frames(grid.flip(2))
+    assert not torch.allclose(tiny_model.encode_frames(grid), turned, atol=1e-3)
 
 
 def test_fresh_tokens_and_positions_are_small():
@@ -101,7 +103,7 @@ def test_the_transformer_normalises_queries_and_keys_when_its_config_says_so(qk_
 
 def test_a_grid_of_another_encoder_is_refused(tiny_model):
     with pytest.raises(ValueError, match=r"expected \(batch, time, 8, 12\)"):
-        tiny_model.look(torch.zeros(1, 2, 8, 6))
+        tiny_model.encode_frames(torch.zeros(1, 2, 8, 6))
 
 
 def test_a_grid_that_the_stride_does_not_divide_is_refused():

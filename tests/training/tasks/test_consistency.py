@@ -81,7 +81,11 @@ def test_all_of_the_model_drops_out_as_the_config_says(parts):
                 nn.init.normal_(parameter, std=0.2)
     z, x, sigma = torch.randn(64, 32), torch.randn(64, 4), torch.ones(64)
     grid, latents = torch.randn(1, 6, 8, 12), torch.randn(1, 6, 4)
-    for run in (lambda: task.model.head(x, sigma, z), lambda: task.model(grid, latents)):
+
+    def condition() -> torch.Tensor:
+        return task.model.condition(task.model.encode_frames(grid), latents)[0]
+
+    for run in (lambda: task.model.head(x, sigma, z), condition):
         task.train()
         assert not torch.equal(run(), run())
         task.eval()

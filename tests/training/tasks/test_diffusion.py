@@ -3,8 +3,7 @@ import math
 import pytest
 import torch
 
-from sr_core.models.soundreactor.generator import sample_latents, start_sampler
-from sr_core.models.soundreactor.model import SoundReactor
+from sr_core.models.soundreactor.generator import SoundReactorGenerator
 from sr_core.sampling.settings import Settings
 from sr_core.training.seeding import generator_of
 from sr_core.training.tasks.consistency import ConsistencyConfig, ConsistencyTask
@@ -24,7 +23,7 @@ def parts(tiny_pipeline):
     pipeline = tiny_pipeline.float()
     torch.manual_seed(0)
     config = tiny_pipeline.config
-    model = SoundReactor(config.model, config.vision.grid, 2 * config.vision.channels, 4)
+    model = SoundReactorGenerator(config.model, config.vision.grid, 2 * config.vision.channels, 4)
     return model, pipeline.vae
 
 
@@ -180,7 +179,9 @@ def test_a_row_does_not_depend_on_the_others(parts):
 def test_rows_are_unseen_as_often_as_the_config_says(parts):
     model, vae = parts
     seen = []
-    model.read = lambda vision, latents: seen.append(vision) or (torch.zeros(len(vision), 10, 32),)
+    model.condition = lambda vision, latents: (
+        seen.append(vision) or (torch.zeros(len(vision), 10, 32),)
+    )
     batch = batch_of(rows=400)
     DiffusionTask(model, vae, DiffusionConfig(unseen=0.3)).loss("model", batch, rows_of(batch))
     null = (seen[0] == model.null).all(dim=-1)
@@ -205,8 +206,8 @@ def drawn_kinds(task, batch, settings):
     task.eval()
     grid, _ = TemporalDifference()(batch["grid"])
     with torch.no_grad():
-        state = start_sampler(task.model, settings, 0, len(grid))
-        latents, _ = sample_latents(task.model, grid, state)
+        state = task.model.begin(settings, 0, len(grid))
+        latents, _ = task.model(grid, state)
     return (latents.mean(dim=-1).sign() == batch["mean"][..., 0].sign()).float().mean().item()
 
 
@@ -233,7 +234,7 @@ def test_what_is_shown_is_heuns_sound_and_the_reference_through_the_vae(parts):
     assert sorted(shown) == ["0/drawn", "0/reference", "1/drawn", "1/reference"]
     grid = torch.stack([TemporalDifference()(row[None])[0][0] for row in batch["grid"]])
     settings = Settings(steps=16, method="heun", guidance=2.0)
-    latents, _ = sample_latents(model, grid, start_sampler(model, settings, 0, 2))
+    latents, _ = model(grid, model.begin(settings, 0, 2))
     drawn, _ = vae.decode(latents)
     reference, _ = vae.decode((batch["mean"] - vae.latent_mean) / vae.latent_scale)
     for row in range(2):

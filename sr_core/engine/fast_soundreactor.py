@@ -1,0 +1,100 @@
+"""SoundReactor's fast path: packed weights, a ring of keys and values, one pass a frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..models.generator import GeneratorState
+from ..models.soundreactor.generator import (
+    Past,
+    SoundReactorGenerator,
+    check_room,
+    context_of,
+    draw_noise,
+    frame_limit,
+    keeps_null_history,
+)
+from ..sampling.solvers import SAMPLERS, SIGMAS
+from .cuda_graph import Graphed
+from .denoiser import Denoiser
+from .frame_pass import Turn, read_frame, turn_of
+from .inference_copy import prepared
+from .key_value_ring import PAIR, KeyValueRing
+
+
+class FastSoundReactor:
+    """Equal to `SoundReactorGenerator` for one stream, which it keeps in buffers of its own."""
+
+    def __init__(self, model: SoundReactorGenerator, state: GeneratorState, graphs: bool):
+        self.model = model = prepared(model)
+        self.settings, self.batch = settings, batch = state.settings, state.batch
+        self.context = context_of(model, settings)
+        self._matched = keeps_null_history(settings)
+        rows = 2 * batch if self._matched else batch
+        pairs = self.context.window or frame_limit(model, settings)
+        self.ring = KeyValueRing(model.config.transformer, rows, pairs, model.start)
+        self._noise = torch.Generator()
+        self.enter(state)
+        self.sigmas = SIGMAS[settings.method](settings.steps, model.config.head.sigma_data)
+        self._denoiser = Denoiser(model.head, self.sigmas, model.start)
+        self._on_cuda = model.start.is_cuda
+        steps = (self._condition, self._draw)
+        if self._on_cuda and graphs:
+            steps = tuple(Graphed(step, model.start.device) for step in steps)
+        self._run_condition, self._run_draw = steps
+
+    def enter(self, state: GeneratorState) -> None:
+        """Load a state into the existing buffers, which are the ones a captured graph reads."""
+        past, self._latent = state.past or (None, None)
+        self._noise.set_state(state.noise)
+        self.ring.position = 0
+        if past:
+            self.ring.enter(past)
+
+    def state(self) -> GeneratorState:
+        position, past = self.ring.position, None
+        if position:
+            past = Past(self.ring.leave(self.context.first_seen(position)), self._latent)
+        return GeneratorState(self.settings, self.batch, self._noise.get_state(), past)
+
+    def encode_frames(self, features: Tensor) -> Tensor:  # (b t n 2d) -> (b t d)
+        return self.model.encode_frames(features)
+
+    def step(self, tokens: Tensor) -> Tensor:  # (b 1 d) -> (b 1 k)
+        return self.draw(self.condition(tokens))[:, None]
+
+    def condition(self, token: Tensor) -> Tensor:
+        """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
+        check_room(self.model, self.settings, self.ring.position // PAIR)
+        queries = 3 if self.settings.guidance != 1 and not self._matched else 2
+        turn = turn_of(self.model.transformer, self.ring, self.context, queries, self._on_cuda)
+        z = self._run_condition(token, self._latent, turn)
+        self.ring.position += PAIR
+        return z
+
+    def draw(self, z: Tensor) -> Tensor:
+        """One latent from its condition: (b 2d) -> (b k)."""
+        noise = draw_noise(self.model, self.settings, self.batch, self._noise)
+        self._latent = self._run_draw(z, noise)
+        return self._latent
+
+    def _condition(self, token: Tensor, latent: Tensor | None, turn: Turn) -> Tensor:
+        model, batch, strength = self.model, self.batch, self.settings.guidance
+        audio = model.embed_audio(latent, batch)
+        if strength == 1:
+            tokens = torch.cat([audio, model.vision_input(token)], dim=1)
+            return read_frame(model.transformer, tokens, self.ring, turn).flatten(1)
+        both = model.vision_input(torch.cat([token, model.null_tokens(batch, 1)]))
+        if self._matched:
+            tokens = torch.cat([torch.cat([audio, audio]), both], dim=1)
+        else:
+            tokens = torch.cat([audio, *both.chunk(2)], dim=1)
+        y = read_frame(model.transformer, tokens, self.ring, turn)
+        past, real = y[:batch, 0], y[:batch, 1]
+        null = y[batch:, 1] if self._matched else y[:, 2]
+        return torch.cat([past, null + strength * (real - null)], dim=-1)
+
+    def _draw(self, z: Tensor, noise: Tensor) -> Tensor:
+        sample = SAMPLERS[self.settings.method]
+        return sample(self._denoiser.given(z), noise.to(z.device), self.sigmas).to(z)
