@@ -10,11 +10,22 @@ import warnings
 from pathlib import Path
 from typing import TextIO
 
-from .commands import benchmark, convert, evaluate, generate, inspect, prepare, smoke, stream, train
+from .commands import (
+    benchmark,
+    convert,
+    evaluate,
+    generate,
+    inspect,
+    prepare,
+    push,
+    smoke,
+    stream,
+    train,
+)
 from .commands.console import CLOSED_PIPE, is_closed_pipe, let_go, make_printable, say
 from .parallel.signals import on_ending, stop
 
-VERBS = (generate, stream, convert, inspect, prepare, smoke, train, evaluate, benchmark)
+VERBS = (generate, stream, convert, inspect, prepare, smoke, train, evaluate, benchmark, push)
 DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
 
 

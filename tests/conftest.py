@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -18,6 +19,7 @@ from sr_core.models.soundreactor.transformer import TransformerConfig
 from sr_core.pipeline import Pipeline, PipelineConfig
 from sr_core.vision.dinov2 import DINOv2Config
 from sr_core.vision.encoder import VisionConfig
+from tests.stand_in_hub import StandInHub
 
 # A busy machine is no fault of what is tested.
 hypothesis.settings.register_profile("busy", deadline=None)
@@ -100,6 +102,13 @@ def tiny_model() -> SoundReactor:
     model = SoundReactorGenerator(TINY.model, (2, 4), 12, 4).double().eval()
     _fill_zeros(model)
     return model
+
+
+@pytest.fixture
+def hub() -> Iterator[StandInHub]:
+    """A stand-in for the Hugging Face Hub on this machine: no test reaches the real one."""
+    with StandInHub() as server:
+        yield server
 
 
 def _fill_zeros(module: torch.nn.Module) -> None:

@@ -11,13 +11,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [  # rooms, by the longest name that a module begins with
     {"sr_core.config", "sr_core.rates", "sr_core.layers", "sr_core.parallel", "sr_core.io.choices"},
+    {"sr_core.hub_address"},
+    {"sr_core.hub_refusal"},
     {"sr_core.sampling", "sr_core.io.read"},
     {"sr_core.io.write"},
     {"sr_core.io.live"},
     {"sr_core.vision", "sr_core.models", "sr_core.audio"},
     {"sr_core.pipeline"},
     {"sr_core.engine"},
-    {"sr_core.checkpoint", "sr_core.soundtrack"},
+    {"sr_core.checkpoint", "sr_core.hub", "sr_core.soundtrack"},
     {"sr_core.convert", "sr_core.components"},
     {"sr_core.training.seeding", "sr_core.evaluation.metrics"},
     {"sr_core.training.data", "sr_core.evaluation.protocol"},

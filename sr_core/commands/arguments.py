@@ -7,10 +7,14 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+from ..hub import local_file
+from ..hub_address import SCHEME, Address, parse_address
 from ..sampling.settings import CONTEXTS, HISTORIES, METHODS, Settings
+from .console import say
 
 DTYPES = ("float32", "bfloat16", "float16")
 FORMATS = ("s16le", "f32le")  # plain samples
+MODEL = "checkpoint: a path, or hf://OWNER/REPO[/FILE][@REVISION] (default: bundled)"
 MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
 
 
@@ -24,9 +28,24 @@ def video(text: str) -> Path:
     return Path(text)
 
 
+def checkpoint(text: str) -> Path | Address:
+    """A weights file on the command line: a path, or an address of the Hugging Face Hub."""
+    if not text.startswith(SCHEME):
+        return Path(text)
+    try:
+        return parse_address(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def local(place: Path | Address | None) -> Path | None:
+    """The path of a weights file that an option names: an address is downloaded now."""
+    return local_file(place, say).path if isinstance(place, Address) else place
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """What `Generator` and `settings_of` read: the model, where it runs, how it draws."""
-    parser.add_argument("--model", type=Path, help="checkpoint (default: bundled)")
+    parser.add_argument("--model", type=checkpoint, help=MODEL)
     _add_choices(parser)
     parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
     parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")

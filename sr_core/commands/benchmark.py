@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..sampling.settings import Settings
-from .arguments import DTYPES
+from .arguments import DTYPES, checkpoint, local
 
 HELP = "measure milliseconds a frame, part by part, beside peers in the same run"
 EXAMPLES = """\
@@ -27,7 +27,9 @@ PEERS = ("dinov2", "transformer", "vae", "plain")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Settings()
     parser.add_argument("--config", choices=("paper", "micro"), help="(default: micro)")
-    parser.add_argument("--model", type=Path, help="a checkpoint of your own instead")
+    parser.add_argument(
+        "--model", type=checkpoint, help="a checkpoint instead: a path, or hf://OWNER/REPO[/FILE]"
+    )
     parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
     parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
     parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
@@ -55,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("got --config and --model; expected one of them")
     if options.frames < 1:
         raise ValueError(f"got {options.frames} frames; expected at least 1; 300 tell p99")
+    options.checkpoint = local(options.model)
     from .benchmarker import benchmark, benchmark_busy
 
     return benchmark_busy(options) if options.busy else benchmark(options)

@@ -58,7 +58,7 @@ def _measured(options: argparse.Namespace) -> Report:
             pipeline, settings, options.frames, lambda: _peers(options, pipeline, settings, missing)
         )
         costs = costs_of(pipeline, settings, synthetic_frame())
-    name = options.model.stem if options.model else options.config or "micro"
+    name = options.checkpoint.stem if options.checkpoint else options.config or "micro"
     kind = str(dtype).removeprefix("torch.")
     threads = torch.get_num_threads()
     setup = Setup(name, str(device), kind, threads, options.steps, options.frames)
@@ -67,7 +67,7 @@ def _measured(options: argparse.Namespace) -> Report:
 
 def _pipeline(options: argparse.Namespace, device: torch.device, dtype: torch.dtype) -> Pipeline:
     if options.config != "paper":
-        return load_pipeline(options.model or bundled_checkpoint(), device=device, dtype=dtype)
+        return load_pipeline(options.checkpoint or bundled_checkpoint(), device=device, dtype=dtype)
     with device:
         pipeline = Pipeline(PipelineConfig()).eval().requires_grad_(False)
     pipeline.model.to(dtype)

@@ -5,22 +5,33 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..hub import fetch_beside, local_file
+from ..hub_address import Address
+from .arguments import checkpoint
+from .console import say
+
 HELP = "convert public weights (the official SoundReactor VAE, DINOv2 with registers) to our files"
 EXAMPLES = """\
 examples:
   python -m sr_core convert vae sr_causal_ds_1600_dim_64.ckpt vae.safetensors
   python -m sr_core convert dinov2 dinov2_vits14_reg4_pretrain.pth dinov2.safetensors
+  python -m sr_core convert dinov2 hf://facebook/dinov2-with-registers-small dinov2.safetensors
 
 where to get them:
   vae     linked from github.com/SonyResearch/soundreactor_vae (MIT)
   dinov2  github.com/facebookresearch/dinov2, or model.safetensors of
           huggingface.co/facebook/dinov2-with-registers-small (Apache-2.0)
+
+What an address names is downloaded once and kept. TARGET.origin.json then says where it came from,
+beside the target, whose bytes depend on the weights alone; `inspect` shows it.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=("vae", "dinov2"))
-    parser.add_argument("source", type=Path, help="the original weights")
+    parser.add_argument(
+        "source", type=checkpoint, help="the original weights: a path, or hf://OWNER/REPO[/FILE]"
+    )
     parser.add_argument("target", type=Path, help="the .safetensors to write")
 
 
@@ -28,11 +39,22 @@ def run(options: argparse.Namespace) -> int:
     # Imported here: opening pickles is nothing the other verbs should be able to do.
     from ..checkpoint import sha256
     from ..convert import convert_dinov2, convert_vae
+    from .origin import keep_origin
     from .targets import check_overwritten
 
-    check_overwritten([options.source], [options.target])
+    fetched = None
+    if isinstance(options.source, Address):
+        fetched = local_file(options.source, say)
+        if options.kind == "dinov2":
+            fetch_beside(fetched, "config.json", say)  # with the number of heads
+    source = fetched.path if fetched else options.source
+    check_overwritten([source], [options.target])
     converters = {"vae": convert_vae, "dinov2": convert_dinov2}
-    target = converters[options.kind](options.source, options.target)
+    target = converters[options.kind](source, options.target)
+    if fetched:
+        origin = fetched.origin | {"sha256": sha256(source)}
+        keep_origin(target, origin)
+        print(f"source {' '.join(origin.values())}")
     print(f"sha256 {sha256(target)}")
     print(target)
     return 0

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..sampling.settings import METHODS, Settings
-from .arguments import video
+from .arguments import MODEL, checkpoint, local, video
 
 HELP = "measure how well generated sound fits clips whose own sound is known"
 EXAMPLES = """\
@@ -28,7 +28,7 @@ EMBEDDINGS = ("clap", "passt", "patches")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     default = Settings()
     parser.add_argument("clips", nargs="+", type=video, metavar="CLIP", help="files or folders")
-    parser.add_argument("--model", type=Path, help="checkpoint (default: bundled)")
+    parser.add_argument("--model", type=checkpoint, help=MODEL)
     parser.add_argument(
         "--seed",
         type=int,
@@ -78,6 +78,7 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    options.model = local(options.model)
     from .evaluator import evaluate_clips
 
     return evaluate_clips(options)

@@ -11,20 +11,22 @@ from pathlib import Path
 from ..io.choices import OLD_SOUND, WRITABLE
 from ..parallel.map_jobs import Spread, spread
 from ..parallel.map_jobs import add_arguments as add_spread
-from .arguments import add_model, settings_of, video
+from .arguments import add_model, local, settings_of, video
 
 HELP = "generate sound for a video, several, or all in a folder; the picture is copied untouched"
 EXAMPLES = """\
 examples:
   python -m sr_core generate clip.mp4 -o clip-with-sound.mp4 --seed 1
   python -m sr_core generate clips/ -o out/ --model my-model.safetensors --steps 1
+  python -m sr_core generate clip.mp4 -o clip-with-sound.mp4 --model hf://owner/model@v1
   python -m sr_core generate clip.mov -o clip.mov.mkv --old-sound mix --old-gain-db -6
   python -m sr_core generate library/ -o out/ --workers 8 --skip-existing
   python -m sr_core generate /disk/library -o /disk/out --ray auto --device cuda --skip-existing
 
 A library: each worker loads the model once, a bad video stops no other, and a file is whole or not
 there, so after a stop the same command with --skip-existing goes on. --ray needs
-`pip install "ray[data]"` and this package on every machine, and a disk that all see at one path.
+`pip install "ray[data]"` and this package on every machine, and a disk that all see at one path
+(also for HF_HOME, where --model is an address). What an address names is downloaded once and kept.
 """
 
 
@@ -62,9 +64,11 @@ def run(options: argparse.Namespace) -> int:
     where = Spread(options.workers, options.ray, device_of(options).startswith("cuda"))
     settings_of(options)  # what is wrong with them should show before any work
     planned = plan(options.videos, options.output)
-    read = [path for path in (options.prompt, options.model) if path]
+    read = [path for path in (options.prompt, options.model) if isinstance(path, Path)]
     check_overwritten(read, [target for _, target in planned])
     jobs = [job for job in planned if not (options.skip_existing and os.path.exists(job[1]))]
+    if jobs:
+        options.model = local(options.model)  # once, not by each worker
     failed = 0
     for done in spread(partial(Generator, options), jobs, where, _paths):
         source, target = done.job

@@ -6,34 +6,50 @@ import argparse
 import json
 import math
 from collections import Counter
-from pathlib import Path
+
+from .arguments import checkpoint, local
 
 HELP = "say what a safetensors file holds: its kind, configuration, training and sizes"
 EXAMPLES = """\
 examples:
   python -m sr_core inspect sr_core/assets/micro.safetensors
+  python -m sr_core inspect hf://owner/model
 """
+FILE = "a checkpoint, or a converted VAE or DINOv2: a path, or hf://OWNER/REPO[/FILE][@REVISION]"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, help="a checkpoint, or a converted VAE or DINOv2")
+    parser.add_argument(
+        "file",
+        type=checkpoint,
+        help=FILE,
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     from ..checkpoint import read_header  # with torch, which no help needs
+    from .origin import kept_origin
 
-    metadata, tensors = read_header(options.file)
-    sizes, kinds = Counter(), Counter()
-    for name, (kind, shape) in tensors.items():
-        sizes[name.split(".")[0]] += math.prod(shape)
-        kinds[kind] += 1
-    print(f"file        {options.file}, {options.file.stat().st_size / 1e6:.1f} MB")
+    file = local(options.file)
+    metadata, tensors = read_header(file)
+    kinds = Counter(kind for kind, _ in tensors.values())
+    print(f"file        {file}, {file.stat().st_size / 1e6:.1f} MB")
     print(f"numbers     {', '.join(f'{n} x {kind}' for kind, n in kinds.most_common())}")
-    for part, size in sizes.most_common():
+    for part, size in part_sizes(tensors).items():
         print(f"  {part:<10}{size / 1e6:10.3f} M")
     for key in sorted(metadata):
         print(f"{key:<12}{_pretty(metadata[key])}")
+    if origin := kept_origin(file):
+        print(f"{'origin':<12}{_pretty(json.dumps(origin))}")
     return 0
+
+
+def part_sizes(tensors: dict[str, tuple[str, list[int]]]) -> dict[str, int]:
+    """How many numbers each part of a file has, largest first; tensors as in its header."""
+    sizes: Counter[str] = Counter()
+    for name, (_, shape) in tensors.items():
+        sizes[name.split(".")[0]] += math.prod(shape)
+    return dict(sizes.most_common())
 
 
 def _pretty(value: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..parallel.map_jobs import add_arguments as add_spread
-from .arguments import video
+from .arguments import checkpoint, video
 
 HELP = "cut videos with sound into clips and cache what training reads of them"
 EXAMPLES = """\
@@ -20,7 +20,8 @@ DINOv2 and the official VAE: `python -m sr_core convert --help` says where they 
 Without DINOv2, --patches takes raw patches as features, and `train vision` makes a small encoder
 of frames kept with --keep-frames: 112x196 takes 66 kB a frame, 7 GB an hour, and the waveform is
 kept beside them.
-Without a VAE, `train vae` makes one.
+Without a VAE, `train vae` makes one. --vision, --dinov2 and --vae also take
+hf://OWNER/REPO[/FILE][@REVISION].
 The same command again goes on where it was stopped.
 
   python -m sr_core prepare /disk/footage -o /disk/data --dinov2 dinov2.safetensors --workers 16
@@ -39,8 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for the shards")
     seen = parser.add_mutually_exclusive_group()
-    seen.add_argument("--vision", type=Path, help="a vision encoder, or a checkpoint with one")
-    seen.add_argument("--dinov2", type=Path, help="converted DINOv2; its PCA is fitted here")
+    seen.add_argument("--vision", type=checkpoint, help="an encoder, or a checkpoint with one")
+    seen.add_argument("--dinov2", type=checkpoint, help="converted DINOv2; its PCA is fitted here")
     seen.add_argument("--patches", metavar="SIDExHEIGHTxWIDTH", help="raw patches, e.g. 7x98x126")
     seen.add_argument(
         "--keep-frames",
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=frame_size,
         help="the frames themselves, to train a vision encoder on: 3 bytes a pixel",
     )
-    parser.add_argument("--vae", type=Path, help="a VAE, or a checkpoint with one")
+    parser.add_argument("--vae", type=checkpoint, help="a VAE, or a checkpoint with one")
     parser.add_argument("--channels", type=int, default=59, help="of the PCA (59)")
     parser.add_argument("--frame", default="224x392", help="HEIGHTxWIDTH seen by DINOv2 (224x392)")
     parser.add_argument("--split", default="auto", help="train, val, ...; auto draws by source")

@@ -23,6 +23,7 @@ from ..training.data.clips import ClipConfig
 from ..training.data.pca_fit import fit_vision, vision_config
 from ..training.data.shard_layout import check_folder
 from ..training.data.shard_writer import ShardJob, ShardMaker, plan
+from .arguments import local
 
 
 def prepare(options: argparse.Namespace) -> int:
@@ -32,6 +33,8 @@ def prepare(options: argparse.Namespace) -> int:
     videos = list(dict.fromkeys(found))  # a folder may be given beside the one that it is in
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
+    for part in ("vision", "dinov2", "vae"):
+        setattr(options, part, local(getattr(options, part)))
     jobs = _jobs(options, videos)
     for shard in check_folder(output, jobs, options.split):
         print(f"removed {shard}: its videos are in other shards now", file=sys.stderr)

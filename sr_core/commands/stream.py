@@ -8,7 +8,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from .arguments import FORMATS, MUXED, add_model, settings_of
+from .arguments import FORMATS, MUXED, add_model, local, settings_of
 
 HELP = "sound for a picture while it runs: a file, an address, a camera, a screen, a pipe"
 EXAMPLES = """\
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, length=None)
     _check(options)
+    options.model = local(options.model)
     from .streamer import stream
 
     target = stream(options, settings)
@@ -91,8 +92,8 @@ def _check_target(options: argparse.Namespace) -> None:
         raise ValueError(f"got {target}, a folder; expected the path of the file to write")
     from .targets import check_overwritten
 
-    read = [options.input, options.prompt, options.model]
-    check_overwritten([Path(path) for path in read if path], [target])
+    read = [path for path in (options.prompt, options.model) if isinstance(path, Path)]
+    check_overwritten([Path(options.input), *read], [target])
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arguments import video
+from .arguments import checkpoint, video
 
 HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, consistency"
 EXAMPLES = """\
@@ -21,6 +21,7 @@ examples:
 The same command again goes on where it was stopped. --dry-run prints every setting and, where the
 data is there, parameters, FLOPs a step and about how long it will take: JSON, good for --config.
 """
+INIT = "checkpoint (or part) to start from: a path, or hf://OWNER/REPO[/FILE][@REVISION]"
 STAGES = ("vae", "vision", "whiten", "diffusion", "consistency")
 
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("data", type=video, help="folder that `prepare` wrote")
     parser.add_argument("-o", "--output", type=Path, help="folder of this run")
-    parser.add_argument("--init", type=Path, help="checkpoint (or part) to start from")
+    parser.add_argument("--init", type=checkpoint, help=INIT)
     parser.add_argument("--config", type=Path, help="JSON file with settings")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--device", help="cuda, mps, cpu (default: cuda if there is one, else cpu)")

@@ -12,11 +12,14 @@ from typing import Any
 import torch
 
 from ..config import changed, from_dict, to_dict
+from ..hub import Tell, local_file
+from ..hub_address import Address
 from ..io.write.partial import sole_writer
 from ..training import stages, vision_stage, whiten_stage
 from ..training.data.dataset import one_row
 from ..training.data.shards import check_has
 from ..training.runtime.cost import costs_of
+from .console import say
 
 STAGES = {
     "vae": (stages.VAERun, stages.train_vae),
@@ -43,15 +46,30 @@ def train(options: argparse.Namespace) -> int:
     config = changed(from_dict(kind, given), options.set)
     if options.threads:
         torch.set_num_threads(options.threads)
+    first = os.environ.get("RANK", "0") == "0"  # of a run's processes the one that writes
+    origin = _fetched(options, say if first else _silent)
     if options.dry_run:
         print(json.dumps(to_dict(config) | {"costs": _costs(options, config)}, indent=2))
         return 0
     options.output.mkdir(parents=True, exist_ok=True)
-    first = os.environ.get("RANK", "0") == "0"  # of a run's processes the one that writes
     with sole_writer(options.output / "training") if first else nullcontext():
-        target = stage(options.data, options.output, config, options.init, _own(options.device))
+        device = _own(options.device)
+        target = stage(options.data, options.output, config, options.init, device, origin)
     print(target)
     return 0
+
+
+def _fetched(options: argparse.Namespace, tell: Tell) -> dict[str, str] | None:
+    """Where `--init` came from, if it was downloaded: the option is a path from here on."""
+    if not isinstance(options.init, Address):
+        return None
+    fetched = local_file(options.init, tell)
+    options.init = fetched.path
+    return fetched.origin
+
+
+def _silent(text: str) -> None:
+    """Say nothing: another process of this run does."""
 
 
 def _costs(options: argparse.Namespace, config: Any) -> dict[str, Any] | None:

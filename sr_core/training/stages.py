@@ -23,7 +23,7 @@ from .data.ood_fit import learn_looks
 from .data.shard_writer import gathered
 from .runtime.compatibility import check_parts, check_shapes
 from .runtime.loop import LoopConfig, train
-from .runtime.run_manifest import describe
+from .runtime.run_manifest import Described, Origin, describe
 from .runtime.validation import held_out
 from .tasks.consistency import ConsistencyConfig, ConsistencyTask
 from .tasks.diffusion import DiffusionConfig, DiffusionTask
@@ -68,12 +68,18 @@ class VAERun:
 
 
 def train_diffusion(
-    data: Path, output: Path, run: DiffusionRun, init: Path | None, device: str
+    data: Path,
+    output: Path,
+    run: DiffusionRun,
+    init: Path | None,
+    device: str,
+    origin: Origin = None,
 ) -> Path:
     """Stage 1 on prepared shards; a checkpoint in `output` that grows better with every save."""
     task, pipeline = diffusion_task(data, run, init, device)
     run = replace(run, model=pipeline.config.model)
-    return _train_model(task, pipeline, data, output, run, init, "diffusion", device)
+    described = describe(run, data, init, origin)
+    return _train_model(task, pipeline, data, output, run, described, "diffusion", device)
 
 
 def diffusion_task(
@@ -96,12 +102,18 @@ def diffusion_task(
 
 
 def train_consistency(
-    data: Path, output: Path, run: ConsistencyRun, init: Path | None, device: str
+    data: Path,
+    output: Path,
+    run: ConsistencyRun,
+    init: Path | None,
+    device: str,
+    origin: Origin = None,
 ) -> Path:
     """Stage 2, from a checkpoint of stage 1."""
     task, pipeline = consistency_task(data, run, init, device)
     run = replace(run, task=task.tuning)
-    return _train_model(task, pipeline, data, output, run, init, "consistency", device)
+    described = describe(run, data, init, origin)
+    return _train_model(task, pipeline, data, output, run, described, "consistency", device)
 
 
 def consistency_task(
@@ -116,7 +128,14 @@ def consistency_task(
     return ConsistencyTask(pipeline.model, pipeline.vae, tuning), pipeline
 
 
-def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: str) -> Path:
+def train_vae(
+    data: Path,
+    output: Path,
+    run: VAERun,
+    init: Path | None,
+    device: str,
+    origin: Origin = None,
+) -> Path:
     """The audio VAE on waveforms."""
     task, vae = vae_task(data, run, init, device)
     target = output / "vae.safetensors"
@@ -125,7 +144,7 @@ def train_vae(data: Path, output: Path, run: VAERun, init: Path | None, device: 
         save_part(_averaged(vae, average), target)
 
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
-    described = describe(replace(run, audio=vae.config), data, init)
+    described = describe(replace(run, audio=vae.config), data, init, origin)
     rows = held_out(data, run.frames, run.loop.seed, task.reads)
     train(task, batches, run.loop, output, save, rows, device, described)
     return target
@@ -186,7 +205,7 @@ def _train_model(
     data: Path,
     output: Path,
     run: Any,
-    init: Path | None,
+    described: Described,
     stage: str,
     device: str,
 ) -> Path:
@@ -196,8 +215,9 @@ def _train_model(
         learn_looks(pipeline, batches, output / "looks.safetensors", described.sources)
         kept, model = pipeline.origin, pipeline.model
         pipeline.origin = {"stage": stage, "step": step, "data": data.name}
-        if init is not None:
-            pipeline.origin["init"] = kept  # whose name and licence are not those of the result
+        if described.sources["--init"]:
+            # Its name and licence are not those of the result.
+            pipeline.origin["init"] = kept | described.origin
         pipeline.model = _averaged(model, average)
         try:
             save_pipeline(pipeline, target)
@@ -205,7 +225,6 @@ def _train_model(
             pipeline.origin, pipeline.model = kept, model
 
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
-    described = describe(run, data, init)
     rows = held_out(data, run.frames, run.loop.seed, task.reads)
     train(task, batches, run.loop, output, save, rows, device, described)
     return target

@@ -18,7 +18,7 @@ from .data.shard_writer import gathered
 from .data.shards import check_has
 from .runtime.compatibility import check_shapes
 from .runtime.loop import LoopConfig, train
-from .runtime.run_manifest import describe
+from .runtime.run_manifest import Origin, describe
 from .runtime.validation import held_out
 from .tasks.vision import VisionTask, VisionTaskConfig
 
@@ -38,7 +38,14 @@ class VisionRun:
     )
 
 
-def train_vision(data: Path, output: Path, run: VisionRun, init: Path | None, device: str) -> Path:
+def train_vision(
+    data: Path,
+    output: Path,
+    run: VisionRun,
+    init: Path | None,
+    device: str,
+    origin: Origin = None,
+) -> Path:
     """A backbone on kept frames, with a PCA of its tokens; `init` brings its own sizes."""
     task, encoder = vision_task(data, run, init, device)
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
@@ -51,7 +58,7 @@ def train_vision(data: Path, output: Path, run: VisionRun, init: Path | None, de
 
     needs = task.reads if task.latent is None else (*task.reads, "mean")
     rows = held_out(data, run.frames, run.loop.seed, needs)
-    described = describe(replace(run, vision=encoder.config), data, init)
+    described = describe(replace(run, vision=encoder.config), data, init, origin)
     train(task, batches, run.loop, output, save, rows, device, described)
     return target
 

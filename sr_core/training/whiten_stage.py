@@ -9,7 +9,7 @@ import torch
 
 from ..components import load_any_vae, save_part
 from .data.dataset import Batches
-from .runtime.run_manifest import describe
+from .runtime.run_manifest import Origin, describe
 from .tasks.whiten import whiten
 
 
@@ -23,7 +23,14 @@ class WhitenRun:
     seed: int = 0
 
 
-def train_whiten(data: Path, output: Path, run: WhitenRun, init: Path | None, device: str) -> Path:
+def train_whiten(
+    data: Path,
+    output: Path,
+    run: WhitenRun,
+    init: Path | None,
+    device: str,
+    origin: Origin = None,
+) -> Path:
     """A VAE of `train vae` -> the same, with latents that are easy to model; minutes, no steps."""
     if init is None:
         raise ValueError("got no VAE to whiten; expected --init with one of `train vae`")
@@ -38,5 +45,5 @@ def train_whiten(data: Path, output: Path, run: WhitenRun, init: Path | None, de
             variances.append(log_variance[0].float().exp())
     moments = torch.cat(latents).cpu(), torch.cat(variances).cpu()
     result = whiten(vae.cpu(), *moments, run.drowned)  # in float64, which not every device has
-    describe(run, data, init).write(output)
+    describe(run, data, init, origin).write(output)
     return save_part(result, output / "vae.safetensors")

@@ -14,8 +14,9 @@ from sr_core.evaluation.metrics.embeddings import LOADERS
 from sr_core.training.data.clips import ClipConfig
 
 VERBS = ("generate", "stream", "convert", "inspect", "prepare", "smoke", "train")
-VERBS += ("evaluate", "benchmark")
+VERBS += ("evaluate", "benchmark", "push")
 HEAVY = ("torch", "numpy", "av", "PIL", "safetensors", "einops", "tqdm", "ray")
+HEAVY += ("huggingface_hub", "yaml")
 CODE = """
 import json, sys
 from sr_core.cli import main

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,22 @@ FREE = {
     for name in ("steps", "log_every", "save_every", "show_every", "accumulate", "workers")
 }
 
+Origin = Mapping[str, str] | None  # address and commit of a checkpoint that was downloaded
+
 
 @dataclass(frozen=True)
 class Described:
     """Settings as `to_dict` gives them; a fingerprint for the data and for the checkpoint begun
-    with."""
+    with; where that was downloaded from (address, commit, sha256), if it was."""
 
     settings: dict[str, Any]
     sources: dict[str, str | None] = field(default_factory=dict)
+    origin: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
-        return json.dumps({"settings": self.settings, "sources": self.sources})
+        return json.dumps(
+            {"settings": self.settings, "sources": self.sources, "origin": self.origin}
+        )
 
     def check(self, before: str, path: Path) -> None:
         """ValueError, by name, where the run that `as_json` wrote `before` is another."""
@@ -47,14 +53,17 @@ class Described:
             )
 
     def write(self, directory: Path) -> None:
-        """The settings as `--config` reads them."""
+        """The settings as `--config` reads them, and beside them where `--init` came from."""
         write_text(directory / "config.json", json.dumps(self.settings, indent=2) + "\n")
+        if self.origin:
+            write_text(directory / "init.json", json.dumps(self.origin, indent=2) + "\n")
 
 
-def describe(run: Any, data: Path, init: Path | None) -> Described:
+def describe(run: Any, data: Path, init: Path | None, origin: Origin = None) -> Described:
     """A run with the settings `run`, on shards in `data`, begun with a checkpoint or without."""
-    sources = {"the data": _fingerprint(data), "--init": None if init is None else sha256(init)}
-    return Described(to_dict(run), sources)
+    begun = None if init is None else sha256(init)
+    sources = {"the data": _fingerprint(data), "--init": begun}
+    return Described(to_dict(run), sources, {**origin, "sha256": begun or ""} if origin else {})
 
 
 def _fingerprint(data: Path) -> str:

@@ -1,0 +1,85 @@
+"""A model card, made of what a checkpoint says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..checkpoint import read_header
+from ..config import from_dict
+from ..hub_address import Address
+from ..pipeline import PipelineConfig
+from .inspect import part_sizes
+
+PAPER = "[SoundReactor](https://arxiv.org/abs/2510.02110)"
+TAGS = ("soundreactor", "video-to-audio")
+_CARD = """\
+---
+{header}
+---
+
+# {title}
+
+Sound for video, frame by frame, never looking ahead: a checkpoint of {paper}, for SoundReactor for
+ComfyUI and its command line.
+
+| | |
+|---|---|
+{rows}
+
+## How to use it
+
+```sh
+python -m sr_core generate VIDEO -o OUT --model {address}
+```
+
+In ComfyUI: download the file to `models/soundreactor/`.
+"""
+
+
+def model_card(
+    checkpoint: Path, described: dict[str, Any], address: Address, licence: str | None
+) -> str:
+    """Markdown with a YAML header; `described` as `read_metadata` gives it."""
+    from huggingface_hub import ModelCardData
+
+    header = ModelCardData(license=licence, library_name="soundreactor", tags=list(TAGS))
+    rows = _facts(checkpoint, described)
+    return _CARD.format(
+        header=header.to_yaml(),
+        title=described["training"].get("name") or address.repo.split("/")[1],
+        paper=PAPER,
+        rows="\n".join(f"| {name} | {_cell(value)} |" for name, value in rows.items() if value),
+        address=address,
+    )
+
+
+def _facts(checkpoint: Path, described: dict[str, Any]) -> dict[str, str | None]:
+    training, config = described["training"], from_dict(PipelineConfig, described["config"])
+    sizes = part_sizes(read_header(checkpoint).tensors)
+    steps = f", {training['step']} steps" if "step" in training else ""
+    return {
+        "format": described["format"],
+        "stage": f"{training.get('stage', 'not told')}{steps}",
+        "learned from": training.get("data"),
+        "knows": training.get("knows"),
+        "licence": training.get("licence"),
+        "begun with": _begun(training.get("init")),
+        "parameters": ", ".join(f"{part} {n / 1e6:.3f} M" for part, n in sizes.items()),
+        "file": f"{checkpoint.stat().st_size / 1e6:.1f} MB",
+        "picture": f"{config.frame_rate} frames a second, seen at "
+        f"{config.vision.height}x{config.vision.width}",
+        "sound": f"{config.audio.sample_rate} Hz",
+    }
+
+
+def _begun(init: dict[str, Any] | None) -> str | None:
+    if init is None:
+        return None
+    if "address" in init:
+        return f"{init['address']}@{init['commit']}"
+    return init.get("name") or init.get("stage")
+
+
+def _cell(value: str) -> str:
+    return " ".join(str(value).split()).replace("|", "\\|")

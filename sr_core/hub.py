@@ -1,0 +1,198 @@
+"""Files on the Hugging Face Hub: an address -> a file on this machine, and a checkpoint -> the Hub.
+
+`huggingface_hub` is imported inside functions alone: most commands need none of it, and it reads
+HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE where it is imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from .hub_address import Address
+from .hub_refusal import explained, page_of
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import ModelInfo
+
+CARD = "README.md"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+Tell = Callable[[str], None]
+
+
+class Fetched(NamedTuple):
+    """A file of the Hub on this machine."""
+
+    path: Path
+    address: Address  # without a revision
+    commit: str
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Where it came from, as checkpoints and runs keep it."""
+        return {"address": str(self.address), "commit": self.commit}
+
+
+class Repository(NamedTuple):
+    """A model repository to write to, as it was when it was opened."""
+
+    name: str
+    commit: str
+    files: tuple[str, ...]
+
+
+def local_file(address: Address, tell: Tell) -> Fetched:
+    """The file that an address names, downloaded where the cache does not hold it.
+
+    `tell` gets what will be downloaded before it is. Nothing is asked of the Hub where a commit is
+    named whose file is in the cache, and nothing at all where HF_HUB_OFFLINE is set. Raises
+    ValueError, with the reason, where the file is not to be had.
+    """
+    _check_installed()
+    from huggingface_hub import HfApi, constants
+
+    offline = constants.HF_HUB_OFFLINE
+    if offline or _COMMIT.fullmatch(address.revision or ""):
+        found = _in_cache(address)
+        if found:
+            return found
+    if offline:
+        raise ValueError(
+            f"got {address}, which is not in the cache {constants.HF_HUB_CACHE}, with "
+            "HF_HUB_OFFLINE set; expected a file that was downloaded before; unset it once"
+        )
+    with explained(address):
+        revision = address.revision or "main"
+        info = HfApi().model_info(address.repo, revision=revision, files_metadata=True)
+        return _download(address, info, tell)
+
+
+def _in_cache(address: Address) -> Fetched | None:
+    folder = _cache_folder(address.repo)
+    revision = address.revision or "main"
+    noted = folder / "refs" / revision
+    commit = noted.read_text(encoding="utf-8") if noted.is_file() else revision
+    snapshot = folder / "snapshots" / commit
+    file = address.file
+    if file is None:
+        found = [path.relative_to(snapshot).as_posix() for path in snapshot.rglob("*.safetensors")]
+        if not found:
+            return None
+        file = _only_weights(address, found)
+    path = snapshot / file
+    return Fetched(path, Address(address.repo, file), commit) if path.is_file() else None
+
+
+def _cache_folder(repo: str) -> Path:
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
+
+
+def _only_weights(address: Address, files: Collection[str]) -> str:
+    found = sorted(file for file in files if file.endswith(".safetensors"))
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(found[:9]) or "no .safetensors"
+    raise ValueError(
+        f"got {address}, which holds {names}; expected one .safetensors; name the file, as in "
+        f"{replace(address, file=(found or ['FILE'])[0])}"
+    )
+
+
+def _download(address: Address, info: ModelInfo, tell: Tell) -> Fetched:
+    from huggingface_hub import hf_hub_download
+
+    sizes = {file.rfilename: file.size for file in info.siblings or ()}
+    file = address.file or _only_weights(address, sizes)
+    if file not in sizes:
+        raise ValueError(
+            f"got {address}, but commit {info.sha} has no {file}; expected one of its files: "
+            f"{', '.join(sorted(sizes)[:9])}; correct the name or the revision"
+        )
+    folder = _cache_folder(address.repo)
+    path = folder / "snapshots" / info.sha / file
+    if not path.is_file():
+        tell(_announcement(address, info, file, sizes[file]))
+        path = Path(hf_hub_download(address.repo, file, revision=info.sha))
+    if address.revision != info.sha:
+        with suppress(OSError):  # of a cache that may only be read; offline it is not found then
+            noted = folder / "refs" / (address.revision or "main")
+            noted.parent.mkdir(parents=True, exist_ok=True)
+            noted.write_text(info.sha, encoding="utf-8")
+    return Fetched(path, Address(address.repo, file), info.sha)
+
+
+def _announcement(address: Address, info: ModelInfo, file: str, size: int | None) -> str:
+    described = info.card_data or {}
+    licence = described.get("license") or "not told by its card"
+    if licence == "other":
+        licence = described.get("license_name") or licence
+    told = f"{size / 1e6:.1f} MB" if size is not None else "of unknown size"
+    return (
+        f"downloading {file} of {page_of(address)}: revision {address.revision or 'main'}, commit "
+        f"{info.sha}, {told}, licence {licence}"
+    )
+
+
+def fetch_beside(fetched: Fetched, name: str, tell: Tell) -> None:
+    """Put another file of the same folder and commit beside it, where there is one."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+
+    address, commit = fetched.address, fetched.commit
+    file = str(PurePosixPath(address.file or "").with_name(name))
+    if try_to_load_from_cache(address.repo, file, revision=commit) is not None:
+        return  # it is there, or is known not to be
+    tell(f"downloading {file} of the same commit, if there is one")
+    with explained(address):
+        try:
+            hf_hub_download(address.repo, file, revision=commit)
+        except LocalEntryNotFoundError:
+            raise
+        except EntryNotFoundError:
+            return
+
+
+def open_repository(name: str, private: bool) -> Repository:
+    """A model repository to write to, made where there is none."""
+    _check_installed()
+    from huggingface_hub import HfApi
+
+    with explained(Address(name)):
+        HfApi().create_repo(name, private=private or None, exist_ok=True)
+        info = HfApi().model_info(name)
+    if private and not info.private:
+        raise ValueError(
+            f"got --private for {page_of(Address(name))}, which is public; expected a private "
+            "repository or none; make it private in its settings, or leave --private out"
+        )
+    return Repository(name, info.sha, tuple(file.rfilename for file in info.siblings or ()))
+
+
+def commit_files(repository: Repository, files: Mapping[str, Path | bytes], message: str) -> str:
+    """Upload files in one commit on top of what was there at opening; gives the commit."""
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    added = [CommitOperationAdd(name, content) for name, content in files.items()]
+    with explained(Address(repository.name)):
+        made = HfApi().create_commit(
+            repository.name, added, commit_message=message, parent_commit=repository.commit
+        )
+    return made.oid
+
+
+def _check_installed() -> None:
+    try:
+        import huggingface_hub  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            "got an address of the Hugging Face Hub without the package huggingface-hub; expected "
+            "it to be installed; run `pip install huggingface-hub`, or give a file's path"
+        ) from error
