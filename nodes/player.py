@@ -13,7 +13,7 @@ from torch import Tensor
 from ..sr_core.audio.oobleck import OobleckConfig
 from ..sr_core.audio.signal import Meter
 from ..sr_core.audio.spectral import SpectralConfig
-from ..sr_core.io.live.growing_wav import HEADER, GrowingWave
+from ..sr_core.io.live.growing_wav import HEADER, GrowingWav
 from ..sr_core.io.read.frames import Frames
 from . import host, page
 
@@ -23,7 +23,7 @@ KEPT = 16  # recordings, so that tabs that were closed do not fill the disk
 
 # The last recording of every node that a browser tab has run, so that it can be played after the
 # host has forgotten the node's output, or when it was cut short and there is no output.
-_latest: dict[tuple[str | None, str], GrowingWave] = {}
+_latest: dict[tuple[str | None, str], GrowingWav] = {}
 
 
 class Player:
@@ -38,7 +38,7 @@ class Player:
     ):
         rate, channels = audio.sample_rate, audio.audio_channels
         path, self.saved = host.temporary_file("soundreactor_live", "wav")
-        self.recording = GrowingWave(path, rate, clip.samples(rate), channels)
+        self.recording = GrowingWav(path, rate, clip.samples(rate), channels)
         self.meter, self.hidden = Meter(), hidden
         self.started, self.told = time.monotonic(), 0.0
         self._keep()

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -59,8 +61,7 @@ def load_pipeline(
     """
     path = Path(path)
     metadata = read_metadata(path)
-    family = FORMATS[metadata["format"]]
-    config = _pipeline_config(metadata["config"], family)
+    config, family = config_of(metadata)
     with torch.device("meta"), _Uninitialised():
         pipeline = Pipeline(config, metadata["training"], family)
     weights = _referenced(metadata["references"], find or path.parent.joinpath) | load_file(path)
@@ -100,11 +101,12 @@ def save_pipeline(
     return write_weights(weights, Path(path), described)
 
 
-def _pipeline_config(described: Mapping[str, Any], family: type[Generator]) -> PipelineConfig:
-    """The configuration of a pipeline whose generator is of that family."""
+def config_of(metadata: Mapping[str, Any]) -> tuple[PipelineConfig, type[Generator]]:
+    """The configuration of a checkpoint, and its generator's family; of `read_metadata`."""
+    family, described = FORMATS[metadata["format"]], metadata["config"]
     rest = {name: value for name, value in described.items() if name != "model"}
     model = from_dict(family.Config, described.get("model", {}))
-    return replace(from_dict(PipelineConfig, rest), model=model)
+    return replace(from_dict(PipelineConfig, rest), model=model), family
 
 
 def _format_of(model: Generator) -> str:
@@ -133,6 +135,13 @@ class Header(NamedTuple):
 
     metadata: dict[str, str]
     tensors: dict[str, tuple[str, list[int]]]  # name -> kind of number, shape
+
+    def part_sizes(self) -> dict[str, int]:
+        """How many numbers each part of the file has, largest first."""
+        sizes: Counter[str] = Counter()
+        for name, (_, shape) in self.tensors.items():
+            sizes[name.split(".")[0]] += math.prod(shape)
+        return dict(sizes.most_common())
 
 
 def read_header(path: str | os.PathLike) -> Header:

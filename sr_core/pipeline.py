@@ -21,7 +21,7 @@ from .parallel.threads import on_threads, threads_for
 from .sampling.settings import Settings
 from .vision.difference import TemporalDifference
 from .vision.encoder import VisionConfig, VisionEncoder
-from .vision.ood import SECONDS, Familiar, Watch, features, look_at
+from .vision.ood import SECONDS, Monitor, OODDetector, clip_statistics, features
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class PipelineConfig:
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)  # or a family's `Config`
     audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
     judged_frames: int = 0  # of a clip, to tell a picture unlike the training's; 0: never told
+
+    @property
+    def latent_rate(self) -> Fraction:
+        """Latents a second."""
+        return Fraction(self.audio.sample_rate, self.audio.hop)
 
 
 class StreamState(NamedTuple):
@@ -68,20 +73,16 @@ class Pipeline(nn.Module):
             latent_channels=config.audio.latent_channels,
         )
         self.vae = AudioVAE(config.audio)
-        self.familiar = None
+        # Checkpoints store the detector under this name.
+        self.familiar: OODDetector | None = None
         if config.judged_frames:
-            self.familiar = Familiar(config.vision.channels, config.judged_frames)
+            self.familiar = OODDetector(config.vision.channels, config.judged_frames)
 
     @property
     def frame_rate(self) -> Fraction:
         """Frames a second."""
         model = self.model
-        return self.latent_rate * model.frames_per_step / model.latents_per_step
-
-    @property
-    def latent_rate(self) -> Fraction:
-        """Latents a second."""
-        return Fraction(self.config.audio.sample_rate, self.config.audio.hop)
+        return self.config.latent_rate * model.frames_per_step / model.latents_per_step
 
     @property
     def samples_per_step(self) -> int:
@@ -92,15 +93,15 @@ class Pipeline(nn.Module):
         """Frames of the whole steps that give at least so many samples."""
         return self.model.frames_per_step * max(0, -(-samples // self.samples_per_step))
 
-    def learn_looks(self, grids: Iterable[Tensor], clips: int) -> None:
+    def fit_ood(self, grids: Iterable[Tensor], clips: int) -> None:
         """Fit the out-of-distribution detector to grids with differences, each (b t n 2d).
 
-        `clips` is how many there are; of fewer than `familiar.FEWEST` all looks stay familiar.
+        `clips` is their number; with fewer than `ood.FEWEST` nothing is out of distribution.
         """
         wanted = round(SECONDS * self.frame_rate)
-        looks = [look_at(grid[:, :wanted]) for grid in grids]
-        self.familiar = Familiar(self.config.vision.channels, looks[0].frames)
-        found = torch.cat([features(look, self.model.grid_scale) for look in looks])
+        seen = [clip_statistics(grid[:, :wanted]) for grid in grids]
+        self.familiar = OODDetector(self.config.vision.channels, seen[0].frames)
+        found = torch.cat([features(each, self.model.grid_scale) for each in seen])
         self.familiar.fit(found, clips)
         self.config = replace(self.config, judged_frames=self.familiar.frames)
 
@@ -149,7 +150,7 @@ class Pipeline(nn.Module):
             return []
         return ["is untrained: its weights are random, and so is its sound; choose a trained one"]
 
-    def watch(self, tell: Callable[[str], None]) -> Watch:
+    def monitor(self, tell: Callable[[str], None]) -> Monitor:
         """An observer of a clip's first seconds that warns if they are out of distribution."""
         scale = None if self.familiar is None else self.model.grid_scale
-        return Watch(self.familiar, scale, self.origin, tell)
+        return Monitor(self.familiar, scale, self.origin, tell)

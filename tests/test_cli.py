@@ -12,7 +12,7 @@ import torch
 
 from sr_core.checkpoint import save_pipeline
 from sr_core.cli import describe, main
-from sr_core.commands.targets import plan
+from sr_core.commands.work.targets import plan
 from sr_core.engine.offline import generate
 from sr_core.io.read.audio import read_audio
 from sr_core.io.read.source import videos_in
@@ -171,7 +171,7 @@ def test_errors_are_one_line_and_leave_nothing(run, clip, tmp_path):
     before = sorted(tmp_path.iterdir())
     for words, message in [
         (("generate", tmp_path / "no.mp4", "-o", tmp_path / "o.mp4"), "does not exist"),
-        (("generate", clip, "-o", tmp_path / "o.xyz"), "ends in .mkv .mov .mp4 .webm"),
+        (("generate", clip, "-o", tmp_path / "o.xyz"), "ends in .mp4 .mov .mkv .webm"),
         (("generate", clip, "-o", tmp_path / "o.mp4", "--steps", 9), "expected 1 to 4"),
         (("generate", clip, "-o", tmp_path / "o.mp4", "--model", clip), "checkpoint"),
         (("generate", clip, "-o", tmp_path / "o.mp4", "--device", "quantum"), "quantum"),

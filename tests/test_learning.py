@@ -15,7 +15,7 @@ from sr_core.cli import main
 from sr_core.config import to_dict
 from sr_core.evaluation.metrics.embeddings import patch_statistics
 from sr_core.evaluation.protocol.evaluate import NULLED, REFERENCE, SHUFFLED, evaluate
-from sr_core.evaluation.protocol.overfit_check import Memory
+from sr_core.evaluation.protocol.overfit_check import OverfitCheck
 from sr_core.io.read.frames import frames_from_images
 from sr_core.io.write.mux import mux
 from sr_core.sampling.settings import Settings
@@ -115,7 +115,7 @@ def learn(folder: Path, seed: int) -> Memory:
     run("prepare", clips, "-o", data, *CLIPS, *seen, "--vae", vae)
     stage1 = train("diffusion", data, folder, DIFFUSION, seed)
     model = train("consistency", data, folder, CONSISTENCY, seed, "--init", stage1)
-    memory = Memory("steps 4")
+    memory = OverfitCheck("steps 4")
     settings = [Settings(steps=1), Settings(steps=4)]
     evaluate(load_pipeline(model), [clips], settings, seed, patch_statistics, [memory])
     return memory

@@ -27,7 +27,11 @@ FLOORS = [  # rooms, by the longest name that a module begins with
     {"sr_core.training.runtime"},
     {"sr_core.training", "sr_core.evaluation", "nodes"},
     {"sr_core.benchmark"},
+    {"sr_core.commands.arguments", "sr_core.commands.console"},
+    {"sr_core.commands.work"},
     {"sr_core.commands"},
+    {"sr_core.commands.work.smoke"},
+    {"sr_core.commands.smoke"},
     {"sr_core.cli"},
     {"sr_core.__main__"},
 ]

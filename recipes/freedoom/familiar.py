@@ -22,7 +22,7 @@ def nearness(pipeline: Pipeline, video: Path) -> float:
     look = state = None
     for piece in open_video(video, pipeline.frame_rate).pieces(8):
         grid, state = pipeline.difference(pipeline.vision(piece[None]), state)
-        look = pipeline.familiar.see(grid, look)
+        look = pipeline.familiar.add(grid, look)
         if look.frames >= pipeline.familiar.frames:
             break
     distance = pipeline.familiar.distance(look, pipeline.model.grid_scale)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..engine.frame_pass import read_frame, turn_of
+from ..engine.frame_pass import frame_inputs, read_frame
 from ..engine.key_value_ring import KeyValueRing
 from ..engine.session import Session
 from ..models.soundreactor.model import SoundReactor
@@ -39,7 +39,7 @@ def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str,
     latents = torch.zeros(1, 1, model.latent_channels).to(vae.latent_mean)
     ring = _full_ring(model)
     tokens = torch.zeros(1, 3 if settings.guidance != 1 else 2, z.shape[1] // 2).to(z)
-    turn = turn_of(model.transformer, ring, session.generator.context, tokens.shape[1])
+    inputs = frame_inputs(model.transformer, ring, session.generator.context, tokens.shape[1])
     seen = pipeline.vision(frame)
     grid = torch.cat([seen, seen], dim=-1).to(model.start)
     evaluations = settings.steps if settings.method == "consistency" else 2 * settings.steps - 1
@@ -61,7 +61,7 @@ def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str,
             _size(model.transformer, model.audio_input, model.vision_input)
             + ring.keys.nbytes
             + ring.values.nbytes,
-            _flops(lambda: read_frame(model.transformer, tokens, ring, turn)),
+            _flops(lambda: read_frame(model.transformer, tokens, ring, inputs)),
         ),
         "head": Cost(once + evaluations * (_size(model.head) - once), _flops(draw)),
         "decode": Cost(_size(vae.decoder), _flops(lambda: vae.decode(latents))),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..engine.frame_pass import read_frame, turn_of
+from ..engine.frame_pass import frame_inputs, read_frame
 from ..engine.key_value_ring import KeyValueRing
 from ..engine.packed_weights import packed
 from ..layers.attention import Context
@@ -30,7 +30,7 @@ def llama_peers(transformer: Transformer, device: torch.device) -> dict[str, Pee
     context = Context(config.rope_base, window=config.train_frames)
 
     def ours() -> Tensor:
-        turn = turn_of(quick, ring, context, 3)
+        turn = frame_inputs(quick, ring, context, 3)
         return read_frame(quick, tokens, ring, turn)[:, :2]
 
     theirs = Llama(transformer, tokens[:, :2])

@@ -58,6 +58,6 @@ def run(options: argparse.Namespace) -> int:
     if options.frames < 1:
         raise ValueError(f"got {options.frames} frames; expected at least 1; 300 tell p99")
     options.checkpoint = local(options.model)
-    from .benchmarker import benchmark, benchmark_busy
+    from .work.benchmark import benchmark, benchmark_busy
 
     return benchmark_busy(options) if options.busy else benchmark(options)

@@ -39,8 +39,8 @@ def run(options: argparse.Namespace) -> int:
     # Imported here: opening pickles is nothing the other verbs should be able to do.
     from ..checkpoint import sha256
     from ..convert import convert_dinov2, convert_vae
-    from .origin import keep_origin
-    from .targets import check_overwritten
+    from .work.origin import keep_origin
+    from .work.targets import check_overwritten
 
     fetched = None
     if isinstance(options.source, Address):

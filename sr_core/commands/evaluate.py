@@ -79,6 +79,6 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     options.model = local(options.model)
-    from .evaluator import evaluate_clips
+    from .work.evaluate import evaluate_clips
 
     return evaluate_clips(options)

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from ..io.choices import OLD_SOUND, WRITABLE
-from ..parallel.map_jobs import Spread, spread
-from ..parallel.map_jobs import add_arguments as add_spread
+from ..parallel.map_jobs import Placement, map_jobs
+from ..parallel.map_jobs import add_arguments as add_placement
 from .arguments import add_model, local, settings_of, video
 
 HELP = "generate sound for a video, several, or all in a folder; the picture is copied untouched"
@@ -54,14 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-existing", action="store_true", help="leave out videos whose output is there"
     )
-    add_spread(parser)
+    add_placement(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    from .generator import Generator, device_of
-    from .targets import check_overwritten, plan
+    from .work.generate import Generator, device_of
+    from .work.targets import check_overwritten, plan
 
-    where = Spread(options.workers, options.ray, device_of(options).startswith("cuda"))
+    where = Placement(options.workers, options.ray, device_of(options).startswith("cuda"))
     settings_of(options)  # what is wrong with them should show before any work
     planned = plan(options.videos, options.output)
     read = [path for path in (options.prompt, options.model) if isinstance(path, Path)]
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     if jobs:
         options.model = local(options.model)  # once, not by each worker
     failed = 0
-    for done in spread(partial(Generator, options), jobs, where, _paths):
+    for done in map_jobs(partial(Generator, options), jobs, where, _paths):
         source, target = done.job
         if done.error is None:
             print(target, flush=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections import Counter
 
 from .arguments import checkpoint, local
@@ -28,28 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from ..checkpoint import read_header  # with torch, which no help needs
-    from .origin import kept_origin
+    from .work.origin import kept_origin
 
     file = local(options.file)
-    metadata, tensors = read_header(file)
-    kinds = Counter(kind for kind, _ in tensors.values())
+    header = read_header(file)
+    kinds = Counter(kind for kind, _ in header.tensors.values())
     print(f"file        {file}, {file.stat().st_size / 1e6:.1f} MB")
     print(f"numbers     {', '.join(f'{n} x {kind}' for kind, n in kinds.most_common())}")
-    for part, size in part_sizes(tensors).items():
+    for part, size in header.part_sizes().items():
         print(f"  {part:<10}{size / 1e6:10.3f} M")
-    for key in sorted(metadata):
-        print(f"{key:<12}{_pretty(metadata[key])}")
+    for key in sorted(header.metadata):
+        print(f"{key:<12}{_pretty(header.metadata[key])}")
     if origin := kept_origin(file):
         print(f"{'origin':<12}{_pretty(json.dumps(origin))}")
     return 0
-
-
-def part_sizes(tensors: dict[str, tuple[str, list[int]]]) -> dict[str, int]:
-    """How many numbers each part of a file has, largest first; tensors as in its header."""
-    sizes: Counter[str] = Counter()
-    for name, (_, shape) in tensors.items():
-        sizes[name.split(".")[0]] += math.prod(shape)
-    return dict(sizes.most_common())
 
 
 def _pretty(value: str) -> str:

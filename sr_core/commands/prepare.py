@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..parallel.map_jobs import add_arguments as add_spread
+from ..parallel.map_jobs import add_arguments as add_placement
 from .arguments import checkpoint, video
 
 HELP = "cut videos with sound into clips and cache what training reads of them"
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-shard", type=int, default=32, help="videos a shard (32)")
     where = "cpu, or cuda: encodes 64 frames at once; with --workers GPUs are taken in turn (cpu)"
     parser.add_argument("--device", default="cpu", help=where)
-    add_spread(parser)
+    add_placement(parser)
 
 
 def frame_size(text: str) -> tuple[int, int]:
@@ -78,6 +78,6 @@ def frame_size(text: str) -> tuple[int, int]:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .preparer import prepare
+    from .work.prepare import prepare
 
     return prepare(options)

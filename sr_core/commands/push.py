@@ -44,7 +44,7 @@ def repository(text: str) -> str:
 def run(options: argparse.Namespace) -> int:
     if options.card and options.licence:
         raise ValueError("got --card and --licence; expected one; a card says its licence itself")
-    from .pusher import push
+    from .work.push import push
 
     print(push(options))
     return 0

@@ -27,6 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from .overfit import overfit
+    from .work.smoke import overfit
 
     return overfit(options)

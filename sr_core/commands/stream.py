@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, length=None)
     _check(options)
     options.model = local(options.model)
-    from .streamer import stream
+    from .work.stream import stream
 
     target = stream(options, settings)
     if target is not None:
@@ -90,7 +90,7 @@ def _check_target(options: argparse.Namespace) -> None:
     target = Path(options.output)
     if target.is_dir():
         raise ValueError(f"got {target}, a folder; expected the path of the file to write")
-    from .targets import check_overwritten
+    from .work.targets import check_overwritten
 
     read = [path for path in (options.prompt, options.model) if isinstance(path, Path)]
     check_overwritten([Path(options.input), *read], [target])

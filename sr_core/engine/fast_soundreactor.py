@@ -18,8 +18,8 @@ from ..models.soundreactor.generator import (
 from ..sampling.solvers import SAMPLERS, SIGMAS
 from .cuda_graph import Graphed
 from .denoiser import Denoiser
-from .frame_pass import Turn, read_frame, turn_of
-from .inference_copy import prepared
+from .frame_pass import FrameInputs, frame_inputs, read_frame
+from .inference_copy import inference_copy
 from .key_value_ring import PAIR, KeyValueRing
 
 
@@ -27,7 +27,7 @@ class FastSoundReactor:
     """Equal to `SoundReactorGenerator` for one stream, which it keeps in buffers of its own."""
 
     def __init__(self, model: SoundReactorGenerator, state: GeneratorState, graphs: bool):
-        self.model = model = prepared(model)
+        self.model = model = inference_copy(model)
         self.settings, self.batch = settings, batch = state.settings, state.batch
         self.context = context_of(model, settings)
         self._matched = keeps_null_history(settings)
@@ -68,8 +68,10 @@ class FastSoundReactor:
         """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
         check_room(self.model, self.settings, self.ring.position // PAIR)
         queries = 3 if self.settings.guidance != 1 and not self._matched else 2
-        turn = turn_of(self.model.transformer, self.ring, self.context, queries, self._on_cuda)
-        z = self._run_condition(token, self._latent, turn)
+        inputs = frame_inputs(
+            self.model.transformer, self.ring, self.context, queries, self._on_cuda
+        )
+        z = self._run_condition(token, self._latent, inputs)
         self.ring.position += PAIR
         return z
 
@@ -79,18 +81,18 @@ class FastSoundReactor:
         self._latent = self._run_draw(z, noise)
         return self._latent
 
-    def _condition(self, token: Tensor, latent: Tensor | None, turn: Turn) -> Tensor:
+    def _condition(self, token: Tensor, latent: Tensor | None, inputs: FrameInputs) -> Tensor:
         model, batch, strength = self.model, self.batch, self.settings.guidance
         audio = model.embed_audio(latent, batch)
         if strength == 1:
             tokens = torch.cat([audio, model.vision_input(token)], dim=1)
-            return read_frame(model.transformer, tokens, self.ring, turn).flatten(1)
+            return read_frame(model.transformer, tokens, self.ring, inputs).flatten(1)
         both = model.vision_input(torch.cat([token, model.null_tokens(batch, 1)]))
         if self._matched:
             tokens = torch.cat([torch.cat([audio, audio]), both], dim=1)
         else:
             tokens = torch.cat([audio, *both.chunk(2)], dim=1)
-        y = read_frame(model.transformer, tokens, self.ring, turn)
+        y = read_frame(model.transformer, tokens, self.ring, inputs)
         past, real = y[:batch, 0], y[:batch, 1]
         null = y[batch:, 1] if self._matched else y[:, 2]
         return torch.cat([past, null + strength * (real - null)], dim=-1)

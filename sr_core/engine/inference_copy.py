@@ -17,7 +17,7 @@ Part = TypeVar("Part", bound=nn.Module)
 _PREPARED: WeakKeyDictionary[nn.Module, tuple[Any, nn.Module]] = WeakKeyDictionary()
 
 
-def prepared(part: Part) -> Part:
+def inference_copy(part: Part) -> Part:
     """The same part with layers that are quick for a few tokens; a VAE's decoder alone has them.
 
     All who ask share it; it is made anew where the weights have changed.

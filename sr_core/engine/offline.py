@@ -28,7 +28,7 @@ def stream(
     """Sound for pieces of frames (b t 3 h w), as they come: yields (b c s).
 
     The last frame is repeated where the generator's last step is not complete without it. `prompt`
-    is as in `Pipeline.start`, `tell` as in `Pipeline.watch`; `texts` are what `encode_text` gave,
+    is as in `Pipeline.start`, `tell` as in `Pipeline.monitor`; `texts` are what `encode_text` gave,
     each with the frame from which on it leads.
     """
     session, seen, left = None, 0, sorted(texts, key=lambda text: text[0])

@@ -15,7 +15,7 @@ from ..pipeline import Pipeline, StreamState
 from ..vision.encoder import VisionEncoder
 from .cuda_graph import CHECKED, Graphed
 from .fast_generator import fast_generator
-from .inference_copy import prepared
+from .inference_copy import inference_copy
 
 WARM_UP = 1 + CHECKED  # steps; a stream's first one has no past, and so runs eagerly
 Method = TypeVar("Method", bound=Callable[..., Tensor])
@@ -47,7 +47,7 @@ class Session:
         tell: Callable[[str], None] | None = None,
         graphs: bool = True,
     ):
-        """Go on from a state; `tell` is as in `Pipeline.watch`.
+        """Go on from a state; `tell` is as in `Pipeline.monitor`.
 
         On CUDA, `graphs` replays each kind of step: quicker, after seconds of capturing.
         """
@@ -55,7 +55,7 @@ class Session:
         with torch.inference_mode(), pipeline.computing():
             self.generator = fast_generator(pipeline.model, state.generator, graphs)
         self._enter(state)
-        self._watch = None if tell is None else pipeline.watch(tell)
+        self._monitor = None if tell is None else pipeline.monitor(tell)
         device, steps = pipeline.vae.latent_mean.device, (self._encode, self._decode)
         if device.type == "cuda" and graphs:
             steps = tuple(Graphed(step, device) for step in steps)
@@ -63,11 +63,11 @@ class Session:
 
     @cached_property
     def vision(self) -> VisionEncoder:
-        return prepared(self.pipeline.vision)
+        return inference_copy(self.pipeline.vision)
 
     @cached_property
     def vae(self) -> AudioVAE:
-        return prepared(self.pipeline.vae)
+        return inference_copy(self.pipeline.vae)
 
     @torch.inference_mode()
     def _enter(self, state: StreamState) -> None:
@@ -91,11 +91,11 @@ class Session:
         The state of the stream is restored. Raises ValueError where a context of fixed length has
         no room for the frames of the warm-up.
         """
-        state, watch = self.state(), self._watch
-        self._watch = None
+        state, monitor = self.state(), self._monitor
+        self._monitor = None
         for _ in range(WARM_UP * self.pipeline.model.frames_per_step):
             self.step(frames)
-        self._watch = watch
+        self._monitor = monitor
         self._enter(state)
 
     @_computing
@@ -113,16 +113,16 @@ class Session:
         # Numbers that are no bytes are checked on the host: a graph cannot.
         run = self._run_encode if frames.dtype == torch.uint8 else self._encode
         tokens, grid, self._grid = run(frames, self._grid)
-        if self._watch:
-            self._watch.see(grid)
+        if self._monitor:
+            self._monitor.add(grid)
         return tokens
 
     @_computing
     def encode_features(self, grid: Tensor) -> Tensor:
         """The tokens of grids with differences computed elsewhere: (b t n 2d) -> (b t d)."""
         check_batch(len(grid), self.batch)
-        if self._watch:
-            self._watch.see(grid)
+        if self._monitor:
+            self._monitor.add(grid)
         return self.generator.encode_frames(grid)
 
     @_computing

@@ -39,7 +39,7 @@ class Context:
         return max(0, (position // self.group - self.window + 1) * self.group)
 
 
-class Reach(NamedTuple):
+class AttentionLayout(NamedTuple):
     """What all layers share in one call: rotary angles of the new tokens and who sees whom."""
 
     cos: Tensor  # (t d/2)
@@ -49,18 +49,20 @@ class Reach(NamedTuple):
     first_kept: int  # earliest position that the next call can still see
 
 
-def reach(x: Tensor, head_width: int, position: int, context: Context) -> Reach:
+def attention_layout(
+    x: Tensor, head_width: int, position: int, context: Context
+) -> AttentionLayout:
     """Angles and mask for new tokens x (b t d) after `position` tokens of past."""
     length = x.shape[1]
     end = position + length
-    cos, sin = turns(torch.arange(position, end), head_width, context, x)
+    cos, sin = rotary_angles(torch.arange(position, end), head_width, context, x)
     start = context.first_seen(position)
     causal = position == 0 and length > 1 and context.first_seen(end - 1) == 0
     mask = None if length == 1 or causal else _mask(start, position, end, context).to(x.device)
-    return Reach(cos, sin, mask, causal, context.first_seen(end))
+    return AttentionLayout(cos, sin, mask, causal, context.first_seen(end))
 
 
-def turns(positions: Tensor, head_width: int, context: Context, like: Tensor):
+def rotary_angles(positions: Tensor, head_width: int, context: Context, like: Tensor):
     """cos and sin of the rotary angles, with dtype and device of `like`: (t) -> 2 x (t d/2).
 
     Angles are computed in float64 on the CPU: positions grow without end (30 Hz for ten hours is
@@ -96,17 +98,17 @@ class CausalAttention(nn.Module):
         make_norm = (lambda: nn.RMSNorm(width // heads, eps=1e-6)) if qk_norm else nn.Identity
         self.q_norm, self.k_norm = make_norm(), make_norm()
 
-    def forward(self, x: Tensor, reach: Reach, state: KVState | None = None):
-        """(b t d) -> (b t d) and the state after x; `reach` is that function's result for x."""
+    def forward(self, x: Tensor, layout: AttentionLayout, state: KVState | None = None):
+        """(b t d) -> (b t d) and the state after x; `layout` is `attention_layout(x, ...)`."""
         q, k, v = rearrange(self.qkv(x), "b t (qkv h d) -> qkv b h t d", qkv=3, h=self.heads)
-        q = rotate(self.q_norm(q), reach.cos, reach.sin)
-        k = rotate(self.k_norm(k), reach.cos, reach.sin)
+        q = rotate(self.q_norm(q), layout.cos, layout.sin)
+        k = rotate(self.k_norm(k), layout.cos, layout.sin)
         position = 0
         if state is not None:
             position = state.position
             k, v = torch.cat([state.keys, k], dim=2), torch.cat([state.values, v], dim=2)
-        y = F.scaled_dot_product_attention(q, k, v, attn_mask=reach.mask, is_causal=reach.causal)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=layout.mask, is_causal=layout.causal)
         end = position + x.shape[1]
-        kept = end - reach.first_kept
+        kept = end - layout.first_kept
         state = KVState(k[:, :, k.shape[2] - kept :], v[:, :, v.shape[2] - kept :], end)
         return self.out(rearrange(y, "b h t d -> b t (h d)")), state

@@ -16,7 +16,7 @@ from .worker import Make, Outcome
 
 
 @dataclass(frozen=True)
-class Spread:
+class Placement:
     """Where the work is done."""
 
     workers: int | None = None  # this process alone, or as many as a cluster has room for
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def spread(make: Make, jobs: Sequence[Any], where: Spread, paths: Paths) -> Iterator[Outcome]:
+def map_jobs(make: Make, jobs: Sequence[Any], where: Placement, paths: Paths) -> Iterator[Outcome]:
     """Do all jobs and give each one's outcome as it comes, in any order.
 
     `paths(job)` are those that a machine of a cluster must see where this one does. An error of a

@@ -25,7 +25,7 @@ def sample_clip(
 ) -> tuple[Tensor, ClipState]:  # (b t k)
     """A clip's latents on `device` and the state at its end; they are not decoded.
 
-    `tell` is as in `Pipeline.watch`; `show` wraps what is done, for a progress bar.
+    `tell` is as in `Pipeline.monitor`; `show` wraps what is done, for a progress bar.
     """
     pipeline, samples = features.pipeline, _samples(features.frames, features.pipeline)
     count = pipeline.frames_for(samples - start.surplus)

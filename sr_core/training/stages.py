@@ -19,15 +19,15 @@ from ..models.soundreactor.model import SoundReactorConfig
 from ..pipeline import Pipeline, PipelineConfig
 from ..vision.encoder import VisionEncoder
 from .data.dataset import Batches
-from .data.ood_fit import learn_looks
+from .data.ood_fit import fit_ood
 from .data.shard_writer import gathered
 from .runtime.compatibility import check_parts, check_shapes
 from .runtime.loop import LoopConfig, train
-from .runtime.run_manifest import Described, Origin, describe
+from .runtime.run_manifest import Origin, RunManifest, describe
 from .runtime.validation import held_out
 from .tasks.consistency import ConsistencyConfig, ConsistencyTask
 from .tasks.diffusion import DiffusionConfig, DiffusionTask
-from .tasks.noise_init import start_noise
+from .tasks.noise_init import initialise_noise
 from .tasks.vae import VAETask, VAETaskConfig
 
 NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
@@ -158,7 +158,7 @@ def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[V
     if init is not None and run.task.noise_share:
         clips = Batches(data, "train", NOISE_ROWS, run.frames, run.loop.seed, needs=VAETask.reads)
         rows, _ = clips.at(0, range(NOISE_ROWS))
-        start_noise(vae, rows["waveform"], run.task.noise_share)
+        initialise_noise(vae, rows["waveform"], run.task.noise_share)
     return VAETask(vae.requires_grad_(True), run.task).to(device), vae
 
 
@@ -205,14 +205,14 @@ def _train_model(
     data: Path,
     output: Path,
     run: Any,
-    described: Described,
+    described: RunManifest,
     stage: str,
     device: str,
 ) -> Path:
     target = output / "model.safetensors"
 
     def save(average: dict[str, Tensor], step: int) -> None:
-        learn_looks(pipeline, batches, output / "looks.safetensors", described.sources)
+        fit_ood(pipeline, batches, output / "looks.safetensors", described.sources)
         kept, model = pipeline.origin, pipeline.model
         pipeline.origin = {"stage": stage, "step": step, "data": data.name}
         if described.sources["--init"]:

@@ -8,7 +8,7 @@ from sr_core.benchmark.dinov2 import dinov2_peer
 from sr_core.benchmark.llama import ONE_CALL, TWO_CALLS, Llama, llama_peers
 from sr_core.benchmark.official_vae import official_vae_peer
 from sr_core.benchmark.peer import NotAtHand, transformers
-from sr_core.engine.frame_pass import read_frame, turn_of
+from sr_core.engine.frame_pass import frame_inputs, read_frame
 from sr_core.engine.key_value_ring import KeyValueRing
 from sr_core.layers.attention import Context
 from sr_core.models.soundreactor.transformer import Transformer, TransformerConfig
@@ -43,7 +43,7 @@ def test_our_two_tokens_and_those_of_llama_in_one_call_and_in_two_give_the_same_
     transformer = Transformer(config).eval()
     tokens = torch.randn(1, 3, 32)
     ring = KeyValueRing(config, 1, 4, tokens)
-    turn = turn_of(transformer, ring, Context(window=4), 3)
+    turn = frame_inputs(transformer, ring, Context(window=4), 3)
     ours = read_frame(transformer, tokens, ring, turn)[:, :2]
     llama = Llama(transformer, tokens[:, :2], past=0)
     for _ in range(2):  # each is a frame, not a past of the next

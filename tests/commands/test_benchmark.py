@@ -7,7 +7,7 @@ import pytest
 from sr_core.benchmark.peer import NotAtHand
 from sr_core.checkpoint import save_pipeline
 from sr_core.cli import main
-from sr_core.commands import benchmarker
+from sr_core.commands.work import benchmark as benchmarker
 from tests.benchmark.test_report import KEYS
 
 

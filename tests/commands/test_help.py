@@ -9,7 +9,7 @@ import pytest
 
 from sr_core.cli import build_parser
 from sr_core.commands import evaluate, prepare, train
-from sr_core.commands.trainer import STAGES
+from sr_core.commands.work.train import STAGES
 from sr_core.evaluation.metrics.embeddings import LOADERS
 from sr_core.training.data.clips import ClipConfig
 

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from sr_core.checkpoint import save_pipeline, sha256
 from sr_core.cli import main
-from sr_core.commands import pusher
+from sr_core.commands.work import push as pusher
 from sr_core.hub import Fetched, Repository
 from sr_core.hub_address import Address
 from sr_core.vision.dinov2 import DINOv2, DINOv2Config

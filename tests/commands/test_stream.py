@@ -185,7 +185,7 @@ def test_in_real_time_a_file_takes_as_long_as_it_is(run, tmp_path):
 
 
 def test_a_camera_is_real_time_and_its_picture_is_encoded(run, tmp_path, monkeypatch):
-    monkeypatch.setattr("sr_core.commands.streamer.is_live", lambda source: True)
+    monkeypatch.setattr("sr_core.commands.work.stream.is_live", lambda source: True)
     clip = write_video(tmp_path / "clip.gif", frames=20, rate=10, codec="gif")
     code, _, err = run("stream", clip, "-o", tmp_path / "out.mp4")
     assert code == 0 and " late," in err, err

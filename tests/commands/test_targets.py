@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sr_core.commands import targets
-from sr_core.commands.targets import is_caseless, plan
+from sr_core.commands.work import targets
+from sr_core.commands.work.targets import is_caseless, plan
 from tests.test_cli import write_video
 
 

@@ -1,7 +1,7 @@
 """`train` as a command, apart from what it learns."""
 
 from sr_core.cli import main
-from sr_core.commands import trainer
+from sr_core.commands.work import train as trainer
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path, monkeypatch, capsys):

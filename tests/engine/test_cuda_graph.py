@@ -94,9 +94,11 @@ def test_what_cannot_be_captured_runs_eagerly(monkeypatch):
 def replayed(pipeline, start):
     """A session as it is on CUDA, with the stand-in for graphs."""
     session = Session(pipeline, start)
-    session._on_cuda = True
-    for name in ("see", "read", "draw", "decode"):
-        setattr(session, f"_run_{name}", Replayed(getattr(session, f"_{name}"), CPU))
+    session.generator._on_cuda = True
+    owners = {"encode": session, "decode": session}
+    owners |= {"condition": session.generator, "draw": session.generator}
+    for name, owner in owners.items():
+        setattr(owner, f"_run_{name}", Replayed(getattr(owner, f"_{name}"), CPU))
     return session
 
 
@@ -111,8 +113,9 @@ def test_a_session_of_replayed_steps_equals_the_plain_path(tiny_pipeline, choice
     for n, frame in enumerate(frames.split(1, dim=1)):
         expected, start = tiny_pipeline.step(frame, start)
         assert (session.step(frame) - expected).abs().max() < 1e-9, n
-    assert session._run_see.replays == session._run_read.replays == 12
-    assert session._run_draw.replays == 13 and session._run_decode.replays == 12
+    generator = session.generator
+    assert session._run_encode.replays == generator._run_condition.replays == 12
+    assert generator._run_draw.replays == 13 and session._run_decode.replays == 12
 
 
 def test_a_session_that_was_warmed_up_captures_and_checks_nothing_while_it_plays(tiny_pipeline):
@@ -120,7 +123,9 @@ def test_a_session_that_was_warmed_up_captures_and_checks_nothing_while_it_plays
     start = tiny_pipeline.start(Settings(steps=1), 7)
     session = replayed(tiny_pipeline, start)
     session.warm_up(frames[:, :1])
-    steps = [session._run_see, session._run_read, session._run_draw, session._run_decode]
+    generator = session.generator
+    steps = [session._run_encode, generator._run_condition]
+    steps += [generator._run_draw, session._run_decode]
     buffers = [[buffer.data_ptr() for buffer, _ in step._buffers] for step in steps]
     assert all(buffers) and all(step._checked == CHECKED for step in steps)
     for n, frame in enumerate(frames.split(1, dim=1)):

@@ -3,7 +3,7 @@ import weakref
 
 import torch
 
-from sr_core.engine.inference_copy import prepared
+from sr_core.engine.inference_copy import inference_copy
 from sr_core.engine.session import Session
 from sr_core.pipeline import Pipeline
 from sr_core.sampling.settings import Settings
@@ -12,7 +12,8 @@ from tests.conftest import TINY
 
 def test_sessions_of_one_pipeline_share_what_was_made_ready(tiny_pipeline):
     one, other = (Session(tiny_pipeline, tiny_pipeline.start(Settings(), n)) for n in (1, 2))
-    assert (one.vision, one.model, one.vae) == (other.vision, other.model, other.vae)
+    assert (one.vision, one.vae) == (other.vision, other.vae)
+    assert one.generator.model is other.generator.model
 
 
 def test_changed_weights_are_heard_by_the_next_session(tiny_pipeline):
@@ -29,7 +30,7 @@ def test_changed_weights_are_heard_by_the_next_session(tiny_pipeline):
 
 def test_what_was_made_ready_goes_with_its_pipeline():
     pipeline = Pipeline(TINY)
-    ready = weakref.ref(prepared(pipeline.model))
+    ready = weakref.ref(inference_copy(pipeline.model))
     assert ready() is not None
     del pipeline
     gc.collect()

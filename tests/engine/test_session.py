@@ -11,7 +11,7 @@ from sr_core.engine.session import Session
 from sr_core.models.soundreactor.transformer import TransformerConfig
 from sr_core.pipeline import Pipeline, PipelineConfig
 from sr_core.sampling.settings import Settings
-from sr_core.vision.ood import Familiar
+from sr_core.vision.ood import OODDetector
 from tests.conftest import TINY
 
 FRAMES = 23  # the tiny model's window of 5 wraps around four times
@@ -237,7 +237,7 @@ def test_warming_up_leaves_the_stream_where_it_is(tiny_pipeline, frames, choice,
 
 
 def test_warming_up_tells_nothing_of_a_picture_that_nobody_sees(tiny_pipeline, frames):
-    tiny_pipeline.familiar = Familiar(TINY.vision.channels, frames=1)
+    tiny_pipeline.familiar = OODDetector(TINY.vision.channels, frames=1)
     tiny_pipeline.familiar.limit.zero_()  # everything is unlike
     told = []
     session = Session(tiny_pipeline, tiny_pipeline.start(Settings(), 0), told.append)
@@ -248,7 +248,7 @@ def test_warming_up_tells_nothing_of_a_picture_that_nobody_sees(tiny_pipeline, f
 
 
 def test_a_session_that_nobody_is_told_of_says_nothing(tiny_pipeline, frames):
-    tiny_pipeline.familiar = Familiar(TINY.vision.channels, frames=1)
+    tiny_pipeline.familiar = OODDetector(TINY.vision.channels, frames=1)
     tiny_pipeline.familiar.limit.zero_()  # everything is unlike
     Session(tiny_pipeline, tiny_pipeline.start(Settings(), 0)).step(frames[:1, :1])
 

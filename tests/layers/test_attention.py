@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sr_core.layers.attention import CausalAttention, Context, reach, rotate
+from sr_core.layers.attention import CausalAttention, Context, attention_layout, rotate
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def run(attention, x, context, cuts=()):
     pieces, state = [], None
     for piece in x.tensor_split(list(cuts), dim=1):
         position = state.position if state else 0
-        y, state = attention(piece, reach(piece, 8, position, context), state)
+        y, state = attention(piece, attention_layout(piece, 8, position, context), state)
         pieces.append(y)
     return torch.cat(pieces, dim=1), state
 
@@ -36,7 +36,7 @@ def test_pieces_equal_the_whole(attention, window, cuts):
 def test_attention_equals_the_textbook_formula(attention, window):
     x = torch.randn(1, 12, 16, dtype=torch.float64)
     q, k, v = attention.qkv(x).view(1, 12, 3, 2, 8).permute(2, 0, 3, 1, 4)
-    shared = reach(x, 8, 0, Context())
+    shared = attention_layout(x, 8, 0, Context())
     q, k = (
         rotate(part, shared.cos, shared.sin) for part in (attention.q_norm(q), attention.k_norm(k))
     )
@@ -76,7 +76,9 @@ def test_a_state_may_be_used_twice(attention):
     _, state = run(attention, x, Context())
     keys = state.keys.clone()
     piece = torch.randn(1, 3, 16, dtype=torch.float64)
-    results = [attention(piece, reach(piece, 8, 7, Context()), state)[0] for _ in range(2)]
+    results = [
+        attention(piece, attention_layout(piece, 8, 7, Context()), state)[0] for _ in range(2)
+    ]
     assert torch.equal(*results) and torch.equal(state.keys, keys)
 
 
@@ -85,7 +87,9 @@ def test_only_distances_matter_even_after_ten_hours(attention):
     q, k = torch.randn(2, 1, 1, 2, 8, dtype=torch.float64)
 
     def scores(position):
-        shared = reach(torch.empty(1, 2, 16, dtype=torch.float64), 8, position, Context())
+        shared = attention_layout(
+            torch.empty(1, 2, 16, dtype=torch.float64), 8, position, Context()
+        )
         q_, k_ = rotate(q, *shared[:2]), rotate(k, *shared[:2])
         return q_ @ k_.mT
 
@@ -97,7 +101,7 @@ def test_angles_are_the_published_ones(base, scale):
     """theta_i = base^(-2i/d) a position (RoFormer, arXiv 2104.09864, eq. 15); positions p / scale
     (position interpolation, arXiv 2306.15595, eq. 4)."""
     x = torch.empty(1, 3, 16, dtype=torch.float64)
-    found = reach(x, 8, 5, Context(base=base, scale=scale))
+    found = attention_layout(x, 8, 5, Context(base=base, scale=scale))
     for row, position in enumerate((5, 6, 7)):
         for i in range(4):
             angle = position / scale * base ** (-2 * i / 8)
@@ -115,9 +119,9 @@ def test_a_rotation_turns_both_halves_of_a_head_by_the_angle():
 
 def test_the_plain_causal_kernel_is_used_only_where_it_is_right():
     x = torch.empty(1, 8, 16)
-    assert reach(x, 8, 0, Context(window=4)).causal
-    assert not reach(x, 8, 0, Context(window=3)).causal
-    assert not reach(x, 8, 2, Context(window=8)).causal
+    assert attention_layout(x, 8, 0, Context(window=4)).causal
+    assert not attention_layout(x, 8, 0, Context(window=3)).causal
+    assert not attention_layout(x, 8, 2, Context(window=8)).causal
 
 
 @pytest.mark.parametrize("qk_norm", [False, True])

@@ -219,12 +219,12 @@ def test_frames_of_another_rate_are_refused(live, pack, source):
 
 
 def test_a_picture_unlike_the_trainings_is_told_once_and_changes_nothing(live, pack, parts):
-    from sr_core.vision.ood import Familiar
+    from sr_core.vision.ood import OODDetector
 
     before = live()[0]["waveform"]
     pipeline = parts.model.loaded.pipeline
     pipeline.config = replace(pipeline.config, judged_frames=6)
-    pipeline.familiar = Familiar(pipeline.config.vision.channels, 6)
+    pipeline.familiar = OODDetector(pipeline.config.vision.channels, 6)
     assert len(live()[0]["waveform"]) == 1 and not pack.host.texts[1:]
     pipeline.familiar.limit.fill_(0)
     assert torch.equal(live()[0]["waveform"], before)

@@ -1,4 +1,4 @@
-"""`prepare` and `generate` write the same bytes wherever they are spread to."""
+"""`prepare` and `generate` write the same bytes wherever they are map_jobs to."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sr_core.parallel.map_jobs import Spread, spread
+from sr_core.parallel.map_jobs import Placement, map_jobs
 from sr_core.parallel.processes import GRACE
 
 EVERYWHERE = [
@@ -74,11 +74,11 @@ def refuse() -> Worker:
 
 
 @pytest.fixture
-def where(request) -> Spread:
+def where(request) -> Placement:
     kind = request.param
     if kind == "cluster":
-        return Spread(ray=request.getfixturevalue("cluster"))
-    return Spread(workers=2 if kind == "processes" else None)
+        return Placement(ray=request.getfixturevalue("cluster"))
+    return Placement(workers=2 if kind == "processes" else None)
 
 
 def no_paths(job: str) -> list:
@@ -86,13 +86,13 @@ def no_paths(job: str) -> list:
 
 
 def outcomes(make, jobs, where, paths=no_paths) -> dict:
-    return {one.job: one for one in spread(make, jobs, where, paths)}
+    return {one.job: one for one in map_jobs(make, jobs, where, paths)}
 
 
 @pytest.mark.parametrize("where", EVERYWHERE, indirect=True)
 def test_every_job_is_done_once_and_each_worker_loads_once(tmp_path, where):
     jobs = [f"slow {n}" for n in range(6)]
-    coming = spread(Make(tmp_path / "diary"), jobs, where, no_paths)
+    coming = map_jobs(Make(tmp_path / "diary"), jobs, where, no_paths)
     found = {(first := next(coming)).job: first}
     lines = (tmp_path / "diary").read_text().splitlines()
     assert sum("did" in line for line in lines) < 6  # results come as they are made
@@ -142,7 +142,7 @@ def until(true) -> None:
 @pytest.mark.parametrize("job", [pytest.param("asleep", marks=posix), "deaf"])
 def test_a_job_under_way_does_not_keep_the_outcomes_from_being_closed(tmp_path, job):
     diary = tmp_path / "diary"
-    coming = spread(Make(diary), ["quick", job, "slow", "never"], Spread(workers=2), no_paths)
+    coming = map_jobs(Make(diary), ["quick", job, "slow", "never"], Placement(workers=2), no_paths)
     assert next(coming).result
     until(lambda: f"did {job}" in diary.read_text())
     begun = time.monotonic()
@@ -153,19 +153,19 @@ def test_a_job_under_way_does_not_keep_the_outcomes_from_being_closed(tmp_path, 
 
 
 def test_no_jobs_need_no_workers(tmp_path):
-    assert not outcomes(refuse, [], Spread(workers=3))
-    assert not outcomes(refuse, [], Spread(ray="auto"))
+    assert not outcomes(refuse, [], Placement(workers=3))
+    assert not outcomes(refuse, [], Placement(ray="auto"))
 
 
 def test_workers_are_one_or_more():
     with pytest.raises(ValueError, match="got --workers 0; expected 1 or more"):
-        Spread(workers=0)
+        Placement(workers=0)
 
 
 def test_ray_is_asked_for_by_name_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ValueError, match=r'pip install "ray\[data\]"'):
-        outcomes(refuse, ["a"], Spread(ray="auto"))
+        outcomes(refuse, ["a"], Placement(ray="auto"))
 
 
 def test_ray_is_not_imported_before_it_is_asked_for():

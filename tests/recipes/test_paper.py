@@ -65,7 +65,7 @@ def test_the_vae_is_the_papers_with_its_discriminator():
     assert task.stft.sizes == (2048, 1024, 512, 256, 128, 64, 32) and task.stft.perceptual
     assert task.discriminator.channels == 64 and task.adversarial_from == 0
     assert task.discriminator.sizes == (2048, 1024, 512, 256, 128)
-    assert loop.learning_rate * task.judge_rate == 3e-4 and task.judge_clip == 10.0
+    assert loop.learning_rate * task.discriminator_rate == 3e-4 and task.discriminator_clip == 10.0
 
 
 def test_the_gap_of_tuning_shrinks_over_all_its_steps():

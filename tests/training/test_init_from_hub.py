@@ -6,7 +6,7 @@ import json
 
 from sr_core.checkpoint import load_pipeline, read_metadata, save_pipeline, sha256
 from sr_core.cli import main
-from sr_core.commands import trainer
+from sr_core.commands.work import train as trainer
 from sr_core.components import save_part
 from sr_core.hub import Fetched
 from sr_core.hub_address import Address

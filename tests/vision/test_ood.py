@@ -7,7 +7,7 @@ import torch
 from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.engine.offline import generate
 from sr_core.pipeline import Pipeline
-from sr_core.vision.ood import unlike
+from sr_core.vision.ood import warning_text
 from tests.conftest import TINY
 
 PATCHES = 8
@@ -24,15 +24,15 @@ def clips():
 
 @pytest.fixture
 def knowing(tiny_pipeline, clips):
-    tiny_pipeline.learn_looks(clips, len(clips))
+    tiny_pipeline.fit_ood(clips, len(clips))
     return tiny_pipeline
 
 
 def told(pipeline, grid, size=7):
     texts = []
-    watch = pipeline.watch(texts.append)
+    watch = pipeline.monitor(texts.append)
     for piece in grid.split(size, 1):
-        watch.see(piece)
+        watch.add(piece)
     return texts
 
 
@@ -55,7 +55,7 @@ def test_a_clip_that_is_too_short_is_not_judged(knowing, clips):
 
 
 def test_a_clip_is_judged_by_its_first_three_seconds(tiny_pipeline):
-    tiny_pipeline.learn_looks(list(torch.randn(120, 1, 100, 4, 2 * TINY.vision.channels)), 120)
+    tiny_pipeline.fit_ood(list(torch.randn(120, 1, 100, 4, 2 * TINY.vision.channels)), 120)
     assert tiny_pipeline.familiar.frames == round(3 * tiny_pipeline.frame_rate) < 100
 
 
@@ -87,7 +87,7 @@ def test_a_stream_tells_and_sounds_the_same(knowing):
 
 
 def test_a_few_clips_do_not_tell_what_is_unlike_them(tiny_pipeline, clips):
-    tiny_pipeline.learn_looks(clips, 2)  # many looks at two
+    tiny_pipeline.fit_ood(clips, 2)  # many looks at two
     assert not told(tiny_pipeline, 9 * clips[0])
 
 
@@ -100,4 +100,4 @@ def test_a_few_clips_do_not_tell_what_is_unlike_them(tiny_pipeline, clips):
     ],
 )
 def test_what_is_told_names_what_the_model_was_trained_on(origin, known):
-    assert f"the model was trained on ({known})" in unlike(origin)
+    assert f"the model was trained on ({known})" in warning_text(origin)

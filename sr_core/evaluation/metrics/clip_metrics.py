@@ -26,7 +26,7 @@ from .stereo import (
 from .sync import ShotScores, score_shots
 
 
-class Heard(NamedTuple):
+class Analysed(NamedTuple):
     """A sound and what all measures need of it, computed once."""
 
     waveform: Tensor  # (2 s)
@@ -41,11 +41,11 @@ class Heard(NamedTuple):
         return self.waveform.shape[-1] / SAMPLE_RATE
 
 
-def hear(waveform: Tensor, embed: Embed) -> Heard:  # (2 s)
+def analyse(waveform: Tensor, embed: Embed) -> Analysed:  # (2 s)
     mel = log_mel(waveform)
     strength = onset_strength(mel)
     side = (waveform[:1] - waveform[1:]) / 2
-    return Heard(
+    return Analysed(
         waveform,
         mel,
         strength,
@@ -86,7 +86,7 @@ class Scores:
     right_sides_in_view: list[float]
 
 
-def score(heard: Heard, reference: Heard, log: EventLog | None) -> Scores:
+def score(heard: Analysed, reference: Analysed, log: EventLog | None) -> Scores:
     """Every measure; both sounds have the same length."""
     x, y = heard.waveform, reference.waveform
     times = torch.tensor(log.times if log else [], dtype=torch.float64)

@@ -29,7 +29,7 @@ class Loop(NamedTuple):
     onsets: int
 
 
-def hear_loop(waveform: Tensor) -> Loop:  # (c s)
+def analyse_loop(waveform: Tensor) -> Loop:  # (c s)
     mel = log_mel(waveform)
     strength = onset_strength(mel)
     power = float(waveform.double().square().mean())
@@ -45,7 +45,7 @@ def stability(sounds: Iterable[Tensor], period: int) -> dict[str, Any]:  # each 
     change stays below in 95 % of the runs where nothing drifts and showings are independent.
     Raises ValueError where there are fewer than three showings.
     """
-    loops = [hear_loop(sound) for sound in sounds]
+    loops = [analyse_loop(sound) for sound in sounds]
     if len(loops) < 3:
         raise ValueError(
             f"got a sound of {len(loops)} loops; expected three or more; generate a longer one"

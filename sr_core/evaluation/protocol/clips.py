@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...io.read.source import MediaError, name_of, videos_in
-from ...io.read.source_audio import OldSound
+from ...io.read.source_audio import SourceAudio
 from ...io.read.video import VideoFrames, open_video
 from ...rates import FRAME_RATE, SAMPLE_RATE
 from ..metrics.events import EventLog, read_events
@@ -64,7 +64,7 @@ def read_sound(frames: VideoFrames) -> Tensor:  # -> (2 s)
     """A video's own sound at 48 kHz in stereo, as long as its picture and in step with it."""
     if not frames.has_sound:
         raise MediaError(f"{name_of(frames.source)} has no sound; give a clip with a sound stream")
-    sound = OldSound(frames.source, frames.info.start).read(frames.samples(SAMPLE_RATE))
+    sound = SourceAudio(frames.source, frames.info.start).read(frames.samples(SAMPLE_RATE))
     return torch.from_numpy(sound.copy())
 
 

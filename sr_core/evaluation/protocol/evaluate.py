@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from ...pipeline import Pipeline
 from ...sampling.settings import Settings
-from ..metrics.clip_metrics import Heard, Scores, hear, score
+from ..metrics.clip_metrics import Analysed, Scores, analyse, score
 from ..metrics.distances import mel_distance_db
 from ..metrics.embeddings import Embed, patch_statistics
 from .baselines import from_model, from_nothing, through_codec
@@ -40,7 +40,7 @@ class Column:
     seconds: list[float] = field(default_factory=list)  # that generating took
     frames: list[int] = field(default_factory=list)
 
-    def add(self, heard: Heard, scores: Scores, seconds: float, frames: int) -> None:
+    def add(self, heard: Analysed, scores: Scores, seconds: float, frames: int) -> None:
         self.scores.append(scores)
         self.points.append(heard.points)
         self.side_points.append(heard.side_points)
@@ -125,11 +125,11 @@ def _keep(
     seconds: dict[str, float],
     clip: Clip,
     embed: Embed,
-) -> Heard:
+) -> Analysed:
     """Score all sounds of a clip into their columns; returns the reference."""
-    reference = hear(sounds[REFERENCE], embed)
+    reference = analyse(sounds[REFERENCE], embed)
     for name, waveform in sounds.items():
-        heard = reference if name == REFERENCE else hear(waveform, embed)
+        heard = reference if name == REFERENCE else analyse(waveform, embed)
         scores = score(heard, reference, clip.log)
         columns[name].add(heard, scores, seconds.get(name, 0), clip.frames.count)
     return reference

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..metrics.clip_metrics import Scores, hear, score
+from ..metrics.clip_metrics import Scores, analyse, score
 from ..metrics.embeddings import patch_statistics
 from ..metrics.likeness import Likeness, likeness
 from .clips import Clip
@@ -21,7 +21,7 @@ WORDS = {
 }
 
 
-class Memory:
+class OverfitCheck:
     """An observer of `evaluate`; `judged` is the name of the sound that should be known.
 
     `codec` is how near the VAE comes to the last clip's own sound, `generated` how near the judged
@@ -37,9 +37,9 @@ class Memory:
     def __call__(self, clip: Clip, sounds: Mapping[str, Tensor]) -> None:  # each (2 s)
         self.codec = likeness(sounds[CODEC], sounds[REFERENCE])
         self.generated = likeness(sounds[self.judged], sounds[REFERENCE])
-        reference = hear(sounds[CODEC], patch_statistics)
+        reference = analyse(sounds[CODEC], patch_statistics)
         for name, waveform in sounds.items():
-            heard = hear(waveform, patch_statistics)
+            heard = analyse(waveform, patch_statistics)
             self.scores[name].append(score(heard, reference, None))
 
     def onset_f1(self, name: str) -> float:

@@ -8,13 +8,13 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from ..read.frames import Picture
-from .reader_thread import AHEAD, Arrivals
+from .reader_thread import AHEAD, ReaderThread
 from .source import Seen
 
 LONGEST_DELAY = 1.0  # seconds behind the clock; what is later than that is left silent
 
 
-class Moment(NamedTuple):
+class FrameTime(NamedTuple):
     """One k / rate: the frame it sees, unless it comes too late to look at one."""
 
     number: int
@@ -37,60 +37,60 @@ class Pace:
         self.began: float | None = None
 
     def due(self, number: int) -> float:
-        """When moment `number` is due; the first one is due when it is asked for."""
+        """When frame_time `number` is due; the first one is due when it is asked for."""
         if self.began is None:
             self.began = self.clock()
         return self.began + number * self.period
 
-    def moment(self, number: int, picture: Picture) -> Moment:
+    def frame_time(self, number: int, picture: Picture) -> FrameTime:
         """Wait until it is due. Behind by a period or more its picture is passed over."""
         if not self.real:
-            return Moment(number, picture, self.clock())
+            return FrameTime(number, picture, self.clock())
         due = self.due(number)
         ahead = due - self.clock()
         if ahead > 0:
             self.sleep(ahead)
         late = number > 0 and -ahead >= self.period  # with nothing seen there is nothing to hold
-        return Moment(number, None if late else picture, due, late and -ahead > LONGEST_DELAY)
+        return FrameTime(number, None if late else picture, due, late and -ahead > LONGEST_DELAY)
 
 
-def moments_of_source(arrivals: Arrivals, rate: Fraction, pace: Pace) -> Iterator[Moment]:
+def frame_times_by_source(reader: ReaderThread, rate: Fraction, pace: Pace) -> Iterator[FrameTime]:
     """Every k / rate sees the latest frame shown by then; time is what the frames say it is.
 
     A frame whose end is known is used at once, others when the next one is there.
     """
     number, current = 0, None
-    while (read := arrivals.take()) is not None:
+    while (read := reader.take()) is not None:
         for seen in read.frames:
             while current is not None and number / rate < seen.time:
-                yield pace.moment(number, current.picture)
+                yield pace.frame_time(number, current.picture)
                 number += 1
             current = seen
             while seen.until is not None and number / rate < seen.until:
-                yield pace.moment(number, seen.picture)
+                yield pace.frame_time(number, seen.picture)
                 number += 1
-    while arrivals.finished and current and number / rate < arrivals.picture.end:
-        yield pace.moment(number, current.picture)
+    while reader.finished and current and number / rate < reader.picture.end:
+        yield pace.frame_time(number, current.picture)
         number += 1
 
 
-def moments_of_clock(arrivals: Arrivals, rate: Fraction, pace: Pace) -> Iterator[Moment]:
+def frame_times_by_clock(reader: ReaderThread, rate: Fraction, pace: Pace) -> Iterator[FrameTime]:
     """Every k / rate sees the frame that came last; time is the clock's from the first one on."""
     number, current = 0, None
-    while (current := _latest(arrivals, pace, number, current)) is not None:
-        if number and arrivals.ended:
+    while (current := _latest(reader, pace, number, current)) is not None:
+        if number and reader.ended:
             return
-        yield pace.moment(number, current.picture)
+        yield pace.frame_time(number, current.picture)
         number += 1
 
 
-def _latest(arrivals: Arrivals, pace: Pace, number: int, current: Seen | None) -> Seen | None:
-    """Take all that arrives until the moment is due, and what waits then, but no more."""
+def _latest(reader: ReaderThread, pace: Pace, number: int, current: Seen | None) -> Seen | None:
+    """Take all that arrives until the frame_time is due, and what waits then, but no more."""
     room = AHEAD
-    while not arrivals.ended and room:
+    while not reader.ended and room:
         wait = None if current is None else max(0.0, pace.due(number) - pace.clock())
         room -= wait == 0
-        read = arrivals.take(timeout=wait)
+        read = reader.take(timeout=wait)
         if read is None:
             break
         current = read.frames[-1] if read.frames else current

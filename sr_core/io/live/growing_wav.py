@@ -18,7 +18,7 @@ FLOAT, BYTES = 3, 4  # WAVE_FORMAT_IEEE_FLOAT; bytes a sample
 LARGEST = 2**32 - 1 - HEADER  # bytes of samples that a RIFF header can count; more is RF64
 
 
-class GrowingWave:
+class GrowingWav:
     """A growing float32 WAV file of at most `samples` samples; a reader finds it whole any time.
 
     The file is removed when neither this nor its waveform is held by anyone.

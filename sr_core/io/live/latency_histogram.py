@@ -10,7 +10,7 @@ FINEST, COARSEST, RATIO = 1e-5, 1e3, 1.01  # seconds; a bin is 1% wide
 BINS = math.ceil(math.log(COARSEST / FINEST) / math.log(RATIO))
 
 
-class Tally:
+class LatencyHistogram:
     """Latencies from a frame's turn to its sound, and what became of those that were late."""
 
     def __init__(self, period: float, real: bool):  # seconds of sound a frame; by the clock?

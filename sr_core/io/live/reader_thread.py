@@ -11,7 +11,7 @@ from .source import LivePicture, Read
 AHEAD = 16  # reads that may wait: enough to decode beside the model, and little to hold
 
 
-class Arrivals:
+class ReaderThread:
     """The reads of a picture in order; reading happens in a thread, which waits when it is ahead.
 
     `passing` is called with each read, in the thread that takes it.

@@ -106,12 +106,12 @@ class Recording:
         self._written = Written(self.url, "the file stays as it is")
         self._piece = np.zeros((channels, 0), np.float32)
 
-    def see(self, read: Read) -> None:
+    def write_video(self, read: Read) -> None:
         """Write what the picture has brought."""
         if self._picture is not None:
             self._write(self._picture.packets(read))
 
-    def hear(self, piece: np.ndarray) -> None:  # (c s)
+    def write_audio(self, piece: np.ndarray) -> None:  # (c s)
         """Write the piece before this one, as the last one may have to be cut."""
         self._write(self._sound.encode(self._piece))
         self._piece = piece

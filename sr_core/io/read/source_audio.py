@@ -17,7 +17,7 @@ PIECE = 48_000
 JITTER = Fraction(1, 50)  # seconds: less than this between two packets is rounding, not a gap
 
 
-class OldSound:
+class SourceAudio:
     """A sound stream of a file as stereo at 48 kHz; sample 0 is at `start` of the file's clock."""
 
     def __init__(self, source: Source, start: Fraction, track: int = 0):
@@ -47,7 +47,7 @@ class OldSound:
             yield self.read(PIECE)
 
 
-def mixed(new: Iterator[np.ndarray], old: OldSound, old_gain_db: float) -> Iterator[np.ndarray]:
+def mixed(new: Iterator[np.ndarray], old: SourceAudio, old_gain_db: float) -> Iterator[np.ndarray]:
     """Yield the plain sum of the new sound and the old one with its gain."""
     for piece in new:
         yield piece + old.read(piece.shape[1]) * np.float32(10 ** (old_gain_db / 20))

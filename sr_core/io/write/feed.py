@@ -17,7 +17,7 @@ from av.stream import Stream
 from ..read.clock import packets_of
 from ..read.frames import Frames
 from ..read.source import is_cover, name_of, picture_stream
-from ..read.source_audio import OldSound, amplified
+from ..read.source_audio import SourceAudio, amplified
 from .container import Container, writing
 from .copied import DEFAULT, CopiedCover, CopiedStream, kept_tags
 from .extras import keep_attachments, keep_chapters, warn_of_rest
@@ -78,7 +78,7 @@ class Feed:
             if gain_db == 0 and self.encoded is None and self.container.holds(stream):
                 self._copy(stream)
             elif n == 0 or stream.codec_context is not None:
-                old = OldSound(self.frames.source, self.frames.info.start, n)
+                old = SourceAudio(self.frames.source, self.frames.info.start, n)
                 stack.enter_context(closing(old))
                 track = self.add_sound(amplified(old.pieces(), gain_db))
                 track.stream.metadata.update(kept_tags(stream))

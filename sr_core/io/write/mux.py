@@ -15,7 +15,7 @@ from ..choices import OLD_SOUND
 from ..read.animation import AnimationFrames
 from ..read.frames import Frames
 from ..read.source import MediaError, Source, is_cover, open_source
-from ..read.source_audio import OldSound, amplified, mixed
+from ..read.source_audio import SourceAudio, amplified, mixed
 from ..read.video import VideoFrames, open_video
 from .container import Container, container_for, open_output
 from .feed import Feed
@@ -59,7 +59,7 @@ def mux(
         with ExitStack() as stack:
             feed = _opened(frames, partial, path, container, tags, encode, stack)
             if feed.source is not None and frames.info.has_sound and old_sound == "mix":
-                old = stack.enter_context(closing(OldSound(frames.source, frames.info.start)))
+                old = stack.enter_context(closing(SourceAudio(frames.source, frames.info.start)))
                 pieces = mixed(pieces, old, old_gain_db)
             feed.add_sound(pieces, channels)
             if feed.source is not None:

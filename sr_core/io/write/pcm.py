@@ -27,7 +27,7 @@ class Pipe:
     def __init__(self, file: BinaryIO, form: str):
         self.file, self.form = file, form
 
-    def hear(self, piece: np.ndarray) -> None:  # (c s)
+    def write_audio(self, piece: np.ndarray) -> None:  # (c s)
         self.file.write(pcm(piece, self.form))
         self.file.flush()
 
@@ -57,7 +57,7 @@ class Speaker:
                 f"the sound card cannot be opened ({error}); check the system's sound settings"
             ) from error
 
-    def hear(self, piece: np.ndarray) -> None:  # (c s)
+    def write_audio(self, piece: np.ndarray) -> None:  # (c s)
         """Play a piece after those before it; waits while the card holds enough."""
         self._stream.write(np.ascontiguousarray(piece.clip(-1, 1).T, dtype=np.float32))
 

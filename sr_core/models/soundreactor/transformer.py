@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from ...layers.attention import CausalAttention, Context, KVState, Reach, reach
+from ...layers.attention import AttentionLayout, CausalAttention, Context, KVState, attention_layout
 from ...layers.blocks import SwiGLU
 
 TransformerState = tuple[KVState, ...]
@@ -38,7 +38,7 @@ class Transformer(nn.Module):
         """New tokens after those in the state; the context must stay the same along a stream."""
         context = context or Context(base=self.config.rope_base)
         position = state[0].position if state else 0
-        shared = reach(x, self.config.width // self.config.heads, position, context)
+        shared = attention_layout(x, self.config.width // self.config.heads, position, context)
         states = []
         for block, past in zip(self.blocks, state or [None] * len(self.blocks), strict=True):
             x, after = block(x, shared, past)
@@ -55,7 +55,9 @@ class Block(nn.Module):
         self.mlp = SwiGLU(config.width, config.hidden)
         self.dropout = nn.Dropout(0.0)  # off until consistency tuning asks for it
 
-    def forward(self, x: Tensor, shared: Reach, state: KVState | None) -> tuple[Tensor, KVState]:
+    def forward(
+        self, x: Tensor, shared: AttentionLayout, state: KVState | None
+    ) -> tuple[Tensor, KVState]:
         attended, state = self.attention(self.norm1(x), shared, state)
         x = x + self.dropout(attended)
         return x + self.dropout(self.mlp(self.norm2(x))), state

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from ...io.read.frames import Frames
 from ...io.read.source import MediaError
-from ...io.read.source_audio import OldSound
+from ...io.read.source_audio import SourceAudio
 from ...io.read.video import open_video
 from ...rates import FRAME_RATE, HOP
 
@@ -58,7 +58,7 @@ def clips_of(
     frames = open_video(video)
     if not frames.has_sound:
         raise MediaError(f"'{video}' has no sound; expected videos to learn from to have some")
-    sound = OldSound(frames.source, frames.info.start)
+    sound = SourceAudio(frames.source, frames.info.start)
     seen, changes, count, last = [], [], 0, None
     for piece in _pieces(frames, config.frames, at_once):
         piece = piece.flip(-1) if mirrored else piece

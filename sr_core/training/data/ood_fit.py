@@ -15,14 +15,14 @@ from torch import Tensor
 from ...checkpoint import write_weights
 from ...pipeline import Pipeline
 from ...vision.difference import TemporalDifference
-from ...vision.ood import Familiar
+from ...vision.ood import OODDetector
 from .dataset import Batches
 
 ROWS = 512  # that the looks are learned from
 CROPS = 8  # of a clip, at most
 
 
-def learn_looks(pipeline: Pipeline, batches: Batches, path: Path, sources: dict) -> None:
+def fit_ood(pipeline: Pipeline, batches: Batches, path: Path, sources: dict) -> None:
     """Fit the pipeline's detector to a run's clips; their statistics are cached in `path`.
 
     `sources` are the fingerprints of what the run reads; of others the looks are read anew.
@@ -33,11 +33,11 @@ def learn_looks(pipeline: Pipeline, batches: Batches, path: Path, sources: dict)
             metadata = file.metadata()
         if metadata["of"] == key:
             frames = int(metadata["frames"])
-            pipeline.familiar = Familiar(pipeline.config.vision.channels, frames)
+            pipeline.familiar = OODDetector(pipeline.config.vision.channels, frames)
             pipeline.familiar.load_state_dict(load_file(path))
             pipeline.config = replace(pipeline.config, judged_frames=frames)
             return
-    pipeline.learn_looks(_grids_of(batches), batches.clips)
+    pipeline.fit_ood(_grids_of(batches), batches.clips)
     metadata = {"of": key, "frames": str(pipeline.familiar.frames)}
     write_weights(pipeline.familiar.state_dict(), path, metadata)
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ...checkpoint import write_weights
-from .run_manifest import Described
+from .run_manifest import RunManifest
 
 Optimizers = dict[str, torch.optim.Optimizer]
 
@@ -22,7 +22,7 @@ def save_resume(
     task: nn.Module,
     average: AveragedModel,
     optimizers: Optimizers,
-    described: Described,
+    described: RunManifest,
 ) -> None:
     """Write what changes from step to step, whole or not at all: weights that are moved, their
     average and the optimizers' moments. Frozen weights come from where the run began."""
@@ -42,7 +42,7 @@ def load_resume(
     task: nn.Module,
     average: AveragedModel,
     optimizers: Optimizers,
-    described: Described,
+    described: RunManifest,
 ) -> int:
     """Take up the run in the file, if there is one; gives the step to go on with.
 

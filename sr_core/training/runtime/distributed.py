@@ -14,7 +14,7 @@ from ..seeding import Generators
 from ..tasks.task import Task
 
 
-class Turn(nn.Module):
+class GroupLoss(nn.Module):
     """The loss of a task's group as a module of that group's parameters alone."""
 
     def __init__(self, task: Task, group: str) -> None:
@@ -49,7 +49,7 @@ class Processes:
         share = batch // self.world
         return range(self.rank * share, (self.rank + 1) * share)
 
-    def together(self, turn: Turn) -> nn.Module:
+    def together(self, turn: GroupLoss) -> nn.Module:
         """Wrap a turn so that backward averages gradients over all processes."""
         if self.world == 1:
             return turn

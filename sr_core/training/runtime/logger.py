@@ -18,7 +18,7 @@ from ...rates import SAMPLE_RATE
 CURVE = "curve.jsonl"
 
 
-class Diary:
+class TrainingLogger:
     """Losses, gradient norms, throughput, and sound next to its reference."""
 
     def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
@@ -31,7 +31,7 @@ class Diary:
             _forget(self.curve, begin)
         self.bar = tqdm(total=end, initial=begin, unit="step", file=sys.stderr, disable=not enabled)
 
-    def __enter__(self) -> Diary:
+    def __enter__(self) -> TrainingLogger:
         return self
 
     def __exit__(self, *_) -> None:

@@ -28,10 +28,10 @@ from ..data.reader import Reader
 from ..seeding import generator_of, seed_of
 from ..tasks.task import Task
 from .checkpointing import load_resume, save_resume
-from .distributed import Processes, Turn
-from .logger import Diary
+from .distributed import GroupLoss, Processes
+from .logger import TrainingLogger
 from .precision import autocast, warn_without_bf16
-from .run_manifest import Described
+from .run_manifest import RunManifest
 from .schedule import inverse_lr
 from .validation import validate
 
@@ -86,7 +86,7 @@ def train(
     save: Callable[[dict[str, Tensor], int], None],
     held_out: Batches | None = None,
     device: str | torch.device = "cpu",
-    described: Described | None = None,
+    described: RunManifest | None = None,
 ) -> None:
     """Train to the last step; `save(averaged weights, step)` writes the result as it stands.
 
@@ -98,17 +98,17 @@ def train(
     task.to(device).train()
     optimizers = {name: _optimizer(config, group) for name, group in task.groups().items()}
     average = AveragedModel(task.trained(), multi_avg_fn=ema_update(config.ema), use_buffers=True)
-    described = described or Described({"loop": to_dict(config)})
+    described = described or RunManifest({"loop": to_dict(config)})
     resume = directory / "resume.safetensors"
     begin = load_resume(resume, task, average, optimizers, described)
     processes.agree(begin, "step to resume from")
     if processes.rank == 0:
         described.write(directory)
         warn_without_bf16(device, config.bf16)
-    turns = {name: processes.together(Turn(task, name)) for name in optimizers}
+    turns = {name: processes.together(GroupLoss(task, name)) for name in optimizers}
     parts = parts_of(processes.rows(config.batch), config.accumulate)
     reader = Reader(batches, range(begin, config.steps), parts, config.workers, device)
-    with Diary(directory, begin, config.steps, enabled=processes.rank == 0) as diary:
+    with TrainingLogger(directory, begin, config.steps, enabled=processes.rank == 0) as logger:
         for step in range(begin, config.steps):
             task.step, began, waited = step, time.monotonic(), reader.seconds
             # The first group's turn takes the parts as they come; they are kept for the others'.
@@ -129,15 +129,15 @@ def train(
                 optimizer.step()
                 # Also what this turn left with the others: a judge's gradient of the judged.
                 task.zero_grad(set_to_none=True)
-                diary.note(group, facts, rate)
+                logger.note(group, facts, rate)
             average.update_parameters(task.trained())
             waited, seconds = reader.seconds - waited, time.monotonic() - began
-            diary.tick(step, config.batch, waited, seconds, config.log_every)
+            logger.tick(step, config.batch, waited, seconds, config.log_every)
             done = step + 1
             if processes.rank:
                 continue
             if held_out is not None and (done % config.show_every == 0 or done == config.steps):
-                validate(task, held_out, config.seed, config.bf16, done, diary, device)
+                validate(task, held_out, config.seed, config.bf16, done, logger, device)
             if done % config.save_every == 0 or done == config.steps:
                 # First: a stop in between makes it once more, not never.
                 save(average.module.state_dict(), done)

@@ -24,7 +24,7 @@ Origin = Mapping[str, str] | None  # address and commit of a checkpoint that was
 
 
 @dataclass(frozen=True)
-class Described:
+class RunManifest:
     """Settings as `to_dict` gives them; a fingerprint for the data and for the checkpoint begun
     with; where that was downloaded from (address, commit, sha256), if it was."""
 
@@ -59,11 +59,11 @@ class Described:
             write_text(directory / "init.json", json.dumps(self.origin, indent=2) + "\n")
 
 
-def describe(run: Any, data: Path, init: Path | None, origin: Origin = None) -> Described:
+def describe(run: Any, data: Path, init: Path | None, origin: Origin = None) -> RunManifest:
     """A run with the settings `run`, on shards in `data`, begun with a checkpoint or without."""
     begun = None if init is None else sha256(init)
     sources = {"the data": _fingerprint(data), "--init": begun}
-    return Described(to_dict(run), sources, {**origin, "sha256": begun or ""} if origin else {})
+    return RunManifest(to_dict(run), sources, {**origin, "sha256": begun or ""} if origin else {})
 
 
 def _fingerprint(data: Path) -> str:

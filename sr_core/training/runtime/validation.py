@@ -10,7 +10,7 @@ from ..data.dataset import Batches
 from ..data.shards import reports_of
 from ..seeding import generator_of
 from ..tasks.task import Task
-from .logger import Diary
+from .logger import TrainingLogger
 from .precision import autocast
 
 ROWS = 32  # whose loss is computed
@@ -36,7 +36,7 @@ def validate(
     seed: int,
     bf16: bool,
     step: int,
-    diary: Diary,
+    logger: TrainingLogger,
     device: str | torch.device,
 ) -> None:
     """Write the first group's mean loss over the same crops with the same noise at every call, and
@@ -54,6 +54,6 @@ def validate(
             sums[name] = sums.get(name, 0) + float(value) * AT_ONCE / ROWS
         if begin == 0:
             generators = [generator_of(seed, "show", row) for row in rows]
-            diary.listen(step, task.show(batch, generators))
-    diary.write(step, {f"validation/{name}": value for name, value in sums.items()})
+            logger.listen(step, task.show(batch, generators))
+    logger.write(step, {f"validation/{name}": value for name, value in sums.items()})
     task.train()

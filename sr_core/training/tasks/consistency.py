@@ -37,7 +37,7 @@ class ConsistencyConfig:
         """Mean and deviation of ln t."""
         return (-1.1, 2.0) if self.mapping == "cf" else (-0.8, 1.6)
 
-    def nearer(self, t: Tensor, step: int) -> Tensor:
+    def ect_r(self, t: Tensor, step: int) -> Tensor:
         """The lower noise level r of the pair (t, r) at a step (ECT, eq. 16 and appendix)."""
         q, stages = (2, 8) if self.mapping == "cf" else (4, 4)
         stage = min(stages - 1, step * stages // self.steps)
@@ -80,7 +80,7 @@ class ConsistencyTask(DiffusionTask):
         levels, (frames, channels) = self.config.levels, latents.shape[1:]
         mean, deviation = self.tuning.log_normal
         t = log_normal(normal(generators, levels, frames, like=latents), mean, deviation)
-        r = self.tuning.nearer(t, self.step)
+        r = self.tuning.ect_r(t, self.step)
         noise = normal(generators, levels, frames, channels, like=latents)
         clean = latents[:, None].expand_as(noise)
         # The head stays in float32 under autocast: half precision swamps what is left of t - r.

@@ -58,14 +58,14 @@ class DiffusionTask(Task):
         return uncertain_loss(weighted, u).mean(), {"denoising": weighted.mean()}
 
     def conditions(self, grid: Tensor, latents: Tensor, generators: Generators) -> Tensor:
-        """z by teacher forcing, with rows unseen and history spoilt as the config says."""
+        """z by teacher forcing, with rows unseen and history corrupt_history as the config says."""
         grid, _ = self.difference(grid)
         vision = self.model.encode_frames(grid)
         unseen = uniform(generators, 1, 1, like=vision) < self.config.unseen
         vision = torch.where(unseen, self.model.null_tokens(*vision.shape[:2]), vision)
-        return self.model.condition(vision, self.spoilt(latents, generators))[0]
+        return self.model.condition(vision, self.corrupt_history(latents, generators))[0]
 
-    def spoilt(self, latents: Tensor, generators: Generators) -> Tensor:
+    def corrupt_history(self, latents: Tensor, generators: Generators) -> Tensor:
         """Fed-back latents less perfect than in training, as they will be when drawn."""
         config, (frames, channels) = self.config, latents.shape[1:]
         if config.history_noise:

@@ -15,7 +15,7 @@ RIDGE = 0.01  # of the features' variance, which is about one
 
 
 @torch.no_grad()
-def start_noise(vae: AudioVAE, waveform: Tensor, share: float) -> None:  # (b c s)
+def initialise_noise(vae: AudioVAE, waveform: Tensor, share: float) -> None:  # (b c s)
     """Move a share of the power that the decoder predicts in each bin to its noise, in place.
 
     A decoder trained without noise renders noise-like sound as tones, and noise that starts at a

@@ -40,8 +40,8 @@ class VAETaskConfig:
     adversarial: float = 0.0  # 0.1 in the official VAE; 0 leaves the discriminator out
     matching: float = 5.0  # weight of its features
     adversarial_from: int = 0  # step at which it begins to count
-    judge_rate: float = 2.0  # of the learning rate: 3e-4 and 1.5e-4 in the official VAE
-    judge_clip: float = 10.0  # of its gradient's norm, where the VAE's is 1000
+    discriminator_rate: float = 2.0  # of the learning rate: 3e-4 and 1.5e-4 in the official VAE
+    discriminator_clip: float = 10.0  # of its gradient's norm, where the VAE's is 1000
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
     @property
@@ -70,21 +70,22 @@ class VAETask(Task):
         super().__init__()
         self.vae = vae
         self.config = config
-        self.judge = None
+        self.discriminator = None
         if config.adversarial:
-            self.judge = Discriminator(config.discriminator, vae.config.audio_channels)
+            self.discriminator = Discriminator(config.discriminator, vae.config.audio_channels)
 
     def groups(self) -> dict[str, list[torch.nn.Parameter]]:
         groups = {"generator": list(self.vae.parameters())}
         return (
             groups
-            if self.judge is None
-            else groups | {DISCRIMINATOR: list(self.judge.parameters())}
+            if self.discriminator is None
+            else groups | {DISCRIMINATOR: list(self.discriminator.parameters())}
         )
 
     def pace(self, group: str) -> Pace:
-        judge = group == DISCRIMINATOR
-        return Pace(self.config.judge_rate, self.config.judge_clip) if judge else Pace()
+        if group != DISCRIMINATOR:
+            return Pace()
+        return Pace(self.config.discriminator_rate, self.config.discriminator_clip)
 
     def trained(self) -> AudioVAE:
         return self.vae
@@ -100,8 +101,8 @@ class VAETask(Task):
         losses = self._spectral(sounds, waveform, generators)
         losses["waveform"] = (sounds[0] - waveform).abs().mean()
         losses["kl"] = kl_divergence(mean, log_variance).mean()
-        if self._judged:
-            losses |= self._judgement(sounds[0], waveform)
+        if self._is_adversarial:
+            losses |= self._adversarial_losses(sounds[0], waveform)
         total = sum(self.config.weights[name] * value for name, value in losses.items())
         return total, {name: value.detach() for name, value in losses.items()}
 
@@ -114,8 +115,8 @@ class VAETask(Task):
         }
 
     @property
-    def _judged(self) -> bool:
-        return self.judge is not None and self.step >= self.config.adversarial_from
+    def _is_adversarial(self) -> bool:
+        return self.discriminator is not None and self.step >= self.config.adversarial_from
 
     def _spectral(
         self, sounds: list[Tensor], waveform: Tensor, generators: Generators
@@ -150,17 +151,17 @@ class VAETask(Task):
         return [decoder.render(x, noise)[0] for noise in noises]
 
     def _judging(self, waveform: Tensor, generators: Generators) -> tuple[Tensor, dict]:
-        if not self._judged:
-            return sum(0 * p.sum() for p in self.judge.parameters()), {}
+        if not self._is_adversarial:
+            return sum(0 * p.sum() for p in self.discriminator.parameters()), {}
         with torch.no_grad():
             fake = self._decoded(*self._moments(waveform), generators)[0]
-        loss = hinge_discriminator(self.judge(waveform)[0], self.judge(fake)[0])
+        loss = hinge_discriminator(self.discriminator(waveform)[0], self.discriminator(fake)[0])
         return loss, {}
 
-    def _judgement(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
-        scores, features = self.judge(fake)
+    def _adversarial_losses(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
+        scores, features = self.discriminator(fake)
         with torch.no_grad():
-            _, real_features = self.judge(real)
+            _, real_features = self.discriminator(real)
         return {
             "adversarial": hinge_generator(scores),
             "matching": feature_matching(real_features, features),

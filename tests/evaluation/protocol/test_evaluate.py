@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from sr_core.evaluation.metrics.clip_metrics import hear, score
+from sr_core.evaluation.metrics.clip_metrics import analyse, score
 from sr_core.evaluation.protocol import evaluate as module
 from sr_core.evaluation.protocol.baselines import from_model
 from sr_core.evaluation.protocol.evaluate import evaluate
@@ -147,7 +147,7 @@ def test_a_late_sound_is_seen_as_late_and_a_soft_one_as_soft():
         def embed(x):
             return x.mean(-1)
 
-        return summarise([score(hear(waveform, embed), hear(reference, embed), None)])
+        return summarise([score(analyse(waveform, embed), analyse(reference, embed), None)])
 
     late = figures(reference.roll(4800, dims=1))
     assert late["onset_f1"] == 0 and late["offset_median_ms"] == pytest.approx(100, abs=9)

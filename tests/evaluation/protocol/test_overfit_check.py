@@ -1,6 +1,6 @@
 import torch
 
-from sr_core.evaluation.protocol.overfit_check import Memory
+from sr_core.evaluation.protocol.overfit_check import OverfitCheck
 
 
 def clicks(*seconds):
@@ -17,7 +17,7 @@ OWN, OTHER = (0.4, 1.1, 1.9, 2.2, 3.3), (0.7, 1.5, 2.6, 2.9, 3.7)
 def memory_of(generated, decoded=OWN):
     torch.manual_seed(0)
     names = {"reference": OWN, "codec": decoded, "shuffled": OTHER, "steps 4": generated}
-    memory = Memory("steps 4")
+    memory = OverfitCheck("steps 4")
     memory(None, {name: clicks(*seconds) for name, seconds in names.items()})
     return memory
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from sr_core.io.live.growing_wav import HEADER, GrowingWave, header
+from sr_core.io.live.growing_wav import HEADER, GrowingWav, header
 from sr_core.io.read.audio import read_audio
 
 
@@ -20,7 +20,7 @@ def sound() -> torch.Tensor:
 
 
 def test_pieces_become_one_file_that_others_read_as_it_was(tmp_path, sound):
-    recording = GrowingWave(tmp_path / "a.wav", 48000, 5000)
+    recording = GrowingWav(tmp_path / "a.wav", 48000, 5000)
     for piece in sound.split([1, 1600, 3399], dim=1):
         recording.add(piece)
     recording.close()
@@ -30,7 +30,7 @@ def test_pieces_become_one_file_that_others_read_as_it_was(tmp_path, sound):
 
 
 def test_samples_can_be_read_as_soon_as_they_are_added(tmp_path, sound):
-    recording = GrowingWave(tmp_path / "a.wav", 48000, 5000)
+    recording = GrowingWav(tmp_path / "a.wav", 48000, 5000)
     for made in (1600, 3200):
         recording.add(sound[:, made - 1600 : made])
         read = np.fromfile(tmp_path / "a.wav", np.float32, offset=HEADER).reshape(-1, 2).T
@@ -38,14 +38,14 @@ def test_samples_can_be_read_as_soon_as_they_are_added(tmp_path, sound):
 
 
 def test_more_than_was_promised_is_cut_off(tmp_path, sound):
-    recording = GrowingWave(tmp_path / "a.wav", 48000, 3000)
+    recording = GrowingWav(tmp_path / "a.wav", 48000, 3000)
     assert [recording.add(piece) for piece in sound.split(2000, dim=1)] == [2000, 1000, 0]
     recording.close()
     assert torch.equal(recording.waveform()[0], sound[:, :3000])
 
 
 def test_a_sound_that_ends_early_says_how_long_it_is(tmp_path, sound):
-    recording = GrowingWave(tmp_path / "a.wav", 48000, 10**9)
+    recording = GrowingWav(tmp_path / "a.wav", 48000, 10**9)
     recording.add(sound)
     recording.close()
     with av.open(str(tmp_path / "a.wav")) as container:
@@ -53,7 +53,7 @@ def test_a_sound_that_ends_early_says_how_long_it_is(tmp_path, sound):
 
 
 def test_an_unfinished_file_can_be_played_too(tmp_path, sound):
-    recording = GrowingWave(tmp_path / "a.wav", 48000, 10**6)
+    recording = GrowingWav(tmp_path / "a.wav", 48000, 10**6)
     recording.add(sound)
     assert torch.equal(read_audio(tmp_path / "a.wav")[0], sound)
 
@@ -82,7 +82,7 @@ def test_a_large_header_is_understood(tmp_path):
 
 def test_the_file_lives_as_long_as_the_sound(tmp_path, sound):
     path = tmp_path / "a.wav"
-    recording = GrowingWave(path, 48000, 5000)
+    recording = GrowingWav(path, 48000, 5000)
     recording.add(sound)
     recording.close()
     part = recording.waveform()[..., :10]

@@ -2,11 +2,11 @@ import sys
 
 import pytest
 
-from sr_core.io.live.latency_histogram import Tally
+from sr_core.io.live.latency_histogram import LatencyHistogram
 
 
 def test_percentiles_are_true_to_one_percent():
-    tally = Tally(1 / 30, True)
+    tally = LatencyHistogram(1 / 30, True)
     for n in range(1, 1001):
         tally.add(n / 10_000, False, False)
     for part in (0.5, 0.95, 0.99):
@@ -14,7 +14,7 @@ def test_percentiles_are_true_to_one_percent():
 
 
 def test_the_report_counts_what_came_late():
-    tally = Tally(1 / 30, True)
+    tally = LatencyHistogram(1 / 30, True)
     for n in range(30):
         tally.add(0.05 if n < 3 else 0.01, n == 1, n == 2)
     said = tally.report(0.5)
@@ -23,13 +23,13 @@ def test_the_report_counts_what_came_late():
 
 
 def test_nothing_is_late_where_no_clock_runs():
-    tally = Tally(1 / 30, False)
+    tally = LatencyHistogram(1 / 30, False)
     tally.add(5.0, False, False)
     assert tally.late == 0 and " late," not in tally.report(5.0)
 
 
 def test_it_is_as_large_after_an_hour_as_after_a_second():
-    tally = Tally(1 / 30, True)
+    tally = LatencyHistogram(1 / 30, True)
 
     def size():
         return tally._bins.nbytes + sum(sys.getsizeof(x) for x in vars(tally).values())

@@ -19,11 +19,11 @@ READ = """
 import gc, sys
 from fractions import Fraction
 from sr_core.io.read.audio import read_audio
-from sr_core.io.read.source_audio import OldSound
+from sr_core.io.read.source_audio import SourceAudio
 
 for _ in range(3):
     waveform, rate = read_audio(sys.argv[1])
-    old = OldSound(sys.argv[1], Fraction(0))
+    old = SourceAudio(sys.argv[1], Fraction(0))
     mixed = old.read(48000)
     old.close()
     gc.collect()

@@ -23,7 +23,7 @@ def test_integers_are_clipped_at_full_scale():
 def test_a_pipe_gets_every_piece_at_once():
     file = io.BytesIO()
     pipe = Pipe(file, "s16le")
-    pipe.hear(PIECE)
+    pipe.write_audio(PIECE)
     assert len(file.getvalue()) == 12
 
 
@@ -56,6 +56,6 @@ def test_the_sound_card_gets_clipped_stereo_frames_and_is_let_go(monkeypatch):
     module = types.SimpleNamespace(OutputStream=OutputStream, PortAudioError=OSError)
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     speaker = Speaker()
-    speaker.hear(PIECE)
+    speaker.write_audio(PIECE)
     speaker.close()
     assert heard == ["start", [[0.5, 0], [-1, 1], [1, -1]], "stop", "close"]

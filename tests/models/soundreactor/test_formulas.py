@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from sr_core.layers.attention import Context, reach
+from sr_core.layers.attention import Context, attention_layout
 from sr_core.layers.blocks import fourier_features
 from sr_core.models.soundreactor import head as heads
 from sr_core.models.soundreactor.aggregator import Aggregator, AggregatorConfig
@@ -119,7 +119,7 @@ def test_the_transformer_is_a_llama():
     config = TransformerConfig(width=8, depth=2, heads=2, hidden=12, train_frames=4)
     model = filled(Transformer(config))
     x = torch.randn(2, 6, 8, dtype=torch.float64)
-    h, shared = x, reach(x, 4, 0, Context(base=10_000.0))
+    h, shared = x, attention_layout(x, 4, 0, Context(base=10_000.0))
 
     def rms(x, norm):
         return x * (x.square().mean(dim=-1, keepdim=True) + 1e-6).rsqrt() * norm.weight

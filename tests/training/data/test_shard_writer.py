@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load
 
 from sr_core.components import load_any_vae, load_vision, save_part
-from sr_core.parallel.map_jobs import Spread, spread
+from sr_core.parallel.map_jobs import Placement, map_jobs
 from sr_core.training.data.clips import ClipConfig, clips_of
 from sr_core.training.data.dataset import Batches
 from sr_core.training.data.pca_fit import fit_vision, vision_config
@@ -161,7 +161,7 @@ def test_shards_are_deterministic_resumable_and_independent_of_workers(tmp_path,
             ShardJob(target, members, CLIPS)
             for target, members in plan(videos, tmp_path / folder, "train", 0.0, 1)
         ]
-        for done in spread(partial(ShardMaker, *parts), jobs, Spread(workers), lambda job: []):
+        for done in map_jobs(partial(ShardMaker, *parts), jobs, Placement(workers), lambda job: []):
             assert not done.error
         return [Path(job.target) for job in jobs]
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import distributed
 
-from sr_core.commands.trainer import _own
+from sr_core.commands.work.train import _own
 from sr_core.training.runtime.distributed import Processes
 
 

@@ -6,16 +6,16 @@ import sys
 import pytest
 import torch
 
-from sr_core.training.runtime.logger import Diary, spectrogram
+from sr_core.training.runtime.logger import TrainingLogger, spectrogram
 
 
 def keep(folder, begin=0, steps=4):
-    with Diary(folder, begin, steps) as diary:
+    with TrainingLogger(folder, begin, steps) as logger:
         for step in range(begin, steps):
-            diary.note("model", {"loss": torch.tensor(step + 0.5)}, 1e-3)
-            diary.tick(step, rows=8, waited=0.3, seconds=0.5, every=2)
+            logger.note("model", {"loss": torch.tensor(step + 0.5)}, 1e-3)
+            logger.tick(step, rows=8, waited=0.3, seconds=0.5, every=2)
         tone = torch.sin(torch.arange(4800) / 10).repeat(2, 1)
-        diary.listen(steps, {"0/drawn": tone, "0/reference": tone / 2})
+        logger.listen(steps, {"0/drawn": tone, "0/reference": tone / 2})
 
 
 def curve(folder):
@@ -83,10 +83,10 @@ def test_tensorboard_gets_losses_throughput_sound_and_spectrogram(tmp_path):
 
 
 def test_a_process_that_is_not_the_first_leaves_nothing(tmp_path):
-    with Diary(tmp_path, 0, 1, enabled=False) as diary:
-        diary.note("model", {"loss": torch.tensor(1.0)}, 1e-3)
-        diary.tick(0, rows=1, waited=0, seconds=1, every=1)
-        diary.listen(1, {"sound": torch.zeros(2, 4800)})
+    with TrainingLogger(tmp_path, 0, 1, enabled=False) as logger:
+        logger.note("model", {"loss": torch.tensor(1.0)}, 1e-3)
+        logger.tick(0, rows=1, waited=0, seconds=1, every=1)
+        logger.listen(1, {"sound": torch.zeros(2, 4800)})
     assert not list(tmp_path.iterdir())
 
 

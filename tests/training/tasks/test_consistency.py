@@ -15,9 +15,9 @@ def test_the_first_and_last_gaps_are_ects():
     t = torch.ones(1)
     for mapping, first, last in (("cf", 0.0, 0.9877), ("in", 0.212, 0.9877)):
         config = ConsistencyConfig(mapping=mapping, steps=1000)
-        assert config.nearer(t, 0).item() == pytest.approx(first, abs=6e-3)
-        assert config.nearer(t, 999).item() == pytest.approx(last, abs=6e-3)
-        assert config.nearer(t, 5000).item() == config.nearer(t, 999).item()
+        assert config.ect_r(t, 0).item() == pytest.approx(first, abs=6e-3)
+        assert config.ect_r(t, 999).item() == pytest.approx(last, abs=6e-3)
+        assert config.ect_r(t, 5000).item() == config.ect_r(t, 999).item()
 
 
 @pytest.mark.parametrize(("mapping", "q", "stages"), [("cf", 2, 8), ("in", 4, 4)])
@@ -28,7 +28,7 @@ def test_the_ratio_is_ects_at_every_stage(mapping, q, stages):
         for t in (0.05, 0.7, 3.0, 40.0):
             n = 1 + 8 / (1 + math.exp(t))
             expected = t * max(0.0, 1 - n / q ** (step * stages // 80 + 1))
-            assert config.nearer(torch.tensor(t), step).item() == pytest.approx(expected, abs=1e-5)
+            assert config.ect_r(torch.tensor(t), step).item() == pytest.approx(expected, abs=1e-5)
 
 
 def test_levels_are_those_of_ects_settings():
@@ -56,13 +56,13 @@ def test_the_loss_is_the_papers_formula(parts, mapping):
     mean, deviation = task.tuning.log_normal
     assert t.log().mean().item() == pytest.approx(mean, abs=0.12)
     assert t.log().std().item() == pytest.approx(deviation, abs=0.1)
-    torch.testing.assert_close(r, task.tuning.nearer(t, 5).clamp(min=1e-4))
+    torch.testing.assert_close(r, task.tuning.ect_r(t, 5).clamp(min=1e-4))
     assert torch.equal(z, z_again)
     noise = (far - clean[:, None]) / t[..., None]
     assert noise.std().item() == pytest.approx(1, abs=0.03)
-    torch.testing.assert_close(near, clean[:, None] + task.tuning.nearer(t, 5)[..., None] * noise)
+    torch.testing.assert_close(near, clean[:, None] + task.tuning.ect_r(t, 5)[..., None] * noise)
     apart = task.tuning.distance(far, near)
-    weight = task.tuning.weight(t, task.tuning.nearer(t, 5), model.config.head.sigma_data)
+    weight = task.tuning.weight(t, task.tuning.ect_r(t, 5), model.config.head.sigma_data)
     assert loss.item() == pytest.approx((weight * apart).mean().item(), rel=1e-4)
     assert facts["apart"].item() == pytest.approx(apart.mean().item(), rel=1e-4)
 
@@ -120,7 +120,7 @@ def test_a_target_that_is_no_number_is_none_to_follow(parts):
 @pytest.mark.parametrize("mapping", ["cf", "in"])
 def test_the_gap_shrinks_and_never_turns_over(mapping):
     config, t = ConsistencyConfig(mapping=mapping, steps=80), torch.logspace(-2, 2, 30)
-    gaps = torch.stack([t - config.nearer(t, step) for step in range(80)])
+    gaps = torch.stack([t - config.ect_r(t, step) for step in range(80)])
     assert (gaps > 0).all() and (gaps <= t).all() and (gaps.diff(dim=0) <= 1e-6).all()
 
 

@@ -140,24 +140,25 @@ def test_as_many_rows_have_a_noisy_history_as_the_config_says(parts):
     config = DiffusionConfig(history_noise=0.5, history_noisy=0.7)
     latents = torch.zeros(500, 50, 4)
     generators = [generator_of(0, row) for row in range(500)]
-    sizes = DiffusionTask(*parts, config).spoilt(latents, generators).std(dim=(1, 2))
+    sizes = DiffusionTask(*parts, config).corrupt_history(latents, generators).std(dim=(1, 2))
     noisy = sizes > 0
     assert noisy.float().mean().item() == pytest.approx(0.7, abs=0.05)
     # Uniform between none and the largest: mean a half of it, never more.
     assert sizes[noisy].mean().item() == pytest.approx(0.25, abs=0.02)
     assert 0.45 < sizes.max().item() < 0.56
     assert torch.equal(
-        DiffusionTask(*parts, DiffusionConfig()).spoilt(latents, generators), latents
+        DiffusionTask(*parts, DiffusionConfig()).corrupt_history(latents, generators), latents
     )
 
 
 def test_a_share_of_fed_back_latents_is_the_mean_latent(parts):
     latents = torch.ones(100, 50, 4)
     generators = [generator_of(0, row) for row in range(100)]
-    spoilt = DiffusionTask(*parts, DiffusionConfig(history_null=0.3)).spoilt(latents, generators)
-    lost = (spoilt == 0).all(dim=-1)
+    task = DiffusionTask(*parts, DiffusionConfig(history_null=0.3))
+    corrupted = task.corrupt_history(latents, generators)
+    lost = (corrupted == 0).all(dim=-1)
     assert lost.float().mean().item() == pytest.approx(0.3, abs=0.02)
-    assert torch.equal(spoilt, latents * ~lost[..., None])
+    assert torch.equal(corrupted, latents * ~lost[..., None])
 
 
 def test_a_step_is_a_function_of_its_generators(parts):
@@ -194,10 +195,10 @@ def test_targets_stay_clean_when_history_is_spoilt(parts):
     batch = batch_of(rows=4)
     latents = batch["mean"]
     task = DiffusionTask(model, vae, DiffusionConfig(history_noise=0.3, history_noisy=1.0))
-    spoilt = task.spoilt(latents, rows_of(batch))
-    assert 0 < (spoilt - latents).std() < 0.3
+    corrupt_history = task.corrupt_history(latents, rows_of(batch))
+    assert 0 < (corrupt_history - latents).std() < 0.3
     nulled = DiffusionTask(model, vae, DiffusionConfig(history_null=0.4))
-    zeros = (nulled.spoilt(latents, rows_of(batch)) == 0).all(dim=-1).float().mean()
+    zeros = (nulled.corrupt_history(latents, rows_of(batch)) == 0).all(dim=-1).float().mean()
     assert 0.2 < zeros < 0.6
 
 

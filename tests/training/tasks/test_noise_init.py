@@ -5,7 +5,7 @@ import torch
 
 from sr_core.audio.spectral import NOISE_OFFSET, OUTPUTS, SpectralConfig
 from sr_core.audio.vae import AudioVAE
-from sr_core.training.tasks.noise_init import start_noise
+from sr_core.training.tasks.noise_init import initialise_noise
 
 CONFIG = SpectralConfig(
     latent_channels=3, window=16, fold=2, width=16, kernel=3, encoder_blocks=1, decoder_blocks=1
@@ -40,7 +40,7 @@ def predicted(vae: AudioVAE, waveform: torch.Tensor) -> tuple[torch.Tensor, torc
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_noise_takes_over_its_share_of_the_power_in_every_bin(vae, waveform, share):
     before, _ = predicted(vae, waveform)
-    start_noise(vae, waveform, share)
+    initialise_noise(vae, waveform, share)
     after, noise = predicted(vae, waveform)
     assert torch.allclose(after, (1 - share) * before, rtol=1e-4)
     # Fitted are logarithms, whose mean is below that of the power.
@@ -50,7 +50,7 @@ def test_noise_takes_over_its_share_of_the_power_in_every_bin(vae, waveform, sha
 
 def test_what_is_neither_sound_nor_panned_noise_stays(vae, waveform):
     old = copy.deepcopy(vae)
-    start_noise(vae, waveform, 0.5)
+    initialise_noise(vae, waveform, 0.5)
     for name, value in old.state_dict().items():
         if not name.startswith("decoder.head."):
             assert torch.equal(value, vae.state_dict()[name]), name
@@ -61,4 +61,4 @@ def test_what_is_neither_sound_nor_panned_noise_stays(vae, waveform):
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0])
 def test_a_share_that_is_none_or_all_is_refused(vae, waveform, share):
     with pytest.raises(ValueError, match="noise share"):
-        start_noise(vae, waveform, share)
+        initialise_noise(vae, waveform, share)

@@ -104,11 +104,13 @@ def test_the_losses_are_those_of_the_sound_that_was_decoded(monkeypatch):
     torch.testing.assert_close(facts["waveform"], real.abs().mean())
     expected = stft_distance(2 * real, real, OFFICIAL["stft"]).mean()
     torch.testing.assert_close(facts["stft"], expected)
-    scores, features = task.judge(2 * real)
+    scores, features = task.discriminator(2 * real)
     torch.testing.assert_close(facts["adversarial"], hinge_generator(scores))
-    torch.testing.assert_close(facts["matching"], feature_matching(task.judge(real)[1], features))
+    torch.testing.assert_close(
+        facts["matching"], feature_matching(task.discriminator(real)[1], features)
+    )
     judging, _ = task.loss("discriminator", batch(), chances(0))
-    torch.testing.assert_close(judging, hinge_discriminator(task.judge(real)[0], scores))
+    torch.testing.assert_close(judging, hinge_discriminator(task.discriminator(real)[0], scores))
 
 
 def listening(monkeypatch) -> tuple[VAETask, list[torch.Tensor]]:
@@ -135,7 +137,7 @@ def test_latents_are_drawn_with_the_posteriors_deviation(monkeypatch):
 def test_the_judge_hears_as_many_channels_as_the_vae_makes():
     four = OobleckConfig(**OOBLECK, audio_channels=4)
     task = task_of(four, **OFFICIAL, **JUDGED, adversarial_from=0)
-    assert task.judge(torch.randn(1, 4, 192))[0]
+    assert task.discriminator(torch.randn(1, 4, 192))[0]
 
 
 def test_the_judge_waits_for_its_step():
@@ -143,7 +145,7 @@ def test_the_judge_waits_for_its_step():
     assert "adversarial" not in task.loss("generator", batch(), chances(0))[1]
     loss, _ = task.loss("discriminator", batch(), chances(0))
     loss.backward()  # as the loop does with every group's loss
-    assert loss == 0 and all(not p.grad.any() for p in task.judge.parameters())
+    assert loss == 0 and all(not p.grad.any() for p in task.discriminator.parameters())
     task.step = 10
     assert "adversarial" in task.loss("generator", batch(), chances(0))[1]
     assert task.loss("discriminator", batch(), chances(0))[0] > 0

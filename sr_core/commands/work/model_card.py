@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import read_header
-from ..config import from_dict
-from ..hub_address import Address
-from ..pipeline import PipelineConfig
-from .inspect import part_sizes
+from ...checkpoint import config_of, read_header
+from ...hub_address import Address
 
 PAPER = "[SoundReactor](https://arxiv.org/abs/2510.02110)"
 TAGS = ("soundreactor", "video-to-audio")
@@ -55,8 +53,8 @@ def model_card(
 
 
 def _facts(checkpoint: Path, described: dict[str, Any]) -> dict[str, str | None]:
-    training, config = described["training"], from_dict(PipelineConfig, described["config"])
-    sizes = part_sizes(read_header(checkpoint).tensors)
+    training, (config, _) = described["training"], config_of(described)
+    sizes = read_header(checkpoint).part_sizes()
     steps = f", {training['step']} steps" if "step" in training else ""
     return {
         "format": described["format"],
@@ -67,10 +65,16 @@ def _facts(checkpoint: Path, described: dict[str, Any]) -> dict[str, str | None]
         "begun with": _begun(training.get("init")),
         "parameters": ", ".join(f"{part} {n / 1e6:.3f} M" for part, n in sizes.items()),
         "file": f"{checkpoint.stat().st_size / 1e6:.1f} MB",
-        "picture": f"{config.frame_rate} frames a second, seen at "
+        "picture": f"{_frame_rate(described)} frames a second, seen at "
         f"{config.vision.height}x{config.vision.width}",
         "sound": f"{config.audio.sample_rate} Hz",
     }
+
+
+def _frame_rate(described: dict[str, Any]) -> Fraction:
+    """Frames a second of a checkpoint, whose weights need not be read."""
+    config, family = config_of(described)
+    return config.latent_rate * family.frames_per_step / family.latents_per_step
 
 
 def _begun(init: dict[str, Any] | None) -> str | None:

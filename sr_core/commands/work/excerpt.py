@@ -9,14 +9,14 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..io.read.frames import frames_from_images
-from ..io.read.source import MediaError
-from ..io.read.source_audio import OldSound
-from ..io.read.video import VideoFrames, open_video
-from ..io.write.mux import mux
-from ..rates import SAMPLE_RATE
-from .metrics.mel import log_mel
-from .metrics.onsets import find_onsets, onset_strength
+from ...evaluation.metrics.mel import log_mel
+from ...evaluation.metrics.onsets import find_onsets, onset_strength
+from ...io.read.frames import frames_from_images
+from ...io.read.source import MediaError
+from ...io.read.source_audio import SourceAudio
+from ...io.read.video import VideoFrames, open_video
+from ...io.write.mux import mux
+from ...rates import FRAME_RATE, SAMPLE_RATE
 
 SECONDS = 4
 SEARCHED_SECONDS = 30  # from the beginning
@@ -37,17 +37,17 @@ def cut_excerpt(video: Path, target: Path) -> int:
             f"expected {SECONDS} s or more, with sound"
         )
     seconds = min(SEARCHED_SECONDS, int(frames.duration))
-    sound = OldSound(frames.source, frames.info.start)
+    sound = SourceAudio(frames.source, frames.info.start)
     waveform = torch.from_numpy(sound.read(seconds * SAMPLE_RATE).copy())
     sound.close()
-    start = _liveliest(waveform)
-    heard = waveform[:, start * SAMPLE_RATE : (start + SECONDS) * SAMPLE_RATE]
+    start = _busiest(waveform)
+    excerpt = waveform[:, start * SAMPLE_RATE : (start + SECONDS) * SAMPLE_RATE]
     target.parent.mkdir(parents=True, exist_ok=True)
-    mux(frames_from_images(_pictures(frames, start * 30), 30), heard, target)
+    mux(frames_from_images(_pictures(frames, start * FRAME_RATE), FRAME_RATE), excerpt, target)
     return start
 
 
-def _liveliest(waveform: Tensor) -> int:  # (c s) -> seconds
+def _busiest(waveform: Tensor) -> int:  # (c s) -> seconds
     onsets = find_onsets(onset_strength(log_mel(waveform)))
     starts = range(waveform.shape[-1] // SAMPLE_RATE - SECONDS + 1)
     return max(starts, key=lambda s: int(((onsets >= s) & (onsets < s + SECONDS)).sum()))
@@ -55,7 +55,7 @@ def _liveliest(waveform: Tensor) -> int:  # (c s) -> seconds
 
 def _pictures(frames: VideoFrames, first: int) -> Tensor:  # -> (t h w 3), 0..1
     width = max(2, round(HEIGHT * frames.width / frames.height / 2) * 2)
-    pictures, at, end = [], 0, first + SECONDS * 30
+    pictures, at, end = [], 0, first + SECONDS * FRAME_RATE
     for piece in frames.pieces(frames.fitting(PIECE)):
         wanted = piece[max(0, first - at) : end - at]
         if len(wanted):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from sr_core.evaluation.excerpt import HEIGHT, SECONDS, cut_excerpt
+from sr_core.commands.work.excerpt import HEIGHT, SECONDS, cut_excerpt
 from sr_core.evaluation.protocol.clips import read_sound
 from sr_core.io.read.frames import frames_from_images
 from sr_core.io.read.source import MediaError

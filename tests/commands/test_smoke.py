@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from sr_core.cli import main
-from sr_core.commands import overfit
+from sr_core.commands.work import smoke as overfit
 from tests.evaluation.metrics.test_likeness import wind
 from tests.training.data.test_shard_writer import film
 
@@ -47,7 +47,7 @@ def test_a_clip_of_wind_is_judged_by_its_own_sound(tmp_path, monkeypatch, capsys
         drawn = wind(2) if well or pipeline.name == "one" else 0 * wind(2)
         sounds = {"reference": wind(0), "codec": wind(1), "shuffled": wind(0).roll(96_000, -1)}
         for observe in observers:
-            if isinstance(observe, overfit.Memory):
+            if isinstance(observe, overfit.OverfitCheck):
                 observe(None, sounds | {overfit.name_of(each): drawn for each in settings})
         return {}
 

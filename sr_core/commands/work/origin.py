@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..checkpoint import sha256
-from ..io.write.partial import write_text
+from ...checkpoint import sha256
+from ...io.write.partial import write_text
 
 
 def keep_origin(target: Path, origin: Mapping[str, str]) -> None:

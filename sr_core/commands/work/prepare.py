@@ -13,22 +13,22 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..checkpoint import sha256
-from ..components import load_vision, save_part
-from ..io.read.source import videos_in
-from ..io.write.partial import whole_file
-from ..parallel.map_jobs import Spread, spread
-from ..rates import FRAME_RATE
-from ..training.data.clips import ClipConfig
-from ..training.data.pca_fit import fit_vision, vision_config
-from ..training.data.shard_layout import check_folder
-from ..training.data.shard_writer import ShardJob, ShardMaker, plan
-from .arguments import local
+from ...checkpoint import sha256
+from ...components import load_vision, save_part
+from ...io.read.source import videos_in
+from ...io.write.partial import whole_file
+from ...parallel.map_jobs import Placement, map_jobs
+from ...rates import FRAME_RATE
+from ...training.data.clips import ClipConfig
+from ...training.data.pca_fit import fit_vision, vision_config
+from ...training.data.shard_layout import check_folder
+from ...training.data.shard_writer import ShardJob, ShardMaker, plan
+from ..arguments import local
 
 
 def prepare(options: argparse.Namespace) -> int:
     """Do what the options of `prepare` say."""
-    where = Spread(options.workers, options.ray, gpu=options.device.startswith("cuda"))
+    where = Placement(options.workers, options.ray, gpu=options.device.startswith("cuda"))
     found = [video for place in options.videos for video in videos_in(place, deep=True)]
     videos = list(dict.fromkeys(found))  # a folder may be given beside the one that it is in
     output: Path = options.output
@@ -45,7 +45,7 @@ def prepare(options: argparse.Namespace) -> int:
     jobs = [replace(job, parts=prints) for job in jobs]
     clips, skipped, failed = Counter(), [], []
     with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
-        for done in spread(partial(ShardMaker, vision, vae, options.device), jobs, where, _paths):
+        for done in map_jobs(partial(ShardMaker, vision, vae, options.device), jobs, where, _paths):
             bar.update(1)
             if done.error:
                 failed.append(f"{done.job.target}: {done.error}")

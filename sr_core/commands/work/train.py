@@ -11,15 +11,15 @@ from typing import Any
 
 import torch
 
-from ..config import changed, from_dict, to_dict
-from ..hub import Tell, local_file
-from ..hub_address import Address
-from ..io.write.partial import sole_writer
-from ..training import stages, vision_stage, whiten_stage
-from ..training.data.dataset import one_row
-from ..training.data.shards import check_has
-from ..training.runtime.cost import costs_of
-from .console import say
+from ...config import changed, from_dict, to_dict
+from ...hub import Tell, local_file
+from ...hub_address import Address
+from ...io.write.partial import sole_writer
+from ...training import stages, vision_stage, whiten_stage
+from ...training.data.dataset import one_row
+from ...training.data.shards import check_has
+from ...training.runtime.cost import costs_of
+from ..console import say
 
 STAGES = {
     "vae": (stages.VAERun, stages.train_vae),

@@ -14,17 +14,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..audio.signal import to_stereo
-from ..checkpoint import bundled_checkpoint, load_pipeline
-from ..io.choices import WRITABLE
-from ..io.read.audio import read_audio, resample
-from ..io.read.frames import Frames
-from ..io.read.source import MediaError
-from ..io.read.video import open_video
-from ..pipeline import Pipeline
-from ..rates import SAMPLE_RATE
-from ..soundtrack.file import soundtrack, write_clip
-from .arguments import settings_of
+from ...audio.signal import to_stereo
+from ...checkpoint import bundled_checkpoint, load_pipeline
+from ...io.choices import WRITABLE
+from ...io.read.audio import read_audio, resample
+from ...io.read.frames import Frames
+from ...io.read.source import MediaError
+from ...io.read.video import open_video
+from ...pipeline import Pipeline
+from ...rates import SAMPLE_RATE
+from ...soundtrack.file import soundtrack, write_clip
+from ..arguments import settings_of
 
 
 class Generator:

@@ -18,29 +18,29 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ..audio.signal import Meter
-from ..engine.session import Session
-from ..io.live.frame_clock import Moment, Pace, moments_of_clock, moments_of_source
-from ..io.live.latency_histogram import Tally
-from ..io.live.live_url import is_live
-from ..io.live.raw import RawPicture
-from ..io.live.reader_thread import Arrivals
-from ..io.live.recording import GROWING, Recording, growing_container
-from ..io.live.source import LivePicture, LiveVideo, Read
-from ..io.write.partial import sole_writer
-from ..io.write.pcm import Pipe, Speaker
-from ..parallel.signals import on_ending
-from ..pipeline import Pipeline
-from ..sampling.settings import Settings
-from .arguments import FORMATS, MUXED
-from .console import is_closed_pipe, let_go, say
-from .generator import best_device, encode_texts, load, read_prompt
+from ...audio.signal import Meter
+from ...engine.session import Session
+from ...io.live.frame_clock import FrameTime, Pace, frame_times_by_clock, frame_times_by_source
+from ...io.live.latency_histogram import LatencyHistogram
+from ...io.live.live_url import is_live
+from ...io.live.raw import RawPicture
+from ...io.live.reader_thread import ReaderThread
+from ...io.live.recording import GROWING, Recording, growing_container
+from ...io.live.source import LivePicture, LiveVideo, Read
+from ...io.write.partial import sole_writer
+from ...io.write.pcm import Pipe, Speaker
+from ...parallel.signals import on_ending
+from ...pipeline import Pipeline
+from ...sampling.settings import Settings
+from ..arguments import FORMATS, MUXED
+from ..console import is_closed_pipe, let_go, say
+from .generate import best_device, encode_texts, load, read_prompt
 
 
-class Ear(Protocol):
+class AudioSink(Protocol):
     """Where sound goes."""
 
-    def hear(self, piece: np.ndarray) -> None: ...  # (2 s)
+    def write_audio(self, piece: np.ndarray) -> None: ...  # (2 s)
 
     def close(self, end: Fraction | None = None) -> None: ...
 
@@ -54,7 +54,7 @@ def stream(options: argparse.Namespace, settings: Settings) -> Path | None:
     picture = _picture(options)
     texts = encode_texts(options, pipeline)
     gain = 10 ** (options.gain_db / 20)
-    player = Player(pipeline, settings, options.seed, prompt, gain, texts)
+    player = LiveGenerator(pipeline, settings, options.seed, prompt, gain, texts)
     if options.output in (None, "-"):
         _Run(options, picture, player).go()
         return None
@@ -70,22 +70,22 @@ def _picture(options: argparse.Namespace) -> LivePicture:
     return RawPicture(sys.stdin.buffer, options.size, options.rate, clock)
 
 
-def _ears(options: argparse.Namespace, picture: LivePicture, channels: int) -> list[Ear]:
+def _sinks(options: argparse.Namespace, picture: LivePicture, channels: int) -> list[AudioSink]:
     """All that listen; the file is begun here, when it is known that there is a picture."""
-    ears: list[Ear] = [Speaker(channels)] if options.play else []
+    sinks: list[AudioSink] = [Speaker(channels)] if options.play else []
     if options.output not in (None, "-"):
         container = growing_container(options.output)
         path = str(Path(options.output).absolute())
-        return [*ears, Recording(path, container, picture, options.seconds, channels)]
+        return [*sinks, Recording(path, container, picture, options.seconds, channels)]
     if options.output is None and options.play:
-        return ears
+        return sinks
     if options.format in FORMATS:
-        return [*ears, Pipe(sys.stdout.buffer, options.format)]
+        return [*sinks, Pipe(sys.stdout.buffer, options.format)]
     container = GROWING[MUXED[options.format]]
-    return [*ears, Recording("pipe:1", container, picture, options.seconds, channels)]
+    return [*sinks, Recording("pipe:1", container, picture, options.seconds, channels)]
 
 
-class Player:
+class LiveGenerator:
     """A session that generates the sound of each frame time, repeating the last one when late."""
 
     def __init__(
@@ -110,13 +110,13 @@ class Player:
         """Let all that is slow once be slow before the clock runs."""
         self.session.warm_up(torch.zeros(1, 1, 3, picture.height, picture.width, dtype=torch.uint8))
 
-    def sound(self, moment: Moment) -> np.ndarray:  # -> (c s)
+    def sound(self, frame_time: FrameTime) -> np.ndarray:  # -> (c s)
         """The sound that one frame time completes."""
-        if moment.silent:
+        if frame_time.silent:
             return np.zeros((self.channels, self.samples), np.float32)
-        if moment.picture is not None:
-            self.seen = moment.picture()[None, None]
-        while self.texts and self.texts[0][0] <= moment.number:
+        if frame_time.picture is not None:
+            self.seen = frame_time.picture()[None, None]
+        while self.texts and self.texts[0][0] <= frame_time.number:
             self.session.replace_text(self.texts.pop(0)[1])
         return self._given(self.session.step(self.seen))
 
@@ -136,76 +136,79 @@ class Player:
 class _Run:
     """The loop of a stream: read frames, generate sound, write it, and end."""
 
-    def __init__(self, options: argparse.Namespace, picture: LivePicture, player: Player):
+    def __init__(self, options: argparse.Namespace, picture: LivePicture, player: LiveGenerator):
         self.options, self.picture, self.player = options, picture, player
         self.rate = player.pipeline.frame_rate
         live = options.input != "-" and is_live(options.input)
         real = options.realtime or options.play or live
         self.by_clock = live or (real and options.input == "-")
-        self.pace, self.tally = Pace(self.rate, real), Tally(float(1 / self.rate), real)
+        self.pace, self.latencies = (
+            Pace(self.rate, real),
+            LatencyHistogram(float(1 / self.rate), real),
+        )
         if real:
             player.warm_up(picture)
-        self.ears = _ears(options, picture, player.channels)
+        self.sinks = _sinks(options, picture, player.channels)
 
     def go(self) -> None:
-        arrivals = Arrivals(self.picture, self._see)
+        reader = ReaderThread(self.picture, self._see)
         began = time.monotonic()
         try:
-            with ending_by_signal(arrivals.stop):
-                self._listen(arrivals)
+            with ending_by_signal(reader.stop):
+                self._generate(reader)
         except BaseException as error:
             if not is_closed_pipe(error):
                 with suppress(Exception):  # the first error is the one to be told
-                    self._close(arrivals)
+                    self._close(reader)
                 raise
             say("the reader of the sound has gone")
             let_go()
-        self._close(arrivals)
+        self._close(reader)
         meter = self.player.meter
-        written = any(isinstance(ear, Recording) for ear in self.ears)
+        written = any(isinstance(sink, Recording) for sink in self.sinks)
         for complaint in meter.faintness() if written else meter.complaints():
             warnings.warn(complaint, stacklevel=2)
-        say(self.tally.report(time.monotonic() - began))
+        say(self.latencies.report(time.monotonic() - began))
 
-    def _close(self, arrivals: Arrivals) -> None:
+    def _close(self, reader: ReaderThread) -> None:
         """Let go of the picture, then of all that listen, also where one of them fails."""
-        arrivals.close()
+        reader.close()
         with ExitStack() as closing:
-            for ear in self.ears:
+            for sink in self.sinks:
                 closing.enter_context(suppress(BrokenPipeError))
-                closing.callback(ear.close, self._end(arrivals))
+                closing.callback(sink.close, self._end(reader))
 
-    def _listen(self, arrivals: Arrivals) -> None:
-        choose = moments_of_clock if self.by_clock else moments_of_source
+    def _generate(self, reader: ReaderThread) -> None:
+        choose = frame_times_by_clock if self.by_clock else frame_times_by_source
         look = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=None)
         with tqdm(**look) as bar:  # on a terminal only
-            for moment in choose(arrivals, self.rate, self.pace):
-                if self._is_over(moment) or (arrivals.ended and not arrivals.finished):
+            for frame_time in choose(reader, self.rate, self.pace):
+                if self._is_over(frame_time) or (reader.ended and not reader.finished):
                     break
-                self._write(self.player.sound(moment))
-                latency = self.pace.clock() - moment.due
-                self.tally.add(latency, moment.picture is None, moment.silent)
+                self._write(self.player.sound(frame_time))
+                latency = self.pace.clock() - frame_time.due
+                self.latencies.add(latency, frame_time.picture is None, frame_time.silent)
                 bar.update()
         self._write(self.player.rest())
 
     def _write(self, sound: np.ndarray) -> None:  # (c s), s may be 0
-        for ear in self.ears if sound.shape[1] else ():
-            ear.hear(sound)
+        for sink in self.sinks if sound.shape[1] else ():
+            sink.write_audio(sound)
 
     def _see(self, read: Read) -> None:
-        for ear in self.ears:
-            if isinstance(ear, Recording):
-                ear.see(read)
+        for sink in self.sinks:
+            if isinstance(sink, Recording):
+                sink.write_video(read)
 
-    def _is_over(self, moment: Moment) -> bool:
+    def _is_over(self, frame_time: FrameTime) -> bool:
         seconds = self.options.seconds
-        return seconds is not None and moment.number / self.rate >= seconds
+        return seconds is not None and frame_time.number / self.rate >= seconds
 
-    def _end(self, arrivals: Arrivals) -> Fraction:
+    def _end(self, reader: ReaderThread) -> Fraction:
         """Seconds of video whose sound was written."""
-        heard = self.tally.frames / self.rate
+        heard = self.latencies.frames / self.rate
         ends = [heard, self.options.seconds or heard]
-        if arrivals.finished and not self.by_clock:
+        if reader.finished and not self.by_clock:
             ends.append(self.picture.end)
         return min(ends)
 

@@ -10,17 +10,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..checkpoint import load_pipeline
-from ..evaluation.excerpt import SECONDS, cut_excerpt
-from ..evaluation.metrics.embeddings import patch_statistics
-from ..evaluation.metrics.likeness import Likeness
-from ..evaluation.protocol.evaluate import evaluate, name_of
-from ..evaluation.protocol.overfit_check import Memory
-from ..evaluation.report.report import Report
-from ..rates import FRAME_RATE
-from ..sampling.settings import Settings
-from ..training.runtime.logger import CURVE
-from . import generate, prepare, train
+from ...checkpoint import load_pipeline
+from ...evaluation.metrics.embeddings import patch_statistics
+from ...evaluation.metrics.likeness import Likeness
+from ...evaluation.protocol.evaluate import evaluate, name_of
+from ...evaluation.protocol.overfit_check import OverfitCheck
+from ...evaluation.report.report import Report
+from ...rates import FRAME_RATE
+from ...sampling.settings import Settings
+from ...training.runtime.logger import CURVE
+from .. import generate, prepare, train
+from .excerpt import SECONDS, cut_excerpt
 
 STEPS = 4  # of the sound that is judged
 HEUN = Settings(16, method="heun")  # of the diffusion stage's, before it is tuned
@@ -101,7 +101,11 @@ def _learn(folder: Path, machine: list[Any]) -> tuple[Path, Path]:
 
 def _judge(clip: Path, stage1: Path, model: Path, folder: Path) -> dict[str, Likeness]:
     """What `evaluate --report` does, and how near each stage comes to the clip's own sound."""
-    diffusion, tuned, report = Memory(name_of(HEUN)), Memory(f"steps {STEPS}"), Report(folder)
+    diffusion, tuned, report = (
+        OverfitCheck(name_of(HEUN)),
+        OverfitCheck(f"steps {STEPS}"),
+        Report(folder),
+    )
     evaluate(load_pipeline(stage1), [clip], [HEUN], 0, patch_statistics, [diffusion])
     settings, observers = [Settings(steps) for steps in (1, STEPS)], [report, tuned]
     result = evaluate(load_pipeline(model), [clip], settings, 0, patch_statistics, observers)

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from ..checkpoint import read_metadata
-from ..hub import CARD, Repository, commit_files, open_repository
-from ..hub_address import Address
-from .console import say
+from ...checkpoint import read_metadata
+from ...hub import CARD, Repository, commit_files, open_repository
+from ...hub_address import Address
+from ..console import say
 from .model_card import model_card
 
 

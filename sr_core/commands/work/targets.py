@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..io.choices import WRITABLE
-from ..io.read.source import videos_in
-from ..io.write.trial import suffix_for
+from ...io.choices import WRITABLE
+from ...io.read.source import videos_in
+from ...io.write.trial import suffix_for
 
 Job = tuple[Path, Path]  # a video, and the file that it becomes
 

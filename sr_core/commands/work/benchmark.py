@@ -9,21 +9,21 @@ import warnings
 
 import torch
 
-from ..benchmark.busy import busy_text, measure_busy
-from ..benchmark.cost import costs_of
-from ..benchmark.dinov2 import dinov2_peer
-from ..benchmark.hardware import measure_hardware
-from ..benchmark.llama import llama_peers
-from ..benchmark.official_vae import official_vae_peer
-from ..benchmark.page import write_section
-from ..benchmark.peer import NotAtHand, Peer
-from ..benchmark.report import GUIDANCE, Report, Setup
-from ..benchmark.run import measure, plain_peer, synthetic_frame
-from ..checkpoint import bundled_checkpoint, load_pipeline
-from ..engine.inference_copy import prepared
-from ..pipeline import Pipeline, PipelineConfig
-from ..sampling.settings import Settings
-from .generator import best_device, use_threads
+from ...benchmark.busy import busy_text, measure_busy
+from ...benchmark.cost import costs_of
+from ...benchmark.dinov2 import dinov2_peer
+from ...benchmark.hardware import measure_hardware
+from ...benchmark.llama import llama_peers
+from ...benchmark.official_vae import official_vae_peer
+from ...benchmark.page import write_section
+from ...benchmark.peer import NotAtHand, Peer
+from ...benchmark.report import GUIDANCE, Report, Setup
+from ...benchmark.run import measure, plain_peer, synthetic_frame
+from ...checkpoint import bundled_checkpoint, load_pipeline
+from ...engine.inference_copy import inference_copy
+from ...pipeline import Pipeline, PipelineConfig
+from ...sampling.settings import Settings
+from .generate import best_device, use_threads
 
 
 def benchmark(options: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ def _peers(
     makers = {
         "dinov2": lambda: {"dinov2": dinov2_peer(pipeline.config.vision, device)},
         "transformer": lambda: llama_peers(pipeline.model.transformer, device),
-        "vae": lambda: {"vae": official_vae_peer(prepared(pipeline.vae), official, device)},
+        "vae": lambda: {"vae": official_vae_peer(inference_copy(pipeline.vae), official, device)},
         "plain": lambda: {"plain": plain_peer(pipeline, settings)},
     }
     peers: dict[str, Peer] = {}

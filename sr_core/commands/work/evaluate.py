@@ -7,17 +7,17 @@ import json
 import sys
 from typing import Any
 
-from ..evaluation.metrics.embeddings import LOADERS
-from ..evaluation.protocol.evaluate import Observer, evaluate
-from ..evaluation.protocol.long_run import in_words, long_run, write_page
-from ..evaluation.report.export import Export
-from ..evaluation.report.report import Report
-from ..evaluation.report.table import as_text
-from ..io.read.source import videos_in
-from ..io.read.video import open_video
-from ..pipeline import Pipeline
-from ..sampling.settings import Settings
-from .generator import best_device, load, model_of
+from ...evaluation.metrics.embeddings import LOADERS
+from ...evaluation.protocol.evaluate import Observer, evaluate
+from ...evaluation.protocol.long_run import in_words, long_run, write_page
+from ...evaluation.report.export import Export
+from ...evaluation.report.report import Report
+from ...evaluation.report.table import as_text
+from ...io.read.source import videos_in
+from ...io.read.video import open_video
+from ...pipeline import Pipeline
+from ...sampling.settings import Settings
+from .generate import best_device, load, model_of
 
 
 def evaluate_clips(options: argparse.Namespace) -> int:

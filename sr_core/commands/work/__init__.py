@@ -1,0 +1,1 @@
+"""What each verb does: files of the same names, imported only when a verb runs."""
