@@ -100,7 +100,7 @@ def train(stage: str, data: Path, folder: Path, config: dict, seed: int, *more) 
     return folder / stage / ("vae.safetensors" if stage == "vae" else "model.safetensors")
 
 
-def learn(folder: Path, seed: int) -> Memory:
+def learn(folder: Path, seed: int) -> OverfitCheck:
     """Four clips, every command from footage to checkpoint, and what it remembers of them."""
     clips, sound, data, dinov2 = (folder / name for name in ("clips", "sound", "data", "dinov2"))
     clips.mkdir(parents=True)
