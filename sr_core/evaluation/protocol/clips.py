@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...audio.torchaudio_loader import load_torchaudio
 from ...io.read.source import MediaError, name_of, videos_in
 from ...io.read.source_audio import OldSound
 from ...io.read.video import VideoFrames, open_video
@@ -71,6 +72,7 @@ def read_clips(paths: Iterable[Path], frame_rate=30) -> tuple[list[Clip], dict[s
 
     Raises ValueError where none is left, or two cannot be told apart by name.
     """
+    load_torchaudio()  # where it is missing, no clip is at fault
     clips: list[Clip] = []
     skipped: dict[str, str] = {}
     for path in (file for given in paths for file in videos_in(given)):

@@ -9,6 +9,8 @@ from sr_core.evaluation.metrics.stability import farthest_by_chance, find_lag, s
 
 from ..conftest import bursts
 
+pytestmark = pytest.mark.torchaudio
+
 LOOP = bursts([0.2, 0.7], 1.0)
 
 
