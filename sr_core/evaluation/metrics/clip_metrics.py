@@ -11,7 +11,13 @@ from torch import Tensor
 from .distances import mel_distance_db, mel_spread_db, stft_distance
 from .embeddings import Embed
 from .events import EventLog
-from .loudness import envelope_correlation, level_db, loudness_envelope, silent_share
+from .loudness import (
+    envelope_correlation,
+    level_db,
+    loudness_envelope,
+    loudness_lufs,
+    silent_share,
+)
 from .mel import SAMPLE_RATE, log_mel
 from .onsets import CLOSE_SECONDS, count_matches, find_onsets, onset_offsets, onset_strength
 from .stereo import (
@@ -32,6 +38,7 @@ class Heard(NamedTuple):
     mel: Tensor  # (m t) dB
     strength: Tensor  # (t) dB
     onsets: Tensor  # (n) seconds
+    loudness_lufs: float | None
     points: Tensor  # (n d), embeddings
     side_points: Tensor  # (n d), of left minus right
 
@@ -49,6 +56,7 @@ def hear(waveform: Tensor, embed: Embed) -> Heard:  # (2 s)
         mel,
         strength,
         find_onsets(strength),
+        loudness_lufs(waveform),
         embed(waveform[None]),
         embed(side[None]),
     )
@@ -73,6 +81,8 @@ class Scores:
     reference_spread_db: float
     level_db: float
     reference_level_db: float
+    loudness_lufs: float | None
+    reference_loudness_lufs: float | None
     silent: float  # share of frames
     frame_level_db: float  # mean over frames, at least -60 dB each
     reference_frame_level_db: float
@@ -107,6 +117,8 @@ def score(heard: Heard, reference: Heard, log: EventLog | None) -> Scores:
         reference_spread_db=mel_spread_db(reference.mel),
         level_db=level_db(x),
         reference_level_db=level_db(y),
+        loudness_lufs=heard.loudness_lufs,
+        reference_loudness_lufs=reference.loudness_lufs,
         silent=silent_share(envelope),
         frame_level_db=float(envelope.mean()),
         reference_frame_level_db=float(reference_envelope.mean()),
