@@ -19,8 +19,8 @@ def load_torchaudio() -> ModuleType:
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(
-            f"got no torchaudio ({why}); expected one that loads beside "
-            f"torch {torch.__version__}; do `pip install torchaudio`, from the index that torch "
+            f"got no torchaudio ({why}); expected one that loads beside torch {torch.__version__}; "
+            "do `pip install --force-reinstall --no-deps torchaudio`, from the index that torch "
             "came from where that is not PyPI; generating does not need it"
         ) from error
     return torchaudio
