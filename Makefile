@@ -1,4 +1,4 @@
-# TORCH chooses the build, for example: make demo TORCH=torch==2.13.0
+# TORCH chooses the build, for example: make test TORCH="torch==2.14.1 torchaudio==2.11.0"
 TORCH ?= torch
 PYTHON ?= python3
 VENV := .venv

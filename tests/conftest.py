@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
 import pytest
 import torch
 
+from sr_core.audio.torchaudio_loader import load_torchaudio
 from sr_core.audio.vae import OobleckConfig
 from sr_core.models.soundreactor.aggregator import AggregatorConfig
 from sr_core.models.soundreactor.generator import SoundReactorGenerator
@@ -55,6 +57,19 @@ LONGEST = ("test_learning.py", "test_session.py", "test_training_commands.py")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@cache
+def why_no_torchaudio() -> str | None:
+    try:
+        load_torchaudio()
+    except ValueError as error:
+        return str(error)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("torchaudio") and why_no_torchaudio():
+        pytest.skip(why_no_torchaudio())
 
 
 def pytest_configure() -> None:

@@ -122,6 +122,7 @@ def learn(folder: Path, seed: int) -> OverfitCheck:
 
 
 @pytest.mark.slow
+@pytest.mark.torchaudio
 def test_the_papers_road_learns_four_clips_by_heart(tmp_path):
     memory = learn(tmp_path, 0)
     print(memory.table())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
@@ -127,10 +128,40 @@ def test_the_lists_of_requirements_agree():
     assert not any(mark in line for line in listed for mark in "=<>~"), (
         "inside a host nothing moves"
     )
+    tests = (ROOT / "requirements-test.txt").read_text(encoding="utf-8").split()
+    extra = project.split("\ntest = [", 1)[1].split("]\n", 1)[0]
+    assert [name.strip(' "') for name in extra.split(",")] == tests
 
 
-def test_no_module_of_ours_imports_torchaudio_at_its_top():
-    for path in FILES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            names = [alias.name for alias in getattr(node, "names", [])]
-            assert "torchaudio" not in [getattr(node, "module", ""), *names], path
+def packages(nodes: Iterable[ast.AST]) -> set[str]:
+    """The packages that these statements import, of those that are not ours."""
+    plain = (alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names)
+    parts = (node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level)
+    return {name.split(".")[0] for name in (*plain, *parts)}
+
+
+def test_torchaudio_is_imported_in_one_function():
+    importing = []
+    for name, path in MODULES.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert "torchaudio" not in packages(tree.body), f"{name} imports it at its top"
+        importing += [name] * ("torchaudio" in packages(list(ast.walk(tree))))
+    assert importing == ["sr_core.audio.torchaudio_loader"]
+
+
+def reached(module: str) -> set[str]:
+    """A module and all that it imports, anywhere in it."""
+    found, new = set(), {module}
+    while new:
+        found |= new
+        new = {name for own in new for name in imported(MODULES[own])} - found
+    return found
+
+
+def test_generating_never_gets_to_torchaudio():
+    """In nodes, nor in the verbs that make sound or tell what a checkpoint is."""
+    verbs = {f"sr_core.commands.{name}" for name in ("generate", "generator", "stream", "streamer")}
+    verbs |= {"sr_core.commands.inspect", "sr_core.commands.convert"}
+    for module in sorted(verbs | {name for name in MODULES if name.startswith("nodes.")}):
+        assert "sr_core.audio.torchaudio_loader" not in reached(module), module
+    assert "sr_core.audio.torchaudio_loader" in reached("sr_core.commands.evaluate")

@@ -123,6 +123,7 @@ def test_a_latents_noise_is_drawn_by_its_place():
     assert state.position == 4 and decoder(random(1, 3, 2).float(), state)[1].position == 6
 
 
+@pytest.mark.torchaudio
 def test_mel_bands_are_triangles_evenly_spaced_in_mel():
     """2595 log10(1 + f / 700) from 40 Hz to 16 kHz; 1 at a centre, 0 at the next."""
     mel_bank.cache_clear()

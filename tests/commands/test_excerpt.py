@@ -17,6 +17,7 @@ def video(path, seconds, first_click):
     return mux(frames_from_images(images, 30), sound, path)
 
 
+@pytest.mark.torchaudio
 def test_an_excerpt_is_where_most_is_heard_with_picture_and_sound_in_step(tmp_path):
     source = video(tmp_path / "long.mkv", 9, 4)
     start = cut_excerpt(source, tmp_path / "out" / "clip.mkv")

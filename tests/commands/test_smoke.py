@@ -17,6 +17,7 @@ def hasty(config):
     return config | {"loop": config["loop"] | {"steps": 2, "batch": 1}}
 
 
+@pytest.mark.torchaudio
 def test_what_has_not_learned_is_called_so(tmp_path, monkeypatch, capsys):
     for name in ("VAE", "DIFFUSION", "CONSISTENCY"):
         monkeypatch.setattr(overfit, name, hasty(getattr(overfit, name)))
@@ -34,6 +35,7 @@ def test_what_has_not_learned_is_called_so(tmp_path, monkeypatch, capsys):
     assert json.loads((folder / "vae.json").read_text()) == overfit.VAE
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("well", [True, False])
 def test_a_clip_of_wind_is_judged_by_its_own_sound(tmp_path, monkeypatch, capsys, well):
     """Another draw of the wind has no loudness or onsets to follow, and is what is wanted."""

@@ -16,6 +16,8 @@ from sr_core.io.read.audio import read_audio
 
 from .conftest import bursts
 
+pytestmark = pytest.mark.torchaudio
+
 
 @pytest.fixture
 def run(tmp_path, tiny_pipeline, capsys):

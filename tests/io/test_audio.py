@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from sr_core.audio.torchaudio_loader import load_torchaudio
 from sr_core.io.read.audio import read_audio, resample
 from sr_core.io.read.source import MediaError
 from sr_core.io.write.audio import write_audio
@@ -113,6 +114,21 @@ def test_a_click_stays_where_it_was(source, target):
     sound = torch.zeros(source)
     sound[source // 2] = 1
     assert int(resample(sound, source, target).argmax()) == target // 2
+
+
+@pytest.mark.torchaudio
+@pytest.mark.parametrize(("source", "target"), RATES)
+def test_a_band_that_both_rates_hold_is_resampled_as_by_torchaudio(source, target):
+    """FFmpeg's filter against a steep one of torchaudio: noise up to 0.35 of the lower rate."""
+    spectrum = torch.fft.rfft(_noise(2, source))
+    spectrum[:, :20] = spectrum[:, round(0.35 * min(source, target)) :] = 0  # bins of 1 Hz
+    noise = torch.fft.irfft(spectrum, n=source)
+    steep = {"lowpass_filter_width": 64, "rolloff": 0.95}
+    expected = load_torchaudio().functional.resample(
+        noise, source, target, resampling_method="sinc_interp_kaiser", **steep
+    )
+    error = (resample(noise, source, target) - expected)[:, target // 50 : -target // 50]
+    assert error.abs().max() < 2e-4 * expected.std()
 
 
 def test_channels_are_resampled_each_on_its_own():

@@ -23,6 +23,7 @@ def test_what_is_silent_in_one_ear_stays_silent():
     assert as_noise(real, (3, 4), torch.Generator().manual_seed(0))[1].abs().max() == 0
 
 
+@pytest.mark.torchaudio
 def test_a_tone_smoothed_is_farther_from_itself_than_one_whose_bins_are_known():
     time = torch.arange(48_000) / 48_000
     tone = 0.1 * (2 * torch.pi * 440 * time).sin().expand(2, -1)

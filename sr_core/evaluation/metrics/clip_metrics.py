@@ -12,7 +12,13 @@ from ...rates import SAMPLE_RATE
 from .distances import mel_distance_db, mel_spread_db, stft_distance
 from .embeddings import Embed
 from .events import EventLog
-from .loudness import envelope_correlation, level_db, loudness_envelope, silent_share
+from .loudness import (
+    envelope_correlation,
+    level_db,
+    loudness_envelope,
+    loudness_lufs,
+    silent_share,
+)
 from .mel import log_mel
 from .onsets import CLOSE_SECONDS, count_matches, find_onsets, onset_offsets, onset_strength
 from .stereo import (
@@ -33,6 +39,7 @@ class Analysed(NamedTuple):
     mel: Tensor  # (m t) dB
     strength: Tensor  # (t) dB
     onsets: Tensor  # (n) seconds
+    loudness_lufs: float | None
     points: Tensor  # (n d), embeddings
     side_points: Tensor  # (n d), of left minus right
 
@@ -50,6 +57,7 @@ def analyse(waveform: Tensor, embed: Embed) -> Analysed:  # (2 s)
         mel,
         strength,
         find_onsets(strength),
+        loudness_lufs(waveform),
         embed(waveform[None]),
         embed(side[None]),
     )
@@ -74,6 +82,8 @@ class Scores:
     reference_spread_db: float
     level_db: float
     reference_level_db: float
+    loudness_lufs: float | None
+    reference_loudness_lufs: float | None
     silent: float  # share of frames
     frame_level_db: float  # mean over frames, at least -60 dB each
     reference_frame_level_db: float
@@ -108,6 +118,8 @@ def score(heard: Analysed, reference: Analysed, log: EventLog | None) -> Scores:
         reference_spread_db=mel_spread_db(reference.mel),
         level_db=level_db(x),
         reference_level_db=level_db(y),
+        loudness_lufs=heard.loudness_lufs,
+        reference_loudness_lufs=reference.loudness_lufs,
         silent=silent_share(envelope),
         frame_level_db=float(envelope.mean()),
         reference_frame_level_db=float(reference_envelope.mean()),

@@ -6,6 +6,8 @@ import torch
 from einops import rearrange, reduce
 from torch import Tensor
 
+from ...audio.torchaudio_loader import load_torchaudio
+
 RESOLUTIONS = (2048, 1024, 512, 256, 128)  # samples
 QUIETEST = 1e-4  # magnitude of an unscaled STFT below which logarithms are not compared
 BANDWIDTH, MMD_SCALE = 10.0, 1000.0  # as in SonyResearch/soundreactor_v2a_eval
@@ -58,19 +60,20 @@ def frechet_distance(embeddings: Tensor, reference: Tensor) -> float | None:  # 
         return None
     x, y = embeddings.double(), reference.double()
     cov_x, cov_y = (torch.cov(rearrange(z, "n d -> d n"), correction=1) for z in (x, y))
-    return float(frechet_from_moments(x.mean(0), cov_x, y.mean(0), cov_y))
+    return frechet_from_moments(x.mean(0), cov_x, y.mean(0), cov_y)
 
 
 def frechet_from_moments(
     mean_x: Tensor, cov_x: Tensor, mean_y: Tensor, cov_y: Tensor
-) -> Tensor:  # (... d), (... d d), the same -> (...)
-    """The same of means and covariances, any number of them at once."""
-    values, vectors = torch.linalg.eigh(cov_x)
-    scaled = vectors * rearrange(values.clamp_min(0).sqrt(), "... d -> ... 1 d")
-    root = scaled @ vectors.mT
-    shared = torch.linalg.eigvalsh(root @ cov_y @ root).clamp_min(0).sqrt().sum(-1)
-    traces = sum(cov.diagonal(dim1=-2, dim2=-1).sum(-1) for cov in (cov_x, cov_y))
-    return ((mean_x - mean_y).square().sum(-1) + traces - 2 * shared).clamp_min(0)
+) -> float:  # (d), (d d), the same, all float64
+    """The same of means and covariances; 0 where rounding made it negative.
+
+    torchaudio takes the eigenvalues of the covariances' product. Those that are zero, of fewer
+    points than dimensions, come out as rounding errors whose roots make the distance too small, by
+    less than 1e-7 of the covariances' traces in float64.
+    """
+    distance = load_torchaudio().functional.frechet_distance(mean_x, cov_x, mean_y, cov_y)
+    return float(distance.clamp_min(0))
 
 
 def mmd(embeddings: Tensor, reference: Tensor) -> float | None:  # (n d), (m d)

@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+import math
+
 from einops import reduce
 from torch import Tensor
 
-from ...rates import HOP
+from ...audio.torchaudio_loader import load_torchaudio
+from ...rates import HOP, SAMPLE_RATE
 
 SILENCE_DB = -80.0  # what is below is not told apart
 ENVELOPE_FLOOR_DB = -60.0
 SILENT_DB = -55.0  # a frame that is softer is counted as silent
+GATE = SAMPLE_RATE * 2 // 5  # samples: a block of BS.1770, 400 ms
+HEADROOM = 0.3  # the K-weighting's impulse response adds up to 3.33 in magnitude
 
 
 def level_db(waveform: Tensor, floor_db: float = SILENCE_DB) -> float:  # (c s)
     """Mean power relative to full scale in dB."""
     return float(decibels(waveform.double().square().mean(), floor_db))
+
+
+def loudness_lufs(waveform: Tensor) -> float | None:  # (c s)
+    """Integrated loudness (ITU-R BS.1770-4); torchaudio's filters give 0.04 LU less than its own.
+
+    None below 400 ms, and where no block of 400 ms is above -70 LUFS. torchaudio clips what it
+    filters at full scale, so a loud sound is measured at a lower gain; for a peak of 1 the limit
+    of -70 is -59.5 LUFS.
+    """
+    if waveform.shape[-1] < GATE:
+        return None
+    gain = min(1.0, HEADROOM / max(float(waveform.abs().max()), HEADROOM))
+    measured = load_torchaudio().functional.loudness(waveform.float() * gain, SAMPLE_RATE)
+    loudness = float(measured) - 20 * math.log10(gain)
+    return loudness if math.isfinite(loudness) else None
 
 
 def decibels(power: Tensor, floor_db: float) -> Tensor:

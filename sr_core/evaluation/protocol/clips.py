@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...audio.torchaudio_loader import load_torchaudio
 from ...io.read.source import MediaError, name_of, videos_in
 from ...io.read.source_audio import SourceAudio
 from ...io.read.video import VideoFrames, open_video
@@ -75,6 +76,7 @@ def read_clips(
 
     Raises ValueError where none is left, or two cannot be told apart by name.
     """
+    load_torchaudio()  # where it is missing, no clip is at fault
     clips: list[Clip] = []
     skipped: dict[str, str] = {}
     for path in (file for given in paths for file in videos_in(given)):

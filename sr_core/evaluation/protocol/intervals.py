@@ -11,7 +11,7 @@ from torch import Tensor
 from ..metrics.distances import frechet_from_moments, kernel_mean, mmd_of
 
 RESAMPLES = 1000
-CLOUD_RESAMPLES = 200  # of distances between sets: each takes two eigenvalue problems
+CLOUD_RESAMPLES = 200  # of distances between sets: each takes an eigenvalue problem
 SHARE = 0.95
 WIDEST = 128  # numbers an embedding
 
@@ -63,8 +63,9 @@ def frechet_interval(
     both = torch.cat(_draws(points, reference, paired), dim=1)
     once, places = both.unique(dim=0, return_inverse=True)  # few clips have few different draws
     mine, real = once.split([len(points), len(reference)], dim=1)
-    distances = frechet_from_moments(*_moments(points, mine), *_moments(reference, real))
-    return percentiles(distances[places])
+    draws = zip(*_moments(points, mine), *_moments(reference, real), strict=True)
+    distances = [frechet_from_moments(*moments) for moments in draws]
+    return percentiles(torch.tensor(distances, dtype=torch.float64)[places])
 
 
 def mmd_interval(

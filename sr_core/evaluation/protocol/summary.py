@@ -38,6 +38,8 @@ LINES = (
     Line("level_difference_db", "level difference dB", "+.2f"),
     Line("frame_level_difference_db", "the same, mean of frames' dB", "+.2f"),
     Line("level_db", "level dB", ".1f"),
+    Line("loudness_difference_lu", "loudness difference LU (BS.1770)", "+.2f"),
+    Line("loudness_lufs", "loudness LUFS", ".1f"),
     Line("silent_share", "silent frames (below -55 dB)", ".3f"),
     Line("mel_db", "log-mel distance dB", ".2f"),
     Line("mel_spread_ratio", "log-mel spread ratio", ".2f"),
@@ -122,6 +124,8 @@ def _each_clips(scores: Sequence[Scores]) -> dict[str, list[float | None]]:
             s.frame_level_db - s.reference_frame_level_db for s in scores
         ],
         "level_db": [s.level_db for s in scores],
+        "loudness_difference_lu": [_loudness_difference(s) for s in scores],
+        "loudness_lufs": [s.loudness_lufs for s in scores],
         "silent_share": [s.silent for s in scores],
         "mel_db": [s.mel_db for s in scores],
         "stft_distance": [s.stft for s in scores],
@@ -130,6 +134,12 @@ def _each_clips(scores: Sequence[Scores]) -> dict[str, list[float | None]]:
         "side_mid_error_db": [abs(s.side_mid_db - s.reference_side_mid_db) for s in scores],
         "side_mid_db": [s.side_mid_db for s in scores],
     }
+
+
+def _loudness_difference(s: Scores) -> float | None:
+    if s.loudness_lufs is None or s.reference_loudness_lufs is None:
+        return None
+    return s.loudness_lufs - s.reference_loudness_lufs
 
 
 def _event_pair(s: Scores) -> Pair:

@@ -11,6 +11,8 @@ from sr_core.evaluation.metrics.likeness import (
     likeness,
 )
 
+pytestmark = pytest.mark.torchaudio
+
 SAMPLES = 4 * 48_000
 
 

@@ -1,4 +1,5 @@
 import mir_eval
+import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -23,18 +24,21 @@ def onsets_of(waveform):
     return find_onsets(onset_strength(log_mel(waveform)))
 
 
+@pytest.mark.torchaudio
 def test_bursts_are_found_to_within_a_few_milliseconds_and_nothing_else():
     found = onsets_of(bursts(TIMES, 3.0))
     assert len(found) == len(TIMES)
     assert (found - torch.tensor(TIMES)).abs().max() < 0.015
 
 
+@pytest.mark.torchaudio
 def test_steady_noise_and_silence_have_no_onsets():
     noise = torch.randn(2, 96_000, generator=torch.Generator().manual_seed(1)) / 10
     assert len(onsets_of(noise)[1:]) == 0  # where it begins it does begin
     assert len(onsets_of(torch.zeros(2, 96_000))) == 0
 
 
+@pytest.mark.torchaudio
 def test_a_shifted_sound_has_its_shift_in_the_histogram():
     reference = bursts(TIMES, 3.0)
     late = torch.roll(reference, 4800, dims=1)  # 100 ms, three frames

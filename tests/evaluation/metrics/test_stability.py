@@ -10,6 +10,8 @@ from sr_core.rates import SAMPLE_RATE
 
 from ..conftest import bursts
 
+pytestmark = pytest.mark.torchaudio
+
 LOOP = bursts([0.2, 0.7], 1.0)
 
 

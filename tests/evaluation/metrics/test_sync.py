@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from sr_core.evaluation.metrics.mel import log_mel
@@ -13,16 +14,19 @@ def strength_of(times, seconds=3.0):
     return onset_strength(log_mel(bursts(times, seconds)))
 
 
+@pytest.mark.torchaudio
 def test_sound_at_every_shot_wins_over_all_other_moments():
     scores = score_shots(strength_of(SHOTS), SHOTS)
     assert min(scores.wins) > 0.97 and scores.hits == [True] * 4
 
 
+@pytest.mark.torchaudio
 def test_sound_elsewhere_does_not():
     scores = score_shots(strength_of([shot + 0.13 for shot in SHOTS]), SHOTS)
     assert max(scores.wins) < 0.9 and scores.hits == [False] * 4
 
 
+@pytest.mark.torchaudio
 def test_shots_close_to_each_other_are_left_out():
     assert len(score_shots(strength_of(SHOTS), [0.5, 0.6, 1.9]).wins) == 1
 

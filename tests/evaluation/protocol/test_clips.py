@@ -8,6 +8,7 @@ from ..conftest import bursts
 MANY = [{"t": n / 5, "kind": "sound", "angle": 0.0} for n in range(5)]
 
 
+@pytest.mark.torchaudio
 def test_a_clip_has_its_sound_as_long_as_its_picture(write_clip):
     waveform = bursts([0.2], 1.0)
     (clip,), left_out = read_clips([write_clip("a", waveform)])
@@ -15,6 +16,7 @@ def test_a_clip_has_its_sound_as_long_as_its_picture(write_clip):
     assert (clip.sound() - waveform).abs().max() < 1e-4
 
 
+@pytest.mark.torchaudio
 def test_dense_and_quiet_are_told_by_the_log_or_else_by_the_level(write_clip):
     quiet, loud = bursts([], 1.0), bursts([0.1, 0.5], 1.0)
     paths = [
@@ -29,11 +31,13 @@ def test_dense_and_quiet_are_told_by_the_log_or_else_by_the_level(write_clip):
     assert [other.name for other in partners(clips)] == ["few", "loud", "soft", "counted", "marked"]
 
 
+@pytest.mark.torchaudio
 def test_one_clip_has_no_partner(write_clip):
     clips, _ = read_clips([write_clip("a", bursts([], 0.5))])
     assert partners(clips) == [None]
 
 
+@pytest.mark.torchaudio
 def test_bad_files_are_left_out_with_a_reason(write_clip, tmp_path, capsys):
     good = write_clip("a", bursts([], 0.5))
     (tmp_path / "bad.mp4").write_bytes(b"no video")
@@ -45,6 +49,7 @@ def test_bad_files_are_left_out_with_a_reason(write_clip, tmp_path, capsys):
         read_clips([tmp_path / "bad.mp4"])
 
 
+@pytest.mark.torchaudio
 def test_files_of_the_same_name_are_called_after_their_folders(write_clip, tmp_path):
     path = write_clip("a", bursts([], 0.5))
     other = tmp_path / "more" / "a.mkv"

@@ -14,6 +14,8 @@ from sr_core.sampling.settings import Settings
 
 from ..conftest import bursts
 
+pytestmark = pytest.mark.torchaudio
+
 SHOTS = [0.4, 1.0]
 
 
@@ -38,7 +40,15 @@ def test_the_reference_is_perfect_and_another_clip_is_not(tiny_pipeline, clips):
     best = sounds["reference"]
     for key in ("onset_f1", "event_f1", "shot_peak_share", "envelope_r", "mel_spread_ratio"):
         assert best[key] == pytest.approx(1), key
-    for key in ("mel_db", "stft_distance", "level_error_db", "frechet", "mmd", "frechet_side"):
+    for key in (
+        "mel_db",
+        "stft_distance",
+        "level_error_db",
+        "frechet",
+        "mmd",
+        "frechet_side",
+        "loudness_difference_lu",
+    ):
         assert best[key] == pytest.approx(0, abs=1e-6), key
     assert best["right_side_share"] == 1 and best["shot_auc"] > 0.95
     assert best["isolated_shots"] == 2 and best["lone_sounds"] == 1
@@ -158,6 +168,9 @@ def test_a_late_sound_is_seen_as_late_and_a_soft_one_as_soft():
     assert soft["level_difference_db"] == pytest.approx(-6.02, abs=0.01)
     loud = figures(reference * 2)
     assert loud["level_difference_db"] > 0 and loud["frame_level_difference_db"] > 0
+    assert soft["loudness_difference_lu"] == pytest.approx(-6.02, abs=0.01)
+    silent = figures(torch.zeros_like(reference))
+    assert silent["loudness_difference_lu"] is None and silent["loudness_lufs"] is None
     assert soft["level_error_db"] == pytest.approx(6.02, abs=0.01)
     assert soft["onset_f1"] == 1 and soft["envelope_r"] > 0.95
     assert soft["shot_auc"] is None and soft["event_f1"] is None

@@ -63,6 +63,7 @@ def test_clips_that_cannot_tell_are_passed_over_and_one_alone_has_no_interval():
     assert low == 0.25 and high == 0.5
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize(
     "of, distance", [(frechet_interval, frechet_distance), (mmd_interval, mmd)]
 )

@@ -1,6 +1,9 @@
+import pytest
 import torch
 
 from sr_core.evaluation.protocol.overfit_check import OverfitCheck
+
+pytestmark = pytest.mark.torchaudio
 
 
 def clicks(*seconds):

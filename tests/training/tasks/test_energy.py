@@ -60,6 +60,7 @@ def test_energy_distance_is_least_for_noise_as_loud_as_the_recording():
         assert levels[torch.stack(losses).argmin()] == 1.0
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize("size", [2048, 512, 128])
 def test_bands_tell_noises_of_one_spectrum_less_apart_than_bins_do(size):
     def apart(**weights):
@@ -70,6 +71,7 @@ def test_bands_tell_noises_of_one_spectrum_less_apart_than_bins_do(size):
     assert 0.05 < bands < 0.8 * bins
 
 
+@pytest.mark.torchaudio
 def test_the_band_that_differs_counts():
     time = torch.arange(8192) / 48_000
     low, high = (0.1 * (2 * torch.pi * f * time).sin().expand(1, 2, -1) for f in (300, 3000))
@@ -80,6 +82,7 @@ def test_the_band_that_differs_counts():
     assert same < 1e-6 and 0.02 < other < 4 / 32
 
 
+@pytest.mark.torchaudio
 def test_the_smallest_transform_has_one_band():
     """32 samples: all that is heard is one band, whose level alone is compared."""
     config = EnergyConfig(sizes=(32,), convergence=0.0, logarithmic=0.0, bands=1.0)
@@ -181,6 +184,7 @@ def test_magnitudes_of_white_noise_are_its_rms():
         assert of == pytest.approx(rms, rel=0.03)
 
 
+@pytest.mark.torchaudio
 @pytest.mark.parametrize(
     ("recipe", "sounds", "expected"),
     [("vae", 1, [1.4890357, 4.5498967]), ("noise", 2, [0.9835823, 8.7690229])],

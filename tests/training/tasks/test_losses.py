@@ -8,6 +8,7 @@ import json
 import math
 from pathlib import Path
 
+import auraloss
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -152,6 +153,26 @@ def test_twice_as_loud_has_its_closed_form_however_many_sizes():
         torch.testing.assert_close(
             ours, torch.full((2,), 3 * (0.5 + math.log(2))), rtol=1e-4, atol=0
         )
+
+
+@pytest.mark.parametrize("perceptual", [False, True])
+def test_the_spectral_loss_is_that_of_auraloss(perceptual):
+    """S + D + L/2 + R/2 of one row; the official code gives it reference and generated sound."""
+    sizes = [512, 128, 64]
+    hops, rate = [size // 4 for size in sizes], 48_000 if perceptual else None
+    official = auraloss.freq.MultiResolutionSTFTLoss(
+        sizes, hops, sizes, sample_rate=rate, perceptual_weighting=perceptual
+    )
+    split = auraloss.perceptual.SumAndDifference()
+
+    def four(waveform):  # (1 2 s) -> 4 x (1 1 s)
+        return *split(waveform), waveform[:, :1], waveform[:, 1:]
+
+    reference, generated = sound(0, 1, 2000), sound(1, 1, 2000)
+    pairs = zip(four(reference), four(generated), strict=True)
+    s, d, left, right = (official(x, y) for x, y in pairs)
+    ours = stft_distance(generated, reference, StftConfig(1.0, tuple(sizes), perceptual))
+    same(ours, s + d + left / 2 + right / 2)
 
 
 def test_what_is_softer_than_the_floor_is_equal():
