@@ -160,7 +160,8 @@ def reached(module: str) -> set[str]:
 
 def test_generating_never_gets_to_torchaudio():
     """In nodes, nor in the verbs that make sound or tell what a checkpoint is."""
-    verbs = {f"sr_core.commands.{name}" for name in ("generate", "generator", "stream", "streamer")}
+    verbs = {f"sr_core.commands.{name}" for name in ("generate", "stream")}
+    verbs |= {f"sr_core.commands.work.{name}" for name in ("generate", "stream")}
     verbs |= {"sr_core.commands.inspect", "sr_core.commands.convert"}
     for module in sorted(verbs | {name for name in MODULES if name.startswith("nodes.")}):
         assert "sr_core.audio.torchaudio_loader" not in reached(module), module
