@@ -40,11 +40,6 @@ def bundled_checkpoint() -> Path:
     return ASSETS / "micro.safetensors"
 
 
-def sample_clip() -> Path:
-    """The short video that comes with the package."""
-    return ASSETS / "sample.mp4"
-
-
 def load_pipeline(
     path: str | os.PathLike,
     find: Find | None = None,

@@ -51,18 +51,10 @@ class AudioVAE(nn.Module):
         return mean, log_variance.clamp(-30, 20), state if self.config.causal else None
 
     def encode(
-        self,
-        waveform: Tensor,
-        state: tuple | None = None,
-        generator: torch.Generator | None = None,
+        self, waveform: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:  # (b c s) -> (b t k)
-        """Latents of a waveform: the posterior's mean, or a sample with a (CPU) generator."""
-        raw, log_variance, state = self.encode_moments(waveform, state)
-        if generator is not None:
-            b, t, k = raw.shape
-            # One draw a frame: the noise does not depend on how the stream was cut.
-            noise = [torch.randn(b, k, generator=generator) for _ in range(t)]
-            raw = raw + (0.5 * log_variance).exp() * torch.stack(noise, dim=1).to(raw)
+        """Latents of a waveform: the posterior's mean."""
+        raw, _, state = self.encode_moments(waveform, state)
         return (raw - self.latent_mean) / self.latent_scale, state
 
     def decode(

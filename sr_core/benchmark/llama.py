@@ -9,7 +9,7 @@ from ..engine.frame_pass import frame_inputs, read_frame
 from ..engine.key_value_ring import KeyValueRing
 from ..engine.packed_weights import packed
 from ..layers.attention import Context
-from ..models.soundreactor.transformer import Transformer
+from ..models.soundreactor.transformer import PAIR, Transformer
 from .peer import Peer, transformers
 
 ONE_CALL, TWO_CALLS = "transformer", "transformer, 2 calls"
@@ -27,7 +27,7 @@ def llama_peers(transformer: Transformer, device: torch.device) -> dict[str, Pee
     ring = KeyValueRing(config, 1, config.train_frames, tokens)
     ring.position = 2 * config.train_frames
     quick = packed(transformer)
-    context = Context(config.rope_base, window=config.train_frames)
+    context = Context(config.rope_base, window=config.train_frames, group=PAIR)
 
     def ours() -> Tensor:
         turn = frame_inputs(quick, ring, context, 3)

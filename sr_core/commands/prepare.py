@@ -13,13 +13,10 @@ EXAMPLES = """\
 examples:
   python -m sr_core prepare footage/ -o data --dinov2 dinov2.safetensors --vae vae.safetensors
   python -m sr_core prepare footage/ -o sound                (waveforms, to train a VAE on)
-  python -m sr_core prepare footage/ -o seen --keep-frames 112x196
   python -m sr_core prepare footage/ -o data --patches 7x98x126 --vae runs/vae/vae.safetensors
 
 DINOv2 and the official VAE: `python -m sr_core convert --help` says where they are to be had.
-Without DINOv2, --patches takes raw patches as features, and `train vision` makes a small encoder
-of frames kept with --keep-frames: 112x196 takes 66 kB a frame, 7 GB an hour, and the waveform is
-kept beside them.
+Without DINOv2, --patches takes raw patches as features.
 Without a VAE, `train vae` makes one. --vision, --dinov2 and --vae also take
 hf://OWNER/REPO[/FILE][@REVISION].
 The same command again goes on where it was stopped.
@@ -43,12 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     seen.add_argument("--vision", type=checkpoint, help="an encoder, or a checkpoint with one")
     seen.add_argument("--dinov2", type=checkpoint, help="converted DINOv2; its PCA is fitted here")
     seen.add_argument("--patches", metavar="SIDExHEIGHTxWIDTH", help="raw patches, e.g. 7x98x126")
-    seen.add_argument(
-        "--keep-frames",
-        metavar="HEIGHTxWIDTH",
-        type=frame_size,
-        help="the frames themselves, to train a vision encoder on: 3 bytes a pixel",
-    )
     parser.add_argument("--vae", type=checkpoint, help="a VAE, or a checkpoint with one")
     parser.add_argument("--channels", type=int, default=59, help="of the PCA (59)")
     parser.add_argument("--frame", default="224x392", help="HEIGHTxWIDTH seen by DINOv2 (224x392)")
@@ -68,13 +59,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = "cpu, or cuda: encodes 64 frames at once; with --workers GPUs are taken in turn (cpu)"
     parser.add_argument("--device", default="cpu", help=where)
     add_placement(parser)
-
-
-def frame_size(text: str) -> tuple[int, int]:
-    height, width = (int(part) for part in text.split("x"))
-    if min(height, width) < 1:
-        raise ValueError
-    return height, width
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from .arguments import checkpoint, video
 
-HELP = "train one stage: vae, vision (where DINOv2 is not to be had), diffusion, consistency"
+HELP = "train one stage: vae, whiten, diffusion, consistency"
 EXAMPLES = """\
 examples:
   python -m sr_core train vae sound -o runs/vae
-  python -m sr_core train vision seen -o runs/vision      (seen: `prepare --keep-frames 112x196`)
   python -m sr_core train whiten sound -o runs/white --init runs/vae/vae.safetensors
   python -m sr_core train diffusion data -o runs/diffusion --set loop.batch=32
   python -m sr_core train consistency data -o runs/tuned --init runs/diffusion/model.safetensors
@@ -22,7 +21,7 @@ The same command again goes on where it was stopped. --dry-run prints every sett
 data is there, parameters, FLOPs a step and about how long it will take: JSON, good for --config.
 """
 INIT = "checkpoint (or part) to start from: a path, or hf://OWNER/REPO[/FILE][@REVISION]"
-STAGES = ("vae", "vision", "whiten", "diffusion", "consistency")
+STAGES = ("vae", "whiten", "diffusion", "consistency")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,12 +15,13 @@ from ..models.soundreactor.generator import (
     frame_limit,
     keeps_null_history,
 )
+from ..models.soundreactor.transformer import PAIR
 from ..sampling.solvers import SAMPLERS, SIGMAS
 from .cuda_graph import Graphed
 from .denoiser import Denoiser
 from .frame_pass import FrameInputs, frame_inputs, read_frame
 from .inference_copy import inference_copy
-from .key_value_ring import PAIR, KeyValueRing
+from .key_value_ring import KeyValueRing
 
 
 class FastSoundReactor:

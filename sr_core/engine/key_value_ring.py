@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 
 from ..layers.attention import KVState
-from ..models.soundreactor.transformer import TransformerConfig, TransformerState
-
-PAIR = 2  # an audio token and the vision token after it enter and leave together
+from ..models.soundreactor.transformer import PAIR, TransformerConfig, TransformerState
 
 
 class KeyValueRing:

@@ -30,7 +30,7 @@ class Context:
     base: float = 10_000.0  # of the rotary angles (RoFormer, arXiv 2104.09864)
     scale: float = 1.0  # positions are divided by it: position interpolation, arXiv 2306.15595
     window: int | None = None  # in groups; None reaches back without end
-    group: int = 2  # tokens that enter and leave the window together
+    group: int = 1  # tokens that enter and leave the window together
 
     def first_seen(self, position: int) -> int:
         """The earliest position that a query at `position` attends to."""

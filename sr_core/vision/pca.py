@@ -45,15 +45,6 @@ class StreamingPCA:
         centred = tokens - mean
         self._add(len(tokens), mean, centred.T @ centred)
 
-    def merge(self, other: StreamingPCA) -> None:
-        """Take in all that another fit has seen, as if its tokens had come here."""
-        if len(other.mean) != len(self.mean):
-            raise ValueError(
-                f"got a fit of width {len(other.mean)}; expected {len(self.mean)}, as here"
-            )
-        if other.count:
-            self._add(other.count, other.mean, other.scatter)
-
     def result(self, channels: int) -> PCA:
         """The strongest axes; each points where its largest component is positive.
 

@@ -124,16 +124,6 @@ def test_latents_outside_are_normalised():
     torch.testing.assert_close(vae.decode(latents)[0], plain)
 
 
-def test_posterior_samples_have_the_posteriors_spread():
-    vae, waveform = tiny_vae(), random(1, 2, 6 * 500)
-    vae.encoder[-1].bias[3:] = 4.0  # log-variance
-    mean, log_variance, _ = vae.encode_moments(waveform)
-    sample, _ = vae.encode(waveform, generator=torch.Generator().manual_seed(5))
-    noise = (sample - mean) / log_variance.exp().sqrt()
-    assert abs(noise.mean()) < 0.1
-    assert abs(noise.std() - 1) < 0.1
-
-
 def test_log_variance_stays_between_bounds():
     vae = tiny_vae()
     vae.encoder[-1].bias[3:] = torch.tensor([-99.0, 19.0, 99.0])
@@ -141,16 +131,6 @@ def test_log_variance_stays_between_bounds():
     assert log_variance[0, 0, 0] == -30
     assert 18 < log_variance[0, 0, 1] < 20
     assert log_variance[0, 0, 2] == 20
-
-
-def test_a_seed_gives_the_same_posterior_sample_however_the_sound_was_cut():
-    vae, waveform = tiny_vae(), random(1, 2, 6 * 9)
-    whole, _ = vae.encode(waveform, generator=torch.Generator().manual_seed(5))
-    generator, state, pieces = torch.Generator().manual_seed(5), None, []
-    for piece in waveform.split([6, 18, 30], dim=-1):
-        latents, state = vae.encode(piece, state, generator)
-        pieces.append(latents)
-    torch.testing.assert_close(torch.cat(pieces, dim=1), whole, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("causal", [True, False])

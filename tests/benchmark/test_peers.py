@@ -43,7 +43,7 @@ def test_our_two_tokens_and_those_of_llama_in_one_call_and_in_two_give_the_same_
     transformer = Transformer(config).eval()
     tokens = torch.randn(1, 3, 32)
     ring = KeyValueRing(config, 1, 4, tokens)
-    turn = frame_inputs(transformer, ring, Context(window=4), 3)
+    turn = frame_inputs(transformer, ring, Context(window=4, group=2), 3)
     ours = read_frame(transformer, tokens, ring, turn)[:, :2]
     llama = Llama(transformer, tokens[:, :2], past=0)
     for _ in range(2):  # each is a frame, not a past of the next

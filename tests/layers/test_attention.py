@@ -26,7 +26,7 @@ def run(attention, x, context, cuts=()):
 @pytest.mark.parametrize("cuts", [range(1, 21), range(3, 21, 3), (1, 2, 9, 10, 17)])
 def test_pieces_equal_the_whole(attention, window, cuts):
     x = torch.randn(2, 21, 16, dtype=torch.float64)
-    context = Context(window=window)
+    context = Context(window=window, group=2)
     whole, _ = run(attention, x, context)
     pieces, _ = run(attention, x, context, cuts)
     assert (whole - pieces).abs().max() < 1e-9
@@ -46,20 +46,20 @@ def test_attention_equals_the_textbook_formula(attention, window):
         seen &= pair[:, None] - pair[None] < window
     weights = (q @ k.mT / 8**0.5).masked_fill(~seen, -torch.inf).softmax(-1)
     expected = attention.out((weights @ v).transpose(1, 2).reshape(1, 12, 16))
-    got, _ = run(attention, x, Context(window=window))
+    got, _ = run(attention, x, Context(window=window, group=2))
     assert torch.allclose(got, expected, atol=1e-9)
 
 
 def test_no_gradient_comes_from_the_future(attention):
     x = torch.randn(1, 9, 16, dtype=torch.float64, requires_grad=True)
-    y, _ = run(attention, x, Context(window=3))
+    y, _ = run(attention, x, Context(window=3, group=2))
     y[:, 4].sum().backward()
     assert not x.grad[:, 5:].any() and x.grad[:, 4].any()
 
 
 def test_a_window_forgets_whole_groups(attention):
     x = torch.randn(1, 12, 16, dtype=torch.float64, requires_grad=True)
-    y, _ = run(attention, x, Context(window=2))
+    y, _ = run(attention, x, Context(window=2, group=2))
     for place in (8, 9):  # both members of the fifth pair see the fourth pair, none of the third
         (grad,) = torch.autograd.grad(y[:, place].sum(), x, retain_graph=True)
         assert not grad[:, :6].any() and grad[:, 6:9].any(dim=-1).all()
@@ -67,7 +67,7 @@ def test_a_window_forgets_whole_groups(attention):
 
 def test_the_state_is_bounded_by_the_window(attention):
     x = torch.randn(1, 40, 16, dtype=torch.float64)
-    _, state = run(attention, x, Context(window=3), range(1, 40))
+    _, state = run(attention, x, Context(window=3, group=2), range(1, 40))
     assert state.keys.shape[2] <= 6 and state.position == 40
 
 
@@ -119,9 +119,9 @@ def test_a_rotation_turns_both_halves_of_a_head_by_the_angle():
 
 def test_the_plain_causal_kernel_is_used_only_where_it_is_right():
     x = torch.empty(1, 8, 16)
-    assert attention_layout(x, 8, 0, Context(window=4)).causal
-    assert not attention_layout(x, 8, 0, Context(window=3)).causal
-    assert not attention_layout(x, 8, 2, Context(window=8)).causal
+    assert attention_layout(x, 8, 0, Context(window=4, group=2)).causal
+    assert not attention_layout(x, 8, 0, Context(window=3, group=2)).causal
+    assert not attention_layout(x, 8, 2, Context(window=8, group=2)).causal
 
 
 @pytest.mark.parametrize("qk_norm", [False, True])

@@ -63,14 +63,14 @@ def test_the_vae_is_the_papers_with_its_discriminator():
         "stft": 1.0, "energy": 0.0, "waveform": 0.0, "kl": 1e-5, "adversarial": 0.1, "matching": 5.0
     }  # fmt: skip
     assert task.stft.sizes == (2048, 1024, 512, 256, 128, 64, 32) and task.stft.perceptual
-    assert task.discriminator.channels == 64 and task.adversarial_from == 0
+    assert task.discriminator.channels == 64
     assert task.discriminator.sizes == (2048, 1024, 512, 256, 128)
     assert loop.learning_rate * task.discriminator_rate == 3e-4 and task.discriminator_clip == 10.0
 
 
 def test_the_gap_of_tuning_shrinks_over_all_its_steps():
     run = read(ConsistencyRun, "consistency.json")
-    assert not run.task.steps and (run.task.mapping, run.task.dropout) == ("cf", 0.2)
+    assert not run.task.steps and run.task.dropout == 0.2
 
 
 def test_every_part_of_a_batch_has_as_many_rows():

@@ -31,26 +31,6 @@ def test_streaming_equals_the_svd_of_all_tokens(tokens):
     assert_is_pca_of(fit.result(5), tokens)
 
 
-def test_merged_fits_equal_one_fit_of_all_tokens(tokens):
-    fits = []
-    for part in (tokens[:1000], tokens[1000:1001], tokens[:0], tokens[1001:]):
-        fits.append(StreamingPCA(12))
-        fits[-1].update(part)
-    merged = StreamingPCA(12)
-    for fit in fits:
-        merged.merge(fit)
-    assert merged.count == 3000
-    assert_is_pca_of(merged.result(12), tokens)
-
-
-def test_merging_leaves_the_other_fit_alone(tokens):
-    fit, other = StreamingPCA(12), StreamingPCA(12)
-    other.update(tokens[:100])
-    fit.merge(other)
-    fit.update(tokens[100:])
-    assert_is_pca_of(other.result(3), tokens[:100])
-
-
 def test_tokens_that_drift_far_away_lose_no_digits():
     torch.manual_seed(0)
     pieces = [torch.randn(500, 4, dtype=torch.float64) + shift for shift in (0, 1e6, -3e6, 2e6)]
@@ -90,8 +70,6 @@ def test_wrong_tokens_are_refused():
         fit.update(torch.ones(2, 5, 3))
     with pytest.raises(ValueError, match="NaN"):
         fit.update(torch.tensor([[0.0, float("nan"), 0.0]]))
-    with pytest.raises(ValueError, match="width 4"):
-        fit.merge(StreamingPCA(4))
     assert fit.count == 0
 
 

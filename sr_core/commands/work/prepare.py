@@ -70,8 +70,7 @@ def _jobs(options: argparse.Namespace, videos: list[Path]) -> list[ShardJob]:
         target="",
         videos=(),
         clips=ClipConfig(options.seconds, options.silence_db, options.stillness),
-        keep_waveform=options.keep_waveform or options.keep_frames is not None,
-        frame=options.keep_frames,
+        keep_waveform=options.keep_waveform,
         mirror=options.mirror,
         parts=("to be fitted" if seen else None, "to be kept" if options.vae else None),
     )

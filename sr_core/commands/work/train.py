@@ -15,7 +15,7 @@ from ...config import changed, from_dict, to_dict
 from ...hub import Tell, local_file
 from ...hub_address import Address
 from ...io.write.partial import sole_writer
-from ...training import stages, vision_stage, whiten_stage
+from ...training import stages, whiten_stage
 from ...training.data.dataset import one_row
 from ...training.data.shards import check_has
 from ...training.runtime.cost import costs_of
@@ -23,14 +23,12 @@ from ..console import say
 
 STAGES = {
     "vae": (stages.VAERun, stages.train_vae),
-    "vision": (vision_stage.VisionRun, vision_stage.train_vision),
     "whiten": (whiten_stage.WhitenRun, whiten_stage.train_whiten),
     "diffusion": (stages.DiffusionRun, stages.train_diffusion),
     "consistency": (stages.ConsistencyRun, stages.train_consistency),
 }
 TASKS = {
     "vae": stages.vae_task,
-    "vision": vision_stage.vision_task,
     "diffusion": stages.diffusion_task,
     "consistency": stages.consistency_task,
 }

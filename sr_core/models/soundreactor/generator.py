@@ -12,7 +12,7 @@ from ...sampling.settings import Settings
 from ...sampling.solvers import SAMPLERS, SIGMAS
 from ..generator import Generator, GeneratorState
 from .model import SoundReactor, SoundReactorConfig
-from .transformer import TransformerState
+from .transformer import PAIR, TransformerState
 
 
 class Past(NamedTuple):
@@ -60,7 +60,7 @@ def _condition(
     context = context_of(model, settings)
     guided, matched = settings.guidance != 1, keeps_null_history(settings)
     before, latent = state.past or (None, None)
-    check_room(model, settings, before[0].position // 2 if before else 0)
+    check_room(model, settings, before[0].position // PAIR if before else 0)
     audio = model.embed_audio(latent, batch)
     if matched:
         audio = torch.cat([audio, audio])
@@ -98,11 +98,12 @@ def draw_noise(
 
 
 def context_of(model: SoundReactor, settings: Settings) -> Context:
+    """How far the transformer attends, and how it stretches positions over a long video."""
     config = model.config.transformer
     stretch = max(1.0, (settings.length or 0) / config.train_frames)
     head_width = config.width // config.heads
     if settings.context == "window":
-        return Context(config.rope_base, window=config.train_frames)
+        return Context(config.rope_base, window=config.train_frames, group=PAIR)
     if settings.context == "ntk":
         return Context(config.rope_base * stretch ** (head_width / (head_width - 2)))
     if settings.context == "interpolate":

@@ -10,6 +10,7 @@ from ...layers.attention import AttentionLayout, CausalAttention, Context, KVSta
 from ...layers.blocks import SwiGLU
 
 TransformerState = tuple[KVState, ...]
+PAIR = 2  # tokens a frame: of the latent before it, and its own; they leave the window together
 
 
 @dataclass(frozen=True)

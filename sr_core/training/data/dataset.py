@@ -110,8 +110,7 @@ def one_row(directory: Path, frames: int) -> dict[str, Tensor]:
 def as_numbers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """What lies on the disk as the model takes it, on whatever device it is.
 
-    Numbers become float32: waveform (b c s), grid (b t n d), mean and log_variance (b t k); frames
-    (b t 3 h w) stay bytes.
+    Numbers become float32: waveform (b c s), grid (b t n d), mean and log_variance (b t k).
     """
     return {name: _as_numbers(name, x) for name, x in tensors.items()}
 
@@ -119,4 +118,4 @@ def as_numbers(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def _as_numbers(name: str, x: Tensor) -> Tensor:
     if name == "waveform":  # (b s c) int16
         return x.transpose(1, 2).float() / 32767
-    return x if name == "frames" else x.float()
+    return x.float()

@@ -55,24 +55,29 @@ def fit_vision(
     share = max(1, PATCHES // (rows * columns) // max(1, len(videos)))  # frames of each video
     videos = tqdm(videos, "fitting the PCA", unit="video", file=sys.stderr)
     encoder.to(device)
-    fit_pca(
-        encoder, (piece[None].to(device) for video in videos for piece in _pieces(video, share))
+    pieces = (piece[None].to(device) for video in videos for piece in _pieces(video, share))
+    kept, width = fit_pca(encoder, pieces), config.backbone.width
+    print(
+        f"the PCA keeps {kept:.1%} of the variance in {config.channels} of {width} channels; "
+        "--channels changes how many",
+        file=sys.stderr,
     )
     return encoder.cpu()
 
 
 @torch.inference_mode()
-def fit_pca(encoder: VisionEncoder, pieces: Iterable[Tensor]) -> None:  # each (b t 3 h w)
-    """Give the encoder the strongest axes of its backbone's tokens, in place."""
+def fit_pca(encoder: VisionEncoder, pieces: Iterable[Tensor]) -> float:  # each (b t 3 h w)
+    """Fit the encoder's PCA to its backbone's tokens, in place; the share of variance it keeps."""
     config = replace(encoder.config, channels=encoder.config.backbone.width)
     whole = VisionEncoder(config).to(encoder.pca_mean.device).eval()
     whole.backbone = encoder.backbone  # and a PCA that is the identity: the tokens themselves
     pca = StreamingPCA(config.channels)
     for piece in pieces:
         pca.update(rearrange(whole(piece), "b t n d -> (b t n) d"))
-    mean, basis, _ = pca.result(encoder.config.channels)
+    mean, basis, explained = pca.result(encoder.config.channels)
     encoder.pca_mean.copy_(mean)
     encoder.pca_basis.copy_(basis)
+    return float(explained.sum())
 
 
 def _pieces(video: Path, share: int) -> Iterator[Tensor]:  # each (t 3 h w)

@@ -25,7 +25,7 @@ from ...audio.vae import AudioVAE
 from ...components import load_any_vae, load_vision
 from ...io.write.partial import whole_file, write_text
 from ...vision.difference import TemporalDifference
-from ...vision.encoder import VisionEncoder, resize
+from ...vision.encoder import VisionEncoder
 from .clips import Clip, ClipConfig, clips_of, name_of_clips
 from .shards import reports_of, shard_name
 from .statistics import Moments
@@ -41,7 +41,6 @@ class ShardJob:
     videos: tuple[str, ...]
     clips: ClipConfig
     keep_waveform: bool = False  # also where a VAE is given
-    frame: tuple[int, int] | None = None  # height, width of frames kept in place of a grid
     mirror: bool = False  # each video again in a mirror, left and right swapped
     parts: tuple[str | None, str | None] = (None, None)  # sha256 of the vision encoder and VAE
 
@@ -50,8 +49,7 @@ class ShardJob:
         """How its clips are made, as JSON has it."""
         has = {"grid": self.parts[0] is not None, "latent": self.parts[1] is not None}
         more = {"keep_waveform": self.keep_waveform, "mirror": self.mirror}
-        frame = list(self.frame) if self.frame else None
-        more |= {"frame": frame, "parts": list(self.parts)}
+        more |= {"parts": list(self.parts)}
         # Of the latents that a row draws: of their means alone they were too narrow.
         more |= {"statistics": "of draws"} if has["latent"] else {}
         return asdict(self.clips) | has | more
@@ -153,9 +151,7 @@ class _Maker:
             report["clips"][key] = len(tensors["time"])
 
     @torch.inference_mode()
-    def _see(self, frames: Tensor) -> Tensor:  # (t 3 h w) -> (t n d), (t 3 h w) or nothing (t)
-        if self.job.frame:
-            return resize(frames.float(), *self.job.frame).round().to(torch.uint8)
+    def _see(self, frames: Tensor) -> Tensor:  # (t 3 h w) -> (t n d) or nothing (t)
         if self.vision is None:
             return torch.zeros(len(frames), dtype=torch.uint8)
         return self.vision(frames[None].to(self.device))[0].half().cpu()
@@ -163,8 +159,8 @@ class _Maker:
     @torch.inference_mode()
     def _tensors(self, clip: Clip, state: Any) -> tuple[dict[str, Tensor], Any]:
         tensors = {"time": torch.zeros(len(clip.seen), dtype=torch.uint8)}
-        if self.job.frame or self.vision:
-            tensors["frames" if self.job.frame else "grid"] = clip.seen
+        if self.vision:
+            tensors["grid"] = clip.seen
         if self.vae:
             waveform = clip.waveform[None].to(self.device)
             mean, log_variance, state = self.vae.encode_moments(waveform, state)

@@ -23,7 +23,6 @@ LENGTH = 8  # bytes that say how long a safetensors header is
 # What `prepare` must be told for a clip to have a tensor.
 PREPARED = {
     "waveform": "without --vae, or with --keep-waveform",
-    "frames": "with --keep-frames",
     "grid": "with --dinov2, --patches or --vision",
     "mean": "with --vae",
     "log_variance": "with --vae",

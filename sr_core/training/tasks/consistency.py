@@ -7,6 +7,7 @@ with the steps until one evaluation goes all the way (SoundReactor, arXiv 2510.0
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,44 +16,30 @@ from ...sampling.settings import Settings
 from ..seeding import Generators, normal
 from .diffusion import DiffusionConfig, DiffusionTask, draw_latents, listen, log_normal
 
-MAPPINGS = ("cf", "in")
-
 
 @dataclass(frozen=True)
 class ConsistencyConfig:
-    """CF and IN are ECT's settings for CIFAR-10 and for ImageNet 64x64."""
+    """ECT's settings for CIFAR-10 (arXiv 2406.14548, appendix)."""
 
     data: DiffusionConfig = field(default_factory=DiffusionConfig)
-    mapping: str = "cf"
     steps: int = 0  # over which the gap shrinks; 0: those of the loop
     dropout: float = 0.2
     head_only: bool = False
 
-    def __post_init__(self):
-        if self.mapping not in MAPPINGS:
-            raise ValueError(f"got mapping {self.mapping!r}; expected one of {MAPPINGS}")
-
-    @property
-    def log_normal(self) -> tuple[float, float]:
-        """Mean and deviation of ln t."""
-        return (-1.1, 2.0) if self.mapping == "cf" else (-0.8, 1.6)
+    log_normal: ClassVar[tuple[float, float]] = (-1.1, 2.0)  # mean and deviation of ln t
+    q: ClassVar[int] = 2
+    stages: ClassVar[int] = 8
 
     def ect_r(self, t: Tensor, step: int) -> Tensor:
         """The lower noise level r of the pair (t, r) at a step (ECT, eq. 16 and appendix)."""
-        q, stages = (2, 8) if self.mapping == "cf" else (4, 4)
-        stage = min(stages - 1, step * stages // self.steps)
-        ratio = 1 - (1 + 8 * torch.sigmoid(-t)) / q ** (stage + 1)
+        stage = min(self.stages - 1, step * self.stages // self.steps)
+        ratio = 1 - (1 + 8 * torch.sigmoid(-t)) / self.q ** (stage + 1)
         return t * ratio.clamp(min=0)
 
-    def distance(self, one: Tensor, other: Tensor) -> Tensor:  # (... k) -> (...)
-        """L2 norm (CF), or pseudo-Huber with c scaled to the dimensions (iCT, 2310.14189) (IN)."""
-        c = 0.0 if self.mapping == "cf" else 0.00054 * one.shape[-1] ** 0.5
-        squared = (one - other).square().sum(dim=-1)
-        # A tiny floor keeps the norm's gradient finite where both agree exactly.
-        return (squared + c**2).clamp(min=1e-12).sqrt() - c
 
-    def weight(self, t: Tensor, r: Tensor, sigma_data: float) -> Tensor:
-        return 1 / (t - r) if self.mapping == "cf" else 1 / t**2 + 1 / sigma_data**2
+def l2_distance(one: Tensor, other: Tensor) -> Tensor:  # (... k) -> (...)
+    """L2 norm of the difference, with a gradient that is finite where both agree exactly."""
+    return (one - other).square().sum(dim=-1).clamp(min=1e-12).sqrt()
 
 
 class ConsistencyTask(DiffusionTask):
@@ -87,9 +74,8 @@ class ConsistencyTask(DiffusionTask):
         with torch.autocast(latents.device.type, enabled=False):
             z = z.float()[:, None].expand(-1, levels, -1, -1)
             far, near = self._pair(clean, noise, t, r, z)
-            apart = self.tuning.distance(far, near)
-            weight = self.tuning.weight(t, r, self.model.config.head.sigma_data)
-        return (weight * apart).mean(), {"apart": apart.mean()}
+            apart = l2_distance(far, near)
+        return (apart / (t - r)).mean(), {"apart": apart.mean()}
 
     def _pair(
         self, clean: Tensor, noise: Tensor, t: Tensor, r: Tensor, z: Tensor

@@ -23,7 +23,6 @@ class DiffusionConfig:
     unseen: float = 0.1  # share of rows whose frames are all replaced by the null token
     history_noise: float = 0.0  # largest deviation of noise on fed-back latents
     history_noisy: float = 0.7  # share of rows that get it
-    history_null: float = 0.0  # chance of a fed-back latent to be replaced by the mean latent
 
 
 class DiffusionTask(Task):
@@ -58,7 +57,7 @@ class DiffusionTask(Task):
         return uncertain_loss(weighted, u).mean(), {"denoising": weighted.mean()}
 
     def conditions(self, grid: Tensor, latents: Tensor, generators: Generators) -> Tensor:
-        """z by teacher forcing, with rows unseen and history corrupt_history as the config says."""
+        """z by teacher forcing, with rows unseen and history corrupted as the config says."""
         grid, _ = self.difference(grid)
         vision = self.model.encode_frames(grid)
         unseen = uniform(generators, 1, 1, like=vision) < self.config.unseen
@@ -72,9 +71,6 @@ class DiffusionTask(Task):
             chosen = uniform(generators, 1, 1, like=latents) < config.history_noisy
             size = uniform(generators, 1, 1, like=latents) * config.history_noise * chosen
             latents = latents + size * normal(generators, frames, channels, like=latents)
-        if config.history_null:
-            lost = uniform(generators, frames, 1, like=latents) < config.history_null
-            latents = latents.masked_fill(lost, 0.0)
         return latents
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:

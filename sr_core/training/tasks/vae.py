@@ -39,7 +39,6 @@ class VAETaskConfig:
     encoder_until: int = -1  # step from which the encoder is frozen; -1: never
     adversarial: float = 0.0  # 0.1 in the official VAE; 0 leaves the discriminator out
     matching: float = 5.0  # weight of its features
-    adversarial_from: int = 0  # step at which it begins to count
     discriminator_rate: float = 2.0  # of the learning rate: 3e-4 and 1.5e-4 in the official VAE
     discriminator_clip: float = 10.0  # of its gradient's norm, where the VAE's is 1000
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -95,13 +94,13 @@ class VAETask(Task):
     ) -> tuple[Tensor, dict[str, Tensor]]:  # {"waveform": (b c s)}
         waveform = batch["waveform"]
         if group == DISCRIMINATOR:
-            return self._judging(waveform, generators)
+            return self._discriminator_loss(waveform, generators)
         mean, log_variance = self._moments(waveform)
         sounds = self._decoded(mean, log_variance, generators)
         losses = self._spectral(sounds, waveform, generators)
         losses["waveform"] = (sounds[0] - waveform).abs().mean()
         losses["kl"] = kl_divergence(mean, log_variance).mean()
-        if self._is_adversarial:
+        if self.discriminator is not None:
             losses |= self._adversarial_losses(sounds[0], waveform)
         total = sum(self.config.weights[name] * value for name, value in losses.items())
         return total, {name: value.detach() for name, value in losses.items()}
@@ -113,10 +112,6 @@ class VAETask(Task):
             for name, sound in (("reference", batch["waveform"]), ("decoded", heard))
             for row in range(len(heard))
         }
-
-    @property
-    def _is_adversarial(self) -> bool:
-        return self.discriminator is not None and self.step >= self.config.adversarial_from
 
     def _spectral(
         self, sounds: list[Tensor], waveform: Tensor, generators: Generators
@@ -150,9 +145,7 @@ class VAETask(Task):
         noises = [phases(uniform(generators, *shape, like=x)) for _ in range(2)]
         return [decoder.render(x, noise)[0] for noise in noises]
 
-    def _judging(self, waveform: Tensor, generators: Generators) -> tuple[Tensor, dict]:
-        if not self._is_adversarial:
-            return sum(0 * p.sum() for p in self.discriminator.parameters()), {}
+    def _discriminator_loss(self, waveform: Tensor, generators: Generators) -> tuple[Tensor, dict]:
         with torch.no_grad():
             fake = self._decoded(*self._moments(waveform), generators)[0]
         loss = hinge_discriminator(self.discriminator(waveform)[0], self.discriminator(fake)[0])

@@ -55,7 +55,7 @@ def test_a_past_is_read_in_the_context_that_is_asked_for(tiny_model, inputs):
     same, _ = tiny_model.condition(
         tokens, latents, Context(tiny_model.config.transformer.rope_base)
     )
-    window, _ = tiny_model.condition(tokens, latents, Context(window=1))
+    window, _ = tiny_model.condition(tokens, latents, Context(window=1, group=2))
     assert torch.equal(plain, same)
     assert torch.equal(plain[:, 0], window[:, 0]) and not torch.allclose(plain, window, atol=1e-6)
     alone = tiny_model.condition(tokens[:, 3:4], latents[:, 3:4])[0]  # but for its fed-back latent

@@ -48,7 +48,6 @@ def test_the_same_again_and_more_videos_are_welcome(folder):
         ({"mirror": True}, "mirror False -> True"),
         ({"clips": ClipConfig(seconds=4.0)}, "seconds 8.0 -> 4.0"),
         ({"parts": ("a", None)}, "grid False -> True"),
-        ({"frame": (4, 6)}, r"frame None -> \[4, 6\]"),
     ],
 )
 def test_clips_made_otherwise_are_not_mixed(folder, settings, said):

@@ -68,7 +68,7 @@ def test_operations_are_those_of_the_formula():
 
 
 def test_all_groups_take_their_turn_as_halfway_through_the_run():
-    task = VAETask(AudioVAE(TINY.audio), VAETaskConfig(adversarial=0.1, adversarial_from=3))
+    task = VAETask(AudioVAE(TINY.audio), VAETaskConfig(adversarial=0.1))
     turns = []
     task.loss = lambda group, *_: (
         turns.append((group, task.step)) or sum(p.sum() for p in task.parameters()),

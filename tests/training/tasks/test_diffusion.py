@@ -151,16 +151,6 @@ def test_as_many_rows_have_a_noisy_history_as_the_config_says(parts):
     )
 
 
-def test_a_share_of_fed_back_latents_is_the_mean_latent(parts):
-    latents = torch.ones(100, 50, 4)
-    generators = [generator_of(0, row) for row in range(100)]
-    task = DiffusionTask(*parts, DiffusionConfig(history_null=0.3))
-    corrupted = task.corrupt_history(latents, generators)
-    lost = (corrupted == 0).all(dim=-1)
-    assert lost.float().mean().item() == pytest.approx(0.3, abs=0.02)
-    assert torch.equal(corrupted, latents * ~lost[..., None])
-
-
 def test_a_step_is_a_function_of_its_generators(parts):
     task, batch = DiffusionTask(*parts, DiffusionConfig(history_noise=0.3)), batch_of()
     first, again, other = (task.loss("model", batch, rows_of(batch, n))[0] for n in (0, 0, 1))
@@ -195,11 +185,8 @@ def test_targets_stay_clean_when_history_is_spoilt(parts):
     batch = batch_of(rows=4)
     latents = batch["mean"]
     task = DiffusionTask(model, vae, DiffusionConfig(history_noise=0.3, history_noisy=1.0))
-    corrupt_history = task.corrupt_history(latents, rows_of(batch))
-    assert 0 < (corrupt_history - latents).std() < 0.3
-    nulled = DiffusionTask(model, vae, DiffusionConfig(history_null=0.4))
-    zeros = (nulled.corrupt_history(latents, rows_of(batch)) == 0).all(dim=-1).float().mean()
-    assert 0.2 < zeros < 0.6
+    corrupted = task.corrupt_history(latents, rows_of(batch))
+    assert 0 < (corrupted - latents).std() < 0.3
 
 
 def drawn_kinds(task, batch, settings):

@@ -136,19 +136,8 @@ def test_latents_are_drawn_with_the_posteriors_deviation(monkeypatch):
 
 def test_the_judge_hears_as_many_channels_as_the_vae_makes():
     four = OobleckConfig(**OOBLECK, audio_channels=4)
-    task = task_of(four, **OFFICIAL, **JUDGED, adversarial_from=0)
+    task = task_of(four, **OFFICIAL, **JUDGED)
     assert task.discriminator(torch.randn(1, 4, 192))[0]
-
-
-def test_the_judge_waits_for_its_step():
-    task = task_of(SPECTRAL, adversarial_from=10, **JUDGED)
-    assert "adversarial" not in task.loss("generator", batch(), chances(0))[1]
-    loss, _ = task.loss("discriminator", batch(), chances(0))
-    loss.backward()  # as the loop does with every group's loss
-    assert loss == 0 and all(not p.grad.any() for p in task.discriminator.parameters())
-    task.step = 10
-    assert "adversarial" in task.loss("generator", batch(), chances(0))[1]
-    assert task.loss("discriminator", batch(), chances(0))[0] > 0
 
 
 @KINDS
