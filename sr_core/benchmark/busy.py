@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -17,10 +13,10 @@ from ..engine.session import Session
 from ..pipeline import Pipeline
 from ..sampling.settings import Settings
 from .run import synthetic_frame
+from .spin import spinning
 
 WARM_UP = 5  # frames
 TURNS = 4  # quiet and busy ones in turn, so that the machine's own drift meets both
-SPIN = "while True: pass"
 
 
 class BusyTimes(NamedTuple):
@@ -67,20 +63,6 @@ def _times(session: Session, frames: int) -> list[float]:
         session.step(frame)
         spent.append(1000 * (time.perf_counter() - began))
     return spent
-
-
-@contextmanager
-def spinning(count: int) -> Iterator[None]:
-    """Have that many processes use a core each, as far as they get one."""
-    processes = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(count)]
-    try:
-        time.sleep(0.5)  # until they have begun
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.wait()
 
 
 def busy_text(times: list[BusyTimes]) -> str:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
-from unittest.mock import MagicMock
+from types import ModuleType
+from typing import Any
 
 import torch
 from torch import nn
@@ -82,13 +83,22 @@ def _importable(checkout: Path) -> Iterator[None]:
     before = dict(sys.modules)
     sys.path.insert(0, str(checkout))
     missing = [name for name in UNUSED if not _loads(name)]
-    sys.modules.update({name: MagicMock() for name in missing})
+    sys.modules.update({name: _Absent(name) for name in missing})
     try:
         yield
     finally:
         sys.path.remove(str(checkout))
         for name in set(missing) - set(before):
             sys.modules.pop(name, None)
+
+
+class _Absent(ModuleType):
+    """A stand-in for a module that is imported and never used: every name in it is a class."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (nn.Module,), {})
 
 
 def _loads(name: str) -> bool:

@@ -5,7 +5,8 @@ import time
 
 import torch
 
-from sr_core.benchmark.busy import BusyTimes, busy_text, measure_busy, spinning
+from sr_core.benchmark.busy import BusyTimes, busy_text, measure_busy
+from sr_core.benchmark.spin import spinning
 from sr_core.sampling.settings import Settings
 
 

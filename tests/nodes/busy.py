@@ -17,7 +17,7 @@ import torch
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from sr_core.benchmark.busy import spinning  # noqa: E402
+from sr_core.benchmark.spin import spinning  # noqa: E402
 from tests.nodes.comfy_pack import execute, open_pack  # noqa: E402
 
 TURNS, FRAMES = 3, 180  # of the sample clip
