@@ -61,7 +61,8 @@ def warn_of_rest(
     source: InputContainer, name: Source, container: Container, kept: set[int], lost: list[str]
 ) -> None:
     """Warn once of everything the target lacks: streams not kept, and the items of `lost`."""
-    left = [*(_described(s) for s in source.streams if s.index not in kept and _is_reported(s)), *lost]
+    dropped = (s for s in source.streams if s.index not in kept and _is_reported(s))
+    left = [*map(_described, dropped), *lost]
     if left:
         warnings.warn(
             f"{name_of(name)}: left out of the {container.format} file that is written: "
