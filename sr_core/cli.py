@@ -26,14 +26,14 @@ from .commands.console import CLOSED_PIPE, is_closed_pipe, let_go, make_printabl
 from .parallel.signals import on_ending, stop
 
 VERBS = (generate, stream, convert, inspect, prepare, smoke, train, evaluate, benchmark, push)
-DESCRIPTION = "SoundReactor: sound for video, frame by frame, never looking ahead."
+DESCRIPTION = "SoundReactor: causal, frame-by-frame generation of sound for video."
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; 0 where it did all it was asked to, 2 where something failed.
+    """Run one command; returns the exit status: 0 for success, 2 for a failure.
 
-    A signal that asks for the end, or a reader of the output that has gone, gives what shells
-    give for it: 128 and the signal's number.
+    After a signal, or if the reader of the output has closed the pipe, the status is 128 + the
+    signal's number, as in shells.
     """
     make_printable()
     warnings.showwarning = _one_line
@@ -66,7 +66,7 @@ def _run(arguments: list[str] | None) -> int:
 
 
 def describe(error: Exception, training: bool = False) -> str:
-    """An error in one line: ours say all there is to say, others are named by their kind."""
+    """An error as one line: ValueErrors as they are, other types with the name of the type."""
     text = " ".join(str(error).split())
     if isinstance(error, ValueError):
         return text
@@ -80,7 +80,7 @@ def describe(error: Exception, training: bool = False) -> str:
 
 class _Parser(argparse.ArgumentParser):
     def print_help(self, file: TextIO | None = None) -> None:
-        """Print it and say where that fails, which argparse passes over in silence."""
+        """Print the help; unlike argparse's version, raises errors of writing."""
         print(self.format_help(), end="", file=file, flush=True)
 
 
@@ -103,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _name() -> str:
-    """How this was called: by the installed command or as a module."""
+    """The name that this was called by: the installed command or the module."""
     called = Path(sys.argv[0]).stem
     return called if called == "soundreactor" else "python -m sr_core"
 
@@ -111,4 +111,4 @@ def _name() -> str:
 def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
     from tqdm import tqdm
 
-    tqdm.write(f"warning: {message}", file=sys.stderr)  # not behind a progress bar's end
+    tqdm.write(f"warning: {message}", file=sys.stderr)  # does not break the progress bar

@@ -1,7 +1,7 @@
-"""Files on the Hugging Face Hub: an address -> a file on this machine, and a checkpoint -> the Hub.
+"""Download of files from the Hugging Face Hub and upload of checkpoints to it.
 
-`huggingface_hub` is imported inside functions alone: most commands need none of it, and it reads
-HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE where it is imported.
+`huggingface_hub` is imported only inside functions: most commands do not need it, and it reads
+HF_ENDPOINT, HF_HOME and HF_HUB_OFFLINE at import.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 
 
 class Fetched(NamedTuple):
-    """A file of the Hub on this machine."""
+    """A downloaded file of the Hub."""
 
     path: Path
     address: Address  # without a revision
@@ -34,12 +34,12 @@ class Fetched(NamedTuple):
 
     @property
     def origin(self) -> dict[str, str]:
-        """Where it came from, as checkpoints and runs keep it."""
+        """Address and commit, as checkpoints and runs store them."""
         return {"address": str(self.address), "commit": self.commit}
 
 
 class Repository(NamedTuple):
-    """A model repository to write to, as it was when it was opened."""
+    """A model repository to write to; commit and files at the time of opening."""
 
     name: str
     commit: str
@@ -47,11 +47,11 @@ class Repository(NamedTuple):
 
 
 def local_file(address: Address, tell: Tell) -> Fetched:
-    """The file that an address names, downloaded where the cache does not hold it.
+    """Return the file of an address; downloads it if it is not in the cache.
 
-    `tell` gets what will be downloaded before it is. Nothing is asked of the Hub where a commit is
-    named whose file is in the cache, and nothing at all where HF_HUB_OFFLINE is set. Raises
-    ValueError, with the reason, where the file is not to be had.
+    `tell` is called with an announcement before a download. The Hub is not contacted if the address
+    has a commit whose file is in the cache, or if HF_HUB_OFFLINE is set. Raises ValueError, with
+    the reason, if the file is not available.
     """
     _check_installed()
     from huggingface_hub import HfApi, constants
@@ -122,7 +122,7 @@ def _download(address: Address, info: ModelInfo, tell: Tell) -> Fetched:
         tell(_announcement(address, info, file, sizes[file]))
         path = Path(hf_hub_download(address.repo, file, revision=info.sha))
     if address.revision != info.sha:
-        with suppress(OSError):  # of a cache that may only be read; offline it is not found then
+        with suppress(OSError):  # read-only cache: offline, the revision is not found later
             noted = folder / "refs" / (address.revision or "main")
             noted.parent.mkdir(parents=True, exist_ok=True)
             noted.write_text(info.sha, encoding="utf-8")
@@ -142,14 +142,14 @@ def _announcement(address: Address, info: ModelInfo, file: str, size: int | None
 
 
 def fetch_beside(fetched: Fetched, name: str, tell: Tell) -> None:
-    """Put another file of the same folder and commit beside it, where there is one."""
+    """Download another file of the same folder and commit to the same folder, if it exists."""
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     address, commit = fetched.address, fetched.commit
     file = str(PurePosixPath(address.file or "").with_name(name))
     if try_to_load_from_cache(address.repo, file, revision=commit) is not None:
-        return  # it is there, or is known not to be
+        return  # in the cache, or cached as not existing
     tell(f"downloading {file} of the same commit, if there is one")
     with explained(address):
         try:
@@ -161,7 +161,7 @@ def fetch_beside(fetched: Fetched, name: str, tell: Tell) -> None:
 
 
 def open_repository(name: str, private: bool) -> Repository:
-    """A model repository to write to, made where there is none."""
+    """Open a model repository to write to; creates it if it does not exist."""
     _check_installed()
     from huggingface_hub import HfApi
 
@@ -177,7 +177,7 @@ def open_repository(name: str, private: bool) -> Repository:
 
 
 def commit_files(repository: Repository, files: Mapping[str, Path | bytes], message: str) -> str:
-    """Upload files in one commit on top of what was there at opening; gives the commit."""
+    """Upload files in one commit whose parent is `repository.commit`; returns the new commit."""
     from huggingface_hub import CommitOperationAdd, HfApi
 
     added = [CommitOperationAdd(name, content) for name, content in files.items()]

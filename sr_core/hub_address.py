@@ -1,4 +1,4 @@
-"""Addresses of files on the Hugging Face Hub, as the command line takes them."""
+"""Addresses of files on the Hugging Face Hub for the command line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 SCHEME = "hf://"
 FORM = "hf://OWNER/REPO[/FILE][@REVISION]"
 _PARTS = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:/([^@]+))?(?:@([^@]+))?")
-_OTHER_KINDS = ("datasets", "spaces", "buckets", "models")  # no owner has such a name
+_OTHER_KINDS = ("datasets", "spaces", "buckets", "models")  # reserved, not names of owners
 _WEIGHTS = (".safetensors", ".ckpt", ".pth")
 
 
@@ -26,7 +26,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Raises ValueError where the text is no address of a file of a model repository."""
+    """Parse an address; ValueError if it is not one of a file of a model repository."""
     found = _PARTS.fullmatch(text)
     if not found or not _is_plain(*found.groups()):
         raise ValueError(
@@ -37,7 +37,7 @@ def parse_address(text: str) -> Address:
 
 
 def _is_plain(repo: str, file: str | None, revision: str | None) -> bool:
-    """Say whether the parts are in the order that is expected, and lead nowhere else."""
+    """Return whether the parts are in order, without "." or ".." and other repository kinds."""
     parts = f"{repo}/{file or ''}/{revision or ''}".split("/")
     return not (
         {".", ".."} & set(parts)

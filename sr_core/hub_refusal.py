@@ -1,4 +1,4 @@
-"""What the Hugging Face Hub refuses, and a Hub out of reach, told in a line."""
+"""Errors of the Hugging Face Hub, converted to one line with a remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOG_IN = "log in by `hf auth login`, or set HF_TOKEN"
 
 
 def page_of(address: Address) -> str:
-    """Where a browser shows the repository."""
+    """URL of the repository's web page."""
     from huggingface_hub import constants
 
     return f"{constants.ENDPOINT}/{address.repo}"
@@ -23,7 +23,7 @@ def page_of(address: Address) -> str:
 
 @contextmanager
 def explained(address: Address) -> Iterator[None]:
-    """Turn the errors of `huggingface_hub` into a ValueError that says what to do."""
+    """Convert errors of `huggingface_hub` to a ValueError with a remedy."""
     from huggingface_hub import errors
 
     page = page_of(address)
@@ -47,7 +47,7 @@ def explained(address: Address) -> Iterator[None]:
     except errors.HfHubHTTPError as error:
         _refuse(address, error)
     except (errors.HTTPError, OSError) as error:
-        if getattr(error, "errno", None) is not None:  # a full disk, for example
+        if getattr(error, "errno", None) is not None:  # a system error, e.g. a full disk
             raise
         reason = " ".join(str(error.__cause__ or error).split())
         raise ValueError(

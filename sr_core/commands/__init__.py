@@ -1,1 +1,1 @@
-"""One file a verb of the command line: HELP, EXAMPLES, add_arguments and run."""
+"""One file per verb of the command line: HELP, EXAMPLES, add_arguments and run."""

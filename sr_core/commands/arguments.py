@@ -1,4 +1,4 @@
-"""Arguments that several verbs have, and what they may be."""
+"""Arguments shared by several verbs, and their types."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..sampling.settings import CONTEXTS, HISTORIES, METHODS, Settings
 from .console import say
 
 DTYPES = ("float32", "bfloat16", "float16")
-FORMATS = ("s16le", "f32le")  # plain samples
+FORMATS = ("s16le", "f32le")  # raw samples
 MODEL = "checkpoint: a path, or hf://OWNER/REPO[/FILE][@REVISION] (default: bundled)"
 MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
 
 
 def video(text: str) -> Path:
-    """A path on the command line; an address, whose video comes once and in order, is none."""
+    """Argument type of a video path; a URL is an error, as it can be read only once."""
     if "://" in text:
         raise argparse.ArgumentTypeError(
-            f"got the address {text}; expected a file, as it is read more than once; download it, "
+            f"got the URL {text}; expected a file, as it is read more than once; download it, "
             f"or use `python -m sr_core stream {text} -o OUT.mkv`"
         )
     return Path(text)
 
 
 def checkpoint(text: str) -> Path | Address:
-    """A weights file on the command line: a path, or an address of the Hugging Face Hub."""
+    """Argument type of a weights file: a path, or an address of the Hugging Face Hub."""
     if not text.startswith(SCHEME):
         return Path(text)
     try:
@@ -39,34 +39,34 @@ def checkpoint(text: str) -> Path | Address:
 
 
 def local(place: Path | Address | None) -> Path | None:
-    """The path of a weights file that an option names: an address is downloaded now."""
+    """The local path of a weights file; an address is downloaded now."""
     return local_file(place, say).path if isinstance(place, Address) else place
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """What `Generator` and `settings_of` read: the model, where it runs, how it draws."""
+    """Add the options that `Generator` and `settings_of` read: model, device, sampling."""
     parser.add_argument("--model", type=checkpoint, help=MODEL)
     _add_choices(parser)
-    parser.add_argument("--prompt", type=Path, help="sound to continue from (its end is heard)")
-    parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
-    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
-    parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
+    parser.add_argument("--prompt", type=Path, help="sound file to continue from (its end)")
+    parser.add_argument("--device", help="cuda, mps, cpu (default: the first available)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: 1 for small models)")
+    parser.add_argument("--dtype", choices=DTYPES, help="model dtype (default: bfloat16 on CUDA)")
 
 
 def _add_choices(parser: argparse.ArgumentParser) -> None:
     default = Settings()
-    parser.add_argument("--seed", type=int, default=0, help="which of the possible sounds (0)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (0)")
     parser.add_argument(
         "--steps",
         type=int,
         default=default.steps,
-        help=f"1-4: speed against quality; with heun 16 is good ({default.steps})",
+        help=f"sampling steps: 1-4, fewer are faster; with heun 16 is good ({default.steps})",
     )
     parser.add_argument(
         "--guidance",
         type=float,
         default=default.guidance,
-        help=f"how strictly the sound follows the picture; 1 is none ({default.guidance})",
+        help=f"guidance scale: strength of the video's influence; 1: off ({default.guidance})",
     )
     parser.add_argument(
         "--text",
@@ -74,7 +74,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[SECONDS:]TEXT",
-        help="words for the sound from there on, where the model reads text; may be repeated",
+        help="text prompt from SECONDS on, if the model supports text; repeatable",
     )
     parser.add_argument("--method", choices=METHODS, default=default.method)
     parser.add_argument("--context", choices=CONTEXTS, default=default.context)
@@ -82,7 +82,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 
 
 def _text(given: str) -> tuple[Fraction, str]:
-    """A text from the beginning on, or SECONDS:TEXT."""
+    """Parse TEXT (from 0 s on) or SECONDS:TEXT."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?):(.*)", given, re.DOTALL)
     return (Fraction(found[1]), found[2]) if found else (Fraction(0), given)
 

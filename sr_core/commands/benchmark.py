@@ -1,4 +1,4 @@
-"""How fast a frame is, where its time goes, and how others do."""
+"""The verb `benchmark`: time per frame, in total, per part, and of peers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ..sampling.settings import Settings
 from .arguments import DTYPES, checkpoint, local
 
-HELP = "measure milliseconds a frame, part by part, beside peers in the same run"
+HELP = "measure milliseconds per frame, in total and per part, and those of peers in the same run"
 EXAMPLES = """\
 examples:
   python -m sr_core benchmark
@@ -17,9 +17,10 @@ examples:
   python -m sr_core benchmark --busy --frames 80
   python -m sr_core benchmark --model my-model.safetensors --json > out.json
 
-`paper` has random weights of the paper's size, which take the time of trained ones. Peers: dinov2
-and transformer (a Llama, in one call a frame and in two) are of `pip install transformers`, vae is
-the streaming decoder in a checkout of the official code, plain is this package without its session.
+`paper` has random weights of the paper's size; they take as much time as trained ones. Peers:
+dinov2 and transformer (a Llama with one call per frame, and with two) need `pip install
+transformers`; vae is the streaming decoder in a checkout of the official code; plain is this
+package without its session.
 """
 PEERS = ("dinov2", "transformer", "vae", "plain")
 
@@ -30,33 +31,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", type=checkpoint, help="a checkpoint instead: a path, or hf://OWNER/REPO[/FILE]"
     )
-    parser.add_argument("--device", help="cuda, mps, cpu (default: the best there is)")
-    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for small models)")
-    parser.add_argument("--dtype", choices=DTYPES, help="of the model (default: bfloat16 on CUDA)")
+    parser.add_argument("--device", help="cuda, mps, cpu (default: the first available)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: 1 for small models)")
+    parser.add_argument("--dtype", choices=DTYPES, help="model dtype (default: bfloat16 on CUDA)")
     parser.add_argument(
         "--steps", type=int, default=default.steps, help=f"as in generate ({default.steps})"
     )
     parser.add_argument(
-        "--frames", type=int, default=300, help="that are measured, after a warm-up of 30 (300)"
+        "--frames", type=int, default=300, help="measured frames, after a warm-up of 30 (300)"
     )
     parser.add_argument(
         "--busy",
         action="store_true",
-        help="only the time of a frame beside a spinning process for each core, and without",
+        help="measure only the time per frame, with and without one busy process per core",
     )
-    parser.add_argument("--against", nargs="+", choices=PEERS, default=[], metavar="NAME")
+    parser.add_argument(
+        "--against",
+        nargs="+",
+        choices=PEERS,
+        default=[],
+        metavar="NAME",
+        help=f"peers to measure too: {', '.join(PEERS)}",
+    )
     parser.add_argument(
         "--official-vae", type=Path, metavar="PATH", help="a checkout of the official VAE's code"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    parser.add_argument("--page", type=Path, help="a Markdown page that gets these results too")
+    parser.add_argument("--page", type=Path, help="Markdown file to add the results to")
 
 
 def run(options: argparse.Namespace) -> int:
     if options.model and options.config:
         raise ValueError("got --config and --model; expected one of them")
     if options.frames < 1:
-        raise ValueError(f"got {options.frames} frames; expected at least 1; 300 tell p99")
+        raise ValueError(f"got {options.frames} frames; expected at least 1; p99 needs about 300")
     options.checkpoint = local(options.model)
     from .work.benchmark import benchmark, benchmark_busy
 

@@ -1,4 +1,4 @@
-"""Standard output and error: whatever they cannot print, and whoever no longer reads them."""
+"""Standard output and error: unprintable text and closed pipes."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import os
 import sys
 from contextlib import suppress
 
-CLOSED_PIPE = 128 + 13  # what a shell gives for a process that SIGPIPE ended
+CLOSED_PIPE = 128 + 13  # exit status that shells report for a process ended by SIGPIPE
 
 
 def make_printable() -> None:
-    r"""Let both streams print every text: a name's raw bytes as they are, the rest as \u1234."""
+    r"""Make both streams print any text: raw bytes of file names unchanged, the rest as \u1234."""
     codecs.register_error("printable", _printable)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a host's own may know no encoding
+        if hasattr(stream, "reconfigure"):  # a host may replace the stream by one without it
             stream.reconfigure(errors="printable")
 
 
 def _printable(error: UnicodeError) -> tuple[str | bytes, int]:
-    # A name that is no text in this locale came in by surrogateescape, and goes out by it.
+    # File names that are not text in this locale were decoded by surrogateescape: reverse it.
     with suppress(UnicodeEncodeError):
         return codecs.lookup_error("surrogateescape")(error)
     return codecs.lookup_error("backslashreplace")(error)
 
 
 def say(text: str) -> None:
-    """Print a line on standard error, if anyone is there to read it."""
+    """Print a line on standard error; errors are ignored."""
     with suppress(OSError):
         print(text, file=sys.stderr)
 
 
 def is_closed_pipe(error: BaseException) -> bool:
-    """Say whether the reader of what is printed has gone: on Windows an invalid argument."""
+    """Return whether the error means that the output's reader has closed (Windows: EINVAL)."""
     if isinstance(error, BrokenPipeError):
         return True
     known = isinstance(error, OSError) and error.errno == errno.EINVAL and error.filename is None
@@ -41,7 +41,7 @@ def is_closed_pipe(error: BaseException) -> bool:
 
 
 def let_go() -> None:
-    """Send what is still to be printed nowhere, or Python would complain of it at its end."""
+    """Redirect unwritable streams to the null device, so that Python's exit prints no error."""
     with open(os.devnull, "wb") as nowhere:
         for stream in (sys.stdout, sys.stderr):
             try:

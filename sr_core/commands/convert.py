@@ -1,4 +1,4 @@
-"""Foreign weights -> a file of ours."""
+"""The verb `convert`: public weights -> a safetensors file of this package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..hub_address import Address
 from .arguments import checkpoint
 from .console import say
 
-HELP = "convert public weights (the official SoundReactor VAE, DINOv2 with registers) to our files"
+HELP = "convert public weights (official SoundReactor VAE, DINOv2 with registers) to safetensors"
 EXAMPLES = """\
 examples:
   python -m sr_core convert vae sr_causal_ds_1600_dim_64.ckpt vae.safetensors
@@ -22,8 +22,8 @@ where to get them:
   dinov2  github.com/facebookresearch/dinov2, or model.safetensors of
           huggingface.co/facebook/dinov2-with-registers-small (Apache-2.0)
 
-What an address names is downloaded once and kept. TARGET.origin.json then says where it came from,
-beside the target, whose bytes depend on the weights alone; `inspect` shows it.
+A file from the Hugging Face Hub is downloaded once and cached. Its address, commit and sha256 are
+written to TARGET.origin.json (the target's bytes depend only on the weights); `inspect` shows them.
 """
 
 
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    # Imported here: opening pickles is nothing the other verbs should be able to do.
+    # Imported here: this module opens pickles, which no other verb must do.
     from ..checkpoint import sha256
     from ..convert import convert_dinov2, convert_vae
     from .work.origin import keep_origin

@@ -1,4 +1,4 @@
-"""A checkpoint on clips with their own sound -> figures beside their baselines."""
+"""The verb `evaluate`: metrics of a checkpoint on clips with sound, and their baselines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from ..sampling.settings import METHODS, Settings
 from .arguments import MODEL, checkpoint, local, video
 
-HELP = "measure how well generated sound fits clips whose own sound is known"
+HELP = "compare generated sound with the real sound of clips"
 EXAMPLES = """\
 examples:
   python -m sr_core evaluate --model my-model.safetensors clips/ --seed 1
@@ -16,11 +16,11 @@ examples:
   python -m sr_core evaluate clips/ --report report/ --export toolkit/ --loop 120
   python -m sr_core evaluate clip.mp4 --loop 1200 --only-loop --steps 1 --report report/
 
-Each figure stands beside those of the clips' own sound (reference), that sound through the
-codec (the ceiling), another clip's sound (shuffled: chance), the model without a picture
-(nulled) and a constant hiss, with its 95 % interval over clips. NAME.json beside NAME.mp4, if
-there, is the event log. The paper's KL, IS, IB-score, DeSync, FSAD and Frechet distances per
-channel need other models' weights and are not computed: --export writes what its toolkit takes.
+Each metric has a 95 % interval over clips, and these baselines: the clips' own sound (reference),
+that sound encoded and decoded by the VAE (codec: the upper limit), another clip's sound (shuffled:
+chance), the model without video (nulled) and a constant hiss. NAME.json beside NAME.mp4, if it
+exists, is the event log. The paper's KL, IS, IB-score, DeSync, FSAD and Frechet distances per
+channel need other models' weights and are not computed: --export writes the files for its toolkit.
 """
 EMBEDDINGS = ("clap", "passt", "patches")
 
@@ -33,14 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed",
         type=int,
         default=0,
-        help="each clip's own comes from it and from its name, and is in --json (0)",
+        help="random seed; a clip's seed depends on it and the clip's name, see --json (0)",
     )
     parser.add_argument(
         "--steps",
         type=int,
         nargs="+",
         default=[default.steps],
-        help=f"as in generate; several are measured side by side ({default.steps})",
+        help=f"as in generate; several values give one result each ({default.steps})",
     )
     parser.add_argument(
         "--guidance",
@@ -53,14 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--embedding",
         choices=EMBEDDINGS,
         default="patches",
-        help="what Frechet distance and MMD look at; passt and clap need packages and weights",
+        help="features of Frechet distance and MMD; passt and clap need packages and weights",
     )
-    parser.add_argument("--device", help="cpu, cuda, mps (the best there is)")
-    parser.add_argument("--threads", type=int, help="of the CPU (1 for small models)")
-    parser.set_defaults(dtype="float32")  # figures are of the model, not of rounding
+    parser.add_argument("--device", help="cuda, mps, cpu (default: the first available)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: 1 for small models)")
+    parser.set_defaults(dtype="float32")  # metrics of the model without rounding errors
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    parser.add_argument("--export", type=Path, metavar="DIR", help="WAV folders for the toolkit")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="report.md and spectrograms")
+    parser.add_argument(
+        "--export", type=Path, metavar="DIR", help="write WAV folders for the paper's toolkit"
+    )
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write report.md and spectrograms"
+    )
     _add_loop(parser)
 
 
@@ -70,10 +74,10 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0,
         metavar="SECONDS",
-        help="also show the first clip over and over for so long: is its sound stable?",
+        help="also repeat the first clip for so long and measure the drift of its sound",
     )
     parser.add_argument(
-        "--only-loop", action="store_true", help="that alone; the clip needs no sound of its own"
+        "--only-loop", action="store_true", help="only that; the clip needs no sound"
     )
 
 

@@ -1,4 +1,4 @@
-"""Videos -> the same videos with generated sound."""
+"""The verb `generate`: videos -> the same videos with generated sound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..parallel.map_jobs import Placement, map_jobs
 from ..parallel.map_jobs import add_arguments as add_placement
 from .arguments import add_model, local, settings_of, video
 
-HELP = "generate sound for a video, several, or all in a folder; the picture is copied untouched"
+HELP = "generate sound for one or more videos, or all in a folder; video packets are copied"
 EXAMPLES = """\
 examples:
   python -m sr_core generate clip.mp4 -o clip-with-sound.mp4 --seed 1
@@ -23,10 +23,11 @@ examples:
   python -m sr_core generate library/ -o out/ --workers 8 --skip-existing
   python -m sr_core generate /disk/library -o /disk/out --ray auto --device cuda --skip-existing
 
-A library: each worker loads the model once, a bad video stops no other, and a file is whole or not
-there, so after a stop the same command with --skip-existing goes on. --ray needs
-`pip install "ray[data]"` and this package on every machine, and a disk that all see at one path
-(also for HF_HOME, where --model is an address). What an address names is downloaded once and kept.
+Many videos: each worker loads the model once, an error in one video does not stop the others, and
+incomplete files are never left, so after a stop the same command with --skip-existing continues.
+--ray needs `pip install "ray[data]"` and this package on every machine, and a disk with the same
+path on all of them (also for HF_HOME, if --model is an address). A file from the Hugging Face Hub
+is downloaded once and cached.
 """
 
 
@@ -44,15 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--old-sound",
         choices=OLD_SOUND,
         default=OLD_SOUND[0],
-        help="what becomes of the video's own sound; keep adds its tracks to the new one",
+        help="handling of the video's own sound; keep: its tracks follow the new one (drop)",
     )
     parser.add_argument(
-        "--encode", action="store_true", help="the picture, where the file cannot hold a copy of it"
+        "--encode", action="store_true", help="re-encode video that the file cannot hold a copy of"
     )
-    parser.add_argument("--gain-db", type=float, default=0.0, help="of the new sound")
-    parser.add_argument("--old-gain-db", type=float, default=0.0, help="of the old one, with mix")
+    parser.add_argument("--gain-db", type=float, default=0.0, help="gain of the new sound (0)")
     parser.add_argument(
-        "--skip-existing", action="store_true", help="leave out videos whose output is there"
+        "--old-gain-db", type=float, default=0.0, help="gain of the old sound, with keep or mix (0)"
+    )
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="skip videos whose output exists"
     )
     add_placement(parser)
 
@@ -62,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     from .work.targets import check_overwritten, plan
 
     where = Placement(options.workers, options.ray, device_of(options).startswith("cuda"))
-    settings_of(options)  # what is wrong with them should show before any work
+    settings_of(options)  # raises for invalid settings before any work
     planned = plan(options.videos, options.output)
     read = [path for path in (options.prompt, options.model) if isinstance(path, Path)]
     check_overwritten(read, [target for _, target in planned])
@@ -80,13 +83,13 @@ def run(options: argparse.Namespace) -> int:
             failed += 1
             print(f"error: {source}: {done.error}", file=sys.stderr)
     if len(planned) > 1 or not jobs:
-        there = f", {len(planned) - len(jobs)} there before" if options.skip_existing else ""
-        count = f"{len(jobs) - failed} of {len(jobs)} videos done, {failed} failed{there}"
+        skipped = f", {len(planned) - len(jobs)} there before" if options.skip_existing else ""
+        count = f"{len(jobs) - failed} of {len(jobs)} videos done, {failed} failed{skipped}"
         print(count, file=sys.stderr)
     return 2 if failed else 0
 
 
 def _paths(job: tuple[Path, Path]) -> list[Path]:
     source, target = job
-    target.parent.mkdir(parents=True, exist_ok=True)  # else a worker would make its own elsewhere
+    target.parent.mkdir(parents=True, exist_ok=True)  # here: on a worker the path may differ
     return [source, target.parent]

@@ -1,4 +1,4 @@
-"""What a weights file is."""
+"""The verb `inspect`: the contents of a weights file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 
 from .arguments import checkpoint, local
 
-HELP = "say what a safetensors file holds: its kind, configuration, training and sizes"
+HELP = "print the contents of a safetensors file: kind, configuration, training and sizes"
 EXAMPLES = """\
 examples:
   python -m sr_core inspect sr_core/assets/micro.safetensors
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..checkpoint import read_header  # with torch, which no help needs
+    from ..checkpoint import read_header  # imports torch, which `--help` does not need
     from .work.origin import kept_origin
 
     file = local(options.file)

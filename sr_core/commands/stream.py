@@ -1,4 +1,4 @@
-"""A moving picture -> its sound while it runs."""
+"""The verb `stream`: a live video -> its sound, in real time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .arguments import FORMATS, MUXED, add_model, local, settings_of
 
-HELP = "sound for a picture while it runs: a file, an address, a camera, a screen, a pipe"
+HELP = "generate sound while a video plays: a file, a URL, a camera, a screen, a pipe"
 EXAMPLES = """\
 examples:
   python -m sr_core stream long.mkv -o long-with-sound.mkv --steps 1
@@ -20,42 +20,43 @@ examples:
   my-game | python -m sr_core stream - --size 640x480 --rate 30 --format s16le | aplay -f dat
   python -m sr_core stream clip.mp4 -o - --format matroska | mpv -
 
-INPUT is whatever PyAV opens: a path, an address with ://, DEVICE:NAME (v4l2, x11grab, avfoundation,
-dshow, gdigrab, lavfi, as far as PyAV was built with them), or - for raw rgb24 frames on standard
-input. Each frame's sound is made when it is there, never later ones looked at; memory stays flat.
+INPUT is anything that PyAV opens: a path, a URL, DEVICE:NAME (v4l2, x11grab, avfoundation, dshow,
+gdigrab, lavfi; depends on the build of PyAV), or - for raw rgb24 frames on standard input. Sound is
+generated when its frame arrives and never depends on later frames; memory use is constant.
 
-The file is written at its own name from the first frame on, and grows: after a crash or a kill it
-holds and plays what was there (.mp4 and .mov in fragments of a second, .mkv in clusters). Ctrl-C,
-SIGTERM or a closed terminal end the stream with a finished file. The picture is copied beside the
-sound; it is encoded where it was raw, or in no codec that the file can hold.
+The output file has its final name from the first frame on, and grows: after a crash or a kill it
+plays up to that point (.mp4 and .mov: fragments of a second, .mkv: clusters). Ctrl-C, SIGTERM and a
+closed terminal end the stream with a complete file. Video packets are copied; raw video, and codecs
+that the file cannot hold, are encoded.
 
-With --realtime, always on for cameras, screens, live addresses and --play, every frame has its turn
-by the clock. One that comes too late for its turn is not looked at: its 1/30 s gets the sound of
-what was seen last; more than a second behind, silence. The report on standard error counts both.
+With --realtime (always on for cameras, screens, live URLs and --play) every frame has a due time.
+A frame that is late by one frame period or more is dropped: its sound is generated from the
+previous frame. A frame that is late by more than a second gets silence. The report on standard
+error counts both.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="INPUT", help="path, address, DEVICE:NAME, or -")
+    parser.add_argument("input", metavar="INPUT", help="path, URL, DEVICE:NAME, or -")
     parser.add_argument(
         "-o",
         "--output",
         metavar="OUT",
-        help="a file (.mp4 .mov .mkv .mka .wav .flac); - or nothing: standard output",
+        help="a file (.mp4 .mov .mkv .mka .wav .flac); default, or -: standard output",
     )
     parser.add_argument(
         "--format",
         choices=(*FORMATS, *MUXED),
         default="s16le",
-        help="of standard output: plain stereo samples at 48 kHz, or a file's bytes (s16le)",
+        help="of standard output: raw stereo samples at 48 kHz, or a file format (s16le)",
     )
-    parser.add_argument("--play", action="store_true", help="on the sound card (sounddevice)")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="of raw frames, or of a device's")
-    parser.add_argument("--rate", type=_rate, help="frames a second, of the same")
-    parser.add_argument("--realtime", action="store_true", help="pace the picture by the clock")
-    parser.add_argument("--loop", action="store_true", help="show a file again and again")
-    parser.add_argument("--seconds", type=Fraction, help="end after so much of the picture")
-    parser.add_argument("--gain-db", type=float, default=0.0, help="of the sound")
+    parser.add_argument("--play", action="store_true", help="play on the sound card (sounddevice)")
+    parser.add_argument("--size", type=_size, metavar="WxH", help="size of raw or device frames")
+    parser.add_argument("--rate", type=_rate, help="frames per second of raw or device frames")
+    parser.add_argument("--realtime", action="store_true", help="process frames at their due times")
+    parser.add_argument("--loop", action="store_true", help="repeat a file without end")
+    parser.add_argument("--seconds", type=Fraction, help="end after so many seconds of video")
+    parser.add_argument("--gain-db", type=float, default=0.0, help="gain of the sound (0)")
     add_model(parser)
 
 
@@ -72,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raise ValueError for what cannot be meant, before a model is loaded."""
+    """Raise ValueError for invalid combinations of options, before a model is loaded."""
     raw, to_pipe = options.input == "-", options.output in (None, "-")
     if raw and not (options.size and options.rate):
         raise ValueError("got raw frames without --size and --rate; expected both, as 640x480, 30")
@@ -81,7 +82,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.seconds is not None and options.seconds <= 0:
         raise ValueError(f"got --seconds {float(options.seconds):g}; expected more than 0")
     if to_pipe and sys.stdout.isatty() and not options.play:
-        raise ValueError("got no place for the sound; give -o FILE, --play, or a pipe to write to")
+        raise ValueError("got no output for the sound; give -o FILE, --play, or a pipe to write to")
     if not to_pipe:
         _check_target(options)
 

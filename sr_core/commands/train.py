@@ -1,4 +1,4 @@
-"""Prepared clips -> a VAE or a checkpoint."""
+"""The verb `train`: prepared clips -> a VAE or a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ examples:
   python -m sr_core train diffusion data -o runs/own --init micro.safetensors     (fine-tune)
   torchrun --nproc-per-node 8 -m sr_core train diffusion data -o runs/diffusion
 
-The same command again goes on where it was stopped. --dry-run prints every setting and, where the
-data is there, parameters, FLOPs a step and about how long it will take: JSON, good for --config.
+After a stop, the same command continues. --dry-run prints all settings and, if the data exists,
+parameters, FLOPs per step and the estimated time, as JSON that --config accepts.
 """
 INIT = "checkpoint (or part) to start from: a path, or hf://OWNER/REPO[/FILE][@REVISION]"
 STAGES = ("vae", "whiten", "diffusion", "consistency")
@@ -27,13 +27,15 @@ STAGES = ("vae", "whiten", "diffusion", "consistency")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("data", type=video, help="folder that `prepare` wrote")
-    parser.add_argument("-o", "--output", type=Path, help="folder of this run")
+    parser.add_argument("-o", "--output", type=Path, help="output folder of this run")
     parser.add_argument("--init", type=checkpoint, help=INIT)
     parser.add_argument("--config", type=Path, help="JSON file with settings")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="change one setting"
+    )
     parser.add_argument("--device", help="cuda, mps, cpu (default: cuda if there is one, else cpu)")
-    parser.add_argument("--threads", type=int, help="of the CPU")
-    parser.add_argument("--dry-run", action="store_true", help="print settings and costs, and stop")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--dry-run", action="store_true", help="print settings and costs only")
 
 
 def run(options: argparse.Namespace) -> int:

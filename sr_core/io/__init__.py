@@ -1,1 +1,1 @@
-"""Media in and out by PyAV: frames at an exact rate, sound beside an untouched picture."""
+"""Media input and output with PyAV: frames at an exact rate; new sound beside a copied video."""

@@ -1,1 +1,1 @@
-"""The same work over many jobs: here, in processes, on a cluster; and threads of the CPU."""
+"""Parallel jobs in one process, several or on a cluster; signals; CPU threads."""

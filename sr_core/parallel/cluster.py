@@ -1,4 +1,4 @@
-"""Workers that are actors of a Ray cluster."""
+"""Workers as actors of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -17,47 +17,48 @@ from .worker import DEATH, Answer, Make, Outcome, Worker, outcome_of
 
 Paths = Callable[[Any], Iterable["str | os.PathLike"]]
 
-BLOCKS = 10_000  # messages to a cluster: more would only fill the memory of the one who sends them
-TRIES = 3  # of a job whose worker died: its machine may have gone, or the job is the reason
-GOODBYE = 1.0  # seconds
+BLOCKS = 10_000  # number of Ray Data blocks, at most: more would only fill the driver's memory
+TRIES = 3  # attempts of a job whose worker died: the machine may have failed, or the job kills it
+GOODBYE = 1.0  # seconds to wait before disconnecting
 NEEDS = "every machine must see the same paths (a shared disk) and have this package installed"
 
 
 def on_cluster(
     make: Make, jobs: Sequence[Any], address: str, workers: int | None, gpu: bool, paths: Paths
 ) -> Iterator[Outcome]:
-    """Ray Data streams the jobs through actors; `workers` None is as many as it has room for."""
+    """Run jobs in Ray Data actors and yield outcomes; `workers` None: as many as there is room."""
     ray, kind = _connected(address), "GPU" if gpu else "CPU"
-    seen = [[str(path) for path in paths(job) if Path(path).exists()] for job in jobs]
+    existing = [[str(path) for path in paths(job) if Path(path).exists()] for job in jobs]
     rows = [
         {"number": number, "job": pickle.dumps(both)}
-        for number, both in enumerate(zip(jobs, seen, strict=True))
+        for number, both in enumerate(zip(jobs, existing, strict=True))
     ]
     ledger = ray.remote(num_cpus=0)(_Ledger).remote()
     try:
         data = ray.data.from_items(rows, override_num_blocks=min(len(rows), BLOCKS)).map(
             _Actor,
             fn_constructor_args=(make, os.getcwd(), ledger),
-            # One at a time: a job that waits behind a long one could be done elsewhere.
+            # One at a time: a job queued behind a long one could run on another actor.
             compute=ray.data.ActorPoolStrategy(
-                size=min(workers or _room(ray, kind), len(jobs)), max_tasks_in_flight_per_actor=1
+                size=min(workers or _slots(ray, kind), len(jobs)), max_tasks_in_flight_per_actor=1
             ),
             **{f"num_{kind.lower()}s": 1},
         )
-        # Closed before Ray is: what is still under way would begin a Ray of its own.
+        # Closed before ray.shutdown: running tasks would start a new Ray instance.
         with closing(iter(data.iter_rows())) as answers:
             for row in answers:
                 yield outcome_of(jobs[row["number"]], pickle.loads(row["answer"]))
     except ray.exceptions.RayError as error:
         raise ValueError(f"the cluster at {address} gave up: {error}; {NEEDS}") from error
     finally:
-        # Ray Data gives its processors back by a message that it does not wait for: lost where the
-        # connection ends at once, and the next run would wait three minutes for them.
+        # Ray Data releases its processors by an asynchronous message. It is lost if the connection
+        # ends at once, and the next run then waits three minutes for them.
         time.sleep(GOODBYE)
         ray.shutdown()
 
 
-def _room(ray: Any, kind: str) -> int:
+def _slots(ray: Any, kind: str) -> int:
+    """Number of CPUs or GPUs of the cluster."""
     found = int(ray.cluster_resources().get(kind, 0))
     if not found:
         raise ValueError(
@@ -67,7 +68,7 @@ def _room(ray: Any, kind: str) -> int:
 
 
 def _connected(address: str) -> Any:
-    """The `ray` package, connected."""
+    """Import `ray`, connect it to the cluster and return it."""
     try:
         import ray
         import ray.data
@@ -87,7 +88,7 @@ def _connected(address: str) -> Any:
 
 
 class _Ledger:
-    """How often each job was begun: Ray would try one that kills its worker without end."""
+    """Counts the attempts of each job: Ray would retry a job that kills its worker without end."""
 
     def __init__(self):
         self.tries = Counter()
@@ -101,11 +102,11 @@ class _Ledger:
 
 
 class _Actor:
-    """A worker on the cluster: rows in, rows out."""
+    """A worker on the cluster: a row with a job -> a row with an answer."""
 
     def __init__(self, make: Make, folder: str, ledger: Any):
         if os.path.isdir(folder):
-            os.chdir(folder)  # so that a relative path means the same everywhere
+            os.chdir(folder)  # so that relative paths are valid
         self.worker, self.ledger = Worker(make), ledger
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -126,5 +127,5 @@ class _Actor:
         answer = self.worker(job)
         if answer.ready:
             return answer
-        told = f"a worker on {socket.gethostname()} could not start: {answer.error}; {NEEDS}"
-        return Answer(error=ValueError(told), ready=False)
+        text = f"a worker on {socket.gethostname()} could not start: {answer.error}; {NEEDS}"
+        return Answer(error=ValueError(text), ready=False)

@@ -1,7 +1,7 @@
-"""The same work over many jobs: in this process, in several, or on a Ray cluster.
+"""Parallel map over jobs: in this process, in several, or on a Ray cluster.
 
-`make()` loads what the work needs, once per worker, and gives the work itself: job -> result. A
-job depends on nothing else, so neither place nor order changes a result.
+`make()` loads the model or other data once per worker and returns the function job -> result. Jobs
+are independent, so worker and order do not change a result.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .worker import Make, Outcome
 
 @dataclass(frozen=True)
 class Placement:
-    """Where the work is done."""
+    """Where jobs run."""
 
-    workers: int | None = None  # this process alone, or as many as a cluster has room for
-    ray: str | None = None  # a cluster's address
-    gpu: bool = False  # one for each worker; local workers take them in turn
+    workers: int | None = None  # None: this process only, or as many as fit on the cluster
+    ray: str | None = None  # address of a Ray cluster
+    gpu: bool = False  # one GPU per worker; local workers share them round-robin
 
     def __post_init__(self):
         if self.workers is not None and self.workers < 1:
@@ -38,22 +38,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="work on a Ray cluster: auto or HOST:PORT; all paths on a disk that all machines see",
+        help="run on a Ray cluster: auto or HOST:PORT; all paths must be on a shared disk",
     )
 
 
 def map_jobs(make: Make, jobs: Sequence[Any], where: Placement, paths: Paths) -> Iterator[Outcome]:
-    """Do all jobs and give each one's outcome as it comes, in any order.
+    """Run all jobs and yield outcomes as they complete, in any order.
 
-    `paths(job)` are those that a machine of a cluster must see where this one does. An error of a
-    job stops no other; an error of `make` is raised.
+    `paths(job)`: files that must exist on a cluster machine if they exist here. An error of a job
+    does not stop the others; an error of `make` is raised.
     """
     if not jobs:
         return
     if where.ray:
         yield from on_cluster(make, jobs, where.ray, where.workers, where.gpu, paths)
     elif where.workers:
-        from .processes import in_processes  # with all that processes need, and help does not
+        from .processes import in_processes  # imported here: `--help` does not need it
 
         yield from in_processes(make, jobs, min(where.workers, len(jobs)), where.gpu)
     else:

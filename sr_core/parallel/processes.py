@@ -1,4 +1,4 @@
-"""Workers that are processes of this machine."""
+"""Workers as processes of this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 from .signals import Stopped, on_ending, stop
 from .worker import DEATH, Answer, Make, Outcome, Worker, outcome_of
 
-GRACE = 5.0  # seconds in which a job that is stopped may clean up
+GRACE = 5.0  # seconds for a stopped job to clean up
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -27,7 +27,7 @@ def in_processes(make: Make, jobs: Sequence[Any], workers: int, gpu: bool) -> It
     idle = processes = [Process(make, number, gpu) for number in range(workers)]
     try:
         while True:
-            for process, job in zip(idle, waiting, strict=False):  # idle first: it may be empty
+            for process, job in zip(idle, waiting, strict=False):  # idle first: zip drops no job
                 busy[process.submit(job)] = process, job
             if not busy:
                 return
@@ -41,9 +41,9 @@ def in_processes(make: Make, jobs: Sequence[Any], workers: int, gpu: bool) -> It
 
 
 def _end(processes: list[Process]) -> None:
-    """End all workers; those that are still there after the grace are killed."""
+    """Stop all workers; those that still run after GRACE seconds are killed."""
     for process in processes:
-        process.pipe.close()  # which each takes as the wish to end
+        process.pipe.close()  # makes the worker end
     end = time.monotonic() + GRACE
     for process in processes:
         process.process.join(max(0.0, end - time.monotonic()))
@@ -52,7 +52,7 @@ def _end(processes: list[Process]) -> None:
 
 
 class Process:
-    """One worker in a process of its own, begun anew where a job has killed it."""
+    """One worker process, restarted if a job has killed it."""
 
     def __init__(self, make: Make, number: int, gpu: bool):
         self.arguments = make, number, gpu
@@ -60,16 +60,16 @@ class Process:
 
     def _begin(self) -> None:
         self.pipe, theirs = SPAWN.Pipe()
-        # A daemon: it does not outlive a parent that ends without closing the outcomes.
+        # A daemon: it ends with a parent that exits without closing the generator of outcomes.
         self.process = SPAWN.Process(target=_run, args=(theirs, *self.arguments), daemon=True)
         self.process.start()
-        theirs.close()  # or the pipe would not end with the worker
+        theirs.close()  # otherwise the pipe stays open when the worker dies
 
     def submit(self, job: Any) -> Connection:
-        """Hand the worker a job; gives the pipe by which the answer comes."""
+        """Send the worker a job; returns the pipe that will carry the answer."""
         if not self.process.is_alive():
             self._begin()
-        with suppress(BrokenPipeError, ConnectionResetError):  # `answer` will say that it died
+        with suppress(BrokenPipeError, ConnectionResetError):  # `answer` reports the death
             self.pipe.send(job)
         return self.pipe
 
@@ -86,28 +86,28 @@ class Process:
 
 
 def _run(pipe: Connection, make: Make, number: int, gpu: bool) -> None:
-    """Answer jobs until the pipe ends or a signal comes."""
+    """Main function of a worker: answer jobs until the pipe closes or a signal arrives."""
     jobs: SimpleQueue[bytes] = SimpleQueue()
     with suppress(Stopped), on_ending(stop):
         threading.Thread(target=_receive, args=(pipe, jobs), daemon=True).start()
         if gpu:
             import torch
 
-            torch.cuda.set_device(number % max(1, torch.cuda.device_count()))  # none: it says so
+            torch.cuda.set_device(number % max(1, torch.cuda.device_count()))  # no GPU: raises
         worker = Worker(make)
         for job in iter(jobs.get, b""):
             pipe.send(worker(pickle.loads(job)))
 
 
 def _receive(pipe: Connection, jobs: SimpleQueue[bytes]) -> None:
-    """Pass jobs on until the pipe's end: the parent has closed it, or has been killed."""
+    """Queue jobs until the parent closes the pipe or dies; then end this process."""
     with suppress(EOFError, OSError):
         while True:
             jobs.put(pipe.recv_bytes())
-    if hasattr(signal, "pthread_kill"):  # it also ends a wait in a system call
+    if hasattr(signal, "pthread_kill"):  # also interrupts a blocking system call
         signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
     else:
         _thread.interrupt_main(signal.SIGTERM)
-    jobs.put(b"")  # on Windows no signal ends the wait for the next job
+    jobs.put(b"")  # on Windows no signal interrupts the wait for the next job
     time.sleep(GRACE)
-    os._exit(1)  # no parent may be left to do it
+    os._exit(1)  # the parent may be dead and cannot kill this process

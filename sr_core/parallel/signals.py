@@ -1,4 +1,4 @@
-"""The signals that ask a process to end: Ctrl-C, `kill`, a closed terminal, Ctrl-Break."""
+"""Termination signals: Ctrl-C, `kill`, a closed terminal, Ctrl-Break."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 Handler = Callable[[int, "FrameType | None"], Any]
 
-# Windows has no SIGHUP, and SIGBREAK is what it sends where a console is closed.
+# Windows has no SIGHUP; it sends SIGBREAK when a console is closed.
 ENDING = [
     getattr(signal, name)
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
@@ -20,7 +20,7 @@ ENDING = [
 
 
 class Stopped(KeyboardInterrupt):
-    """What a signal that asks for the end raises in the main thread; `number` is the signal's."""
+    """Raised in the main thread by a termination signal; `number` is the signal's number."""
 
     def __init__(self, number: int):
         super().__init__(f"stopped by signal {number}")
@@ -28,7 +28,7 @@ class Stopped(KeyboardInterrupt):
 
 
 def stop(number: int, frame: FrameType | None) -> None:
-    """Raise Stopped, so that everything is cleaned up; only Ctrl-C may cut the clean-up short."""
+    """Signal handler: raise Stopped, which runs all clean-up; only Ctrl-C can interrupt that."""
     for other in ENDING:
         if other != signal.SIGINT:
             signal.signal(other, signal.SIG_IGN)
@@ -37,9 +37,10 @@ def stop(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def on_ending(handler: Handler) -> Iterator[None]:
-    """Let the signals call `handler`; afterwards they do what they did before.
+    """Install `handler` for the termination signals; the old handlers are restored at the end.
 
-    One that is ignored stays so, as `nohup` wants it. Only the main thread can handle signals.
+    Ignored signals stay ignored, as `nohup` requires. No effect outside the main thread, which
+    alone can handle signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""How many threads of the CPU a frame is computed on."""
+"""Number of CPU threads for inference."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from contextlib import contextmanager
 
 import torch
 
-SMALL = 50_000_000  # parameters
+SMALL = 50_000_000  # number of parameters below which a model is small
 
 
 def threads_for(parameters: int, device: torch.device) -> int | None:
-    """The number that suits a model of that size: 1 for a small one on the CPU, else None.
+    """Number of threads for a model of this size: 1 for a small one on the CPU, else None.
 
-    A small model's tensors are too small to share out; and on a busy processor every operation
-    waits until the last of its threads had a turn, which took 30 times as long.
+    The tensors of a small model are too small to split, and on a busy processor every operation
+    waits until its last thread is scheduled, which took 30 times as long.
     """
     return 1 if device.type == "cpu" and parameters < SMALL else None
 
 
 @contextmanager
 def on_threads(count: int | None) -> Iterator[None]:
-    """Compute on `count` threads of the CPU, and leave torch as it was; None changes nothing."""
+    """Set torch to `count` CPU threads and restore it at the end; None changes nothing."""
     before = torch.get_num_threads()
     if count in (None, before):
         yield

@@ -1,4 +1,4 @@
-"""What a worker does wherever it is: load once, then answer job after job."""
+"""The worker of all backends: it loads once, then answers jobs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEATH = "its worker died (out of memory, or killed by this very job); try it alo
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: its result, or the error that it raised."""
+    """The result of a job, or the error that it raised."""
 
     job: Any
     result: Any = None
@@ -24,19 +24,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker sends back."""
+    """The message that a worker returns for a job."""
 
     result: Any = None
     error: Exception | None = None
-    ready: bool = True  # False: not the job is at fault but what every job needs
+    ready: bool = True  # False: `make` failed, so every job would fail
     warnings: tuple[str, ...] = ()
 
 
 class Worker:
-    """One thread, and the work as soon as there is a job."""
+    """Runs jobs on one thread; calls `make` at the first job."""
 
     def __init__(self, make: Make):
-        import torch  # whoever asks for help alone does not wait for it
+        import torch  # imported here: `--help` does not need it
 
         torch.set_num_threads(1)
         self.make, self.work = make, None
@@ -58,7 +58,7 @@ class Worker:
 
 
 def _portable(error: Exception) -> Exception:
-    """The error, or its words alone where it cannot be sent to another process."""
+    """The error, or a RuntimeError with its text if it cannot be pickled."""
     try:
         return pickle.loads(pickle.dumps(error))
     except Exception:

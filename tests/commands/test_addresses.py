@@ -58,7 +58,7 @@ def test_an_index_at_the_end_is_told_as_that(run, served, tmp_path):
     large_video(tmp_path / "end.mp4")
     code, _, err = run("stream", f"{served}/end.mp4", "-o", tmp_path / "out.wav")
     (line,) = err.splitlines()
-    assert code == 2 and "index behind the picture" in line and "faststart" in line
+    assert code == 2 and "index after the video" in line and "faststart" in line
     assert "H.264" not in line and not (tmp_path / "out.wav").exists()
 
 

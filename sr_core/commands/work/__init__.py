@@ -1,1 +1,1 @@
-"""What each verb does: files of the same names, imported only when a verb runs."""
+"""Implementations of the verbs, in files of the same names, imported when a verb runs."""

@@ -1,4 +1,4 @@
-"""The model and its peers, measured as the options of `benchmark` say."""
+"""Implementation of `benchmark`: measures the model and its peers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .generate import best_device, use_threads
 
 
 def benchmark(options: argparse.Namespace) -> int:
-    """Do what the options of `benchmark` say."""
+    """Run the verb `benchmark`; returns the exit status."""
     report = _measured(options)
     if options.page:
         write_section(options.page, report, _command(options))
@@ -36,7 +36,7 @@ def benchmark(options: argparse.Namespace) -> int:
 
 
 def benchmark_busy(options: argparse.Namespace) -> int:
-    """Print what a busy processor does to a frame's time."""
+    """Print the time per frame with and without busy processes on all cores."""
     pipeline = _pipeline(options, torch.device("cpu"), torch.float32)
     pipeline.threads = options.threads
     settings = Settings(steps=options.steps, guidance=GUIDANCE)
@@ -52,7 +52,7 @@ def _measured(options: argparse.Namespace) -> Report:
     use_threads(options.threads, pipeline)
     missing: dict[str, str] = {}
     with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore", FutureWarning)  # what outside peers will be, one day
+        warnings.simplefilter("ignore", FutureWarning)  # from the packages of peers
         hardware = measure_hardware(device, dtype)
         times = measure(
             pipeline, settings, options.frames, lambda: _peers(options, pipeline, settings, missing)
@@ -77,7 +77,7 @@ def _pipeline(options: argparse.Namespace, device: torch.device, dtype: torch.dt
 def _peers(
     options: argparse.Namespace, pipeline: Pipeline, settings: Settings, missing: dict[str, str]
 ) -> dict[str, Peer]:
-    """Those asked for and at hand; `missing` gets the others and why."""
+    """The requested peers that are available; `missing` is filled with the reasons for others."""
     device = pipeline.vae.latent_mean.device
     official = options.official_vae
     makers = {
@@ -97,7 +97,7 @@ def _peers(
 
 
 def _command(options: argparse.Namespace) -> str:
-    """What to type for the same, with the place of other people's code left out."""
+    """The command that repeats this run, without the path of the official VAE."""
     words = ["python -m sr_core benchmark"]
     for name in ("config", "model", "device", "threads", "dtype", "steps", "frames"):
         if (value := getattr(options, name)) is not None:

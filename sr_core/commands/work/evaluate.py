@@ -1,4 +1,4 @@
-"""A checkpoint, measured on clips as the options of `evaluate` say."""
+"""Implementation of `evaluate`: metrics of a checkpoint on clips."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .generate import best_device, load, model_of
 
 
 def evaluate_clips(options: argparse.Namespace) -> int:
-    """Do what the options of `evaluate` say."""
+    """Run the verb `evaluate`; returns the exit status."""
     settings = [
         Settings(steps=steps, guidance=options.guidance, method=options.method)
         for steps in dict.fromkeys(options.steps)

@@ -1,4 +1,4 @@
-"""The few seconds of a video in which most happens, small enough to be learned at once."""
+"""An excerpt of a video: the seconds with the most onsets, at low resolution, for `smoke`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from ...io.read.video import VideoFrames, open_video
 from ...io.write.mux import mux
 from ...rates import FRAME_RATE, SAMPLE_RATE
 
-SECONDS = 4
-SEARCHED_SECONDS = 30  # from the beginning
+SECONDS = 4  # duration of the excerpt
+SEARCHED_SECONDS = 30  # seconds from the start of the video that are searched, at most
 HEIGHT = 144  # pixels
-PIECE = 8  # frames
+PIECE = 8  # frames decoded at once, at most
 
 
 def cut_excerpt(video: Path, target: Path) -> int:
-    """Write the SECONDS with the most onsets to `target` (.mkv); returns the second it begins at.
+    """Write the SECONDS with the most onsets to `target` (.mkv); returns their start in seconds.
 
-    Raises MediaError where the video has no sound, or is shorter.
+    Raises MediaError if the video has no sound or is shorter than SECONDS.
     """
     frames = open_video(video)
     if not frames.has_sound or frames.duration < SECONDS:

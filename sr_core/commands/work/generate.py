@@ -1,4 +1,4 @@
-"""A loaded model that gives videos their sound, as the options of `generate` say."""
+"""Implementation of `generate`: a loaded model that generates the sound of videos."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..arguments import settings_of
 
 
 class Generator:
-    """A model, loaded once, that gives one video after another its sound."""
+    """Loads the model once; a call generates the sound of one video and writes the file."""
 
     def __init__(self, options: argparse.Namespace):
         self.options = options
@@ -43,9 +43,9 @@ class Generator:
         settings = settings_of(options, frames.count)
         if target.suffix.lower() not in WRITABLE:
             raise MediaError(f"got {target}; expected a name that ends in {' '.join(WRITABLE)}")
-        bar = not (options.workers or options.ray)  # of several workers each would tear the others'
+        bar = not (options.workers or options.ray)  # bars of several workers would overlap
 
-        def tell(text: str) -> None:
+        def warn(text: str) -> None:
             warnings.warn(f"{source}: {text}", stacklevel=2)
 
         sound = soundtrack(
@@ -54,13 +54,13 @@ class Generator:
             settings,
             options.seed,
             self.prompt,
-            tell,
+            warn,
             self.texts,
         )
         meter = write_clip(
             self.pipeline,
             frames,
-            _shown(frames, sound, bar),
+            _with_progress(frames, sound, bar),
             target,
             options.old_sound,
             options.gain_db,
@@ -72,12 +72,12 @@ class Generator:
 
 
 def device_of(options: argparse.Namespace) -> str:
-    """The best there is; on a cluster only what was asked for, as its machines may differ."""
+    """The best available device; on a cluster, whose machines may differ, cpu by default."""
     return best_device(options.device or ("cpu" if options.ray else None))
 
 
 def best_device(wish: str | None) -> str:
-    """What was asked for, or the best there is."""
+    """The requested device, or the first available one of cuda, mps, cpu."""
     if wish:
         return wish
     if torch.cuda.is_available():
@@ -91,7 +91,7 @@ def model_of(options: argparse.Namespace) -> Path:
 
 
 def load(options: argparse.Namespace, device: str) -> Pipeline:
-    """Load the model that the options name, and give it as many threads as it can use."""
+    """Load the model that the options name, and set the number of threads."""
     half = "bfloat16" if device.startswith("cuda") else "float32"
     pipeline = load_pipeline(
         model_of(options), device=device, dtype=getattr(torch, options.dtype or half)
@@ -103,14 +103,14 @@ def load(options: argparse.Namespace, device: str) -> Pipeline:
 
 
 def encode_texts(options: argparse.Namespace, pipeline: Pipeline) -> list[tuple[int, Any]]:
-    """The frames from which on texts lead, and these as the model reads them."""
+    """Pairs (first frame, encoded text) of the option --text."""
     encode, rate = pipeline.model.encode_text, pipeline.frame_rate
     with torch.inference_mode(), pipeline.computing():
         return [(round(seconds * rate), encode(text)) for seconds, text in options.text]
 
 
 def use_threads(asked: int | None, pipeline: Pipeline) -> None:
-    """As many as asked for, else as suit the model; also for what this process does beside it."""
+    """Set the requested number of threads, else the model's default; also for torch's own."""
     pipeline.threads = asked
     with pipeline.computing():
         threads = torch.get_num_threads()
@@ -118,7 +118,7 @@ def use_threads(asked: int | None, pipeline: Pipeline) -> None:
 
 
 def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole latents
-    """The end of a sound file, to continue from."""
+    """Read a sound file to continue from; its start is cut to a whole number of latents."""
     audio = pipeline.config.audio
     waveform, rate = read_audio(path, stereo=True)
     waveform = to_stereo(resample(waveform, rate, audio.sample_rate)[None])
@@ -131,11 +131,11 @@ def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole 
     return waveform[..., waveform.shape[-1] - whole :]
 
 
-def _shown(frames: Frames, sound: Iterable[Tensor], shown: bool) -> Iterator[Tensor]:
-    """Waveform pieces (c s) as they are drawn, with a progress bar on stderr if asked."""
+def _with_progress(frames: Frames, sound: Iterable[Tensor], shown: bool) -> Iterator[Tensor]:
+    """Yield the waveform pieces (c s) unchanged, with a progress bar on stderr if `shown`."""
     began, done = time.monotonic(), 0
-    look = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=not shown)
-    with tqdm(total=frames.count, **look) as bar:
+    style = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=not shown)
+    with tqdm(total=frames.count, **style) as bar:
         for waveform in sound:
             done += waveform.shape[-1]
             speed = done / SAMPLE_RATE / (time.monotonic() - began)

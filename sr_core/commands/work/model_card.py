@@ -1,4 +1,4 @@
-"""A model card, made of what a checkpoint says of itself."""
+"""A model card from a checkpoint's metadata."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CARD = """\
 
 # {title}
 
-Sound for video, frame by frame, never looking ahead: a checkpoint of {paper}, for SoundReactor for
+Causal, frame-by-frame generation of sound for video: a checkpoint of {paper}, for SoundReactor for
 ComfyUI and its command line.
 
 | | |
@@ -38,7 +38,7 @@ In ComfyUI: download the file to `models/soundreactor/`.
 def model_card(
     checkpoint: Path, described: dict[str, Any], address: Address, licence: str | None
 ) -> str:
-    """Markdown with a YAML header; `described` as `read_metadata` gives it."""
+    """Return Markdown with a YAML header; `described` is the result of `read_metadata`."""
     from huggingface_hub import ModelCardData
 
     header = ModelCardData(license=licence, library_name="soundreactor", tags=list(TAGS))
@@ -72,7 +72,7 @@ def _facts(checkpoint: Path, described: dict[str, Any]) -> dict[str, str | None]
 
 
 def _frame_rate(described: dict[str, Any]) -> Fraction:
-    """Frames a second of a checkpoint, whose weights need not be read."""
+    """Frames per second of a checkpoint, without reading its weights."""
     config, family = config_of(described)
     return config.latent_rate * family.frames_per_step / family.latents_per_step
 

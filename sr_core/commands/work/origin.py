@@ -1,4 +1,4 @@
-"""Where a converted file came from, in a file beside it: its own bytes are those of the weights."""
+"""The origin of a converted file, in a second file: the first one depends on the weights only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from ...io.write.partial import write_text
 
 
 def keep_origin(target: Path, origin: Mapping[str, str]) -> None:
-    """Write address, commit and sha256 of what the target was made of, for `kept_origin`."""
+    """Write address, commit and sha256 of the target's source, for `kept_origin`."""
     described = {**origin, "converted": sha256(target)}
     write_text(_beside(target), json.dumps(described, indent=2) + "\n")
 
 
 def kept_origin(path: Path) -> dict[str, str] | None:
-    """What `keep_origin` wrote of this file; None for other contents under its name."""
+    """Read what `keep_origin` wrote; None if there is nothing or the file has changed since."""
     beside = _beside(path)
     if not beside.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Shards of clips, made as the options of `prepare` say."""
+"""Implementation of `prepare`: writes shards of clips."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from ..arguments import local
 
 
 def prepare(options: argparse.Namespace) -> int:
-    """Do what the options of `prepare` say."""
+    """Run the verb `prepare`; returns the exit status."""
     where = Placement(options.workers, options.ray, gpu=options.device.startswith("cuda"))
     found = [video for place in options.videos for video in videos_in(place, deep=True)]
-    videos = list(dict.fromkeys(found))  # a folder may be given beside the one that it is in
+    videos = list(dict.fromkeys(found))  # unique: a folder may be given with its parent
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
     for part in ("vision", "dinov2", "vae"):
@@ -41,8 +41,8 @@ def prepare(options: argparse.Namespace) -> int:
         shard.with_suffix(".json").unlink()
         shard.unlink(missing_ok=True)
     vision, vae = _vision(options, videos), _kept(options.vae, output / "vae.safetensors")
-    prints = tuple(path and sha256(Path(path)) for path in (vision, vae))
-    jobs = [replace(job, parts=prints) for job in jobs]
+    hashes = tuple(path and sha256(Path(path)) for path in (vision, vae))
+    jobs = [replace(job, parts=hashes) for job in jobs]
     clips, skipped, failed = Counter(), [], []
     with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
         for done in map_jobs(partial(ShardMaker, vision, vae, options.device), jobs, where, _paths):
@@ -64,15 +64,15 @@ def prepare(options: argparse.Namespace) -> int:
 
 
 def _jobs(options: argparse.Namespace, videos: list[Path]) -> list[ShardJob]:
-    """Shards to be, of parts whose contents are not known yet: of PCAs that are not fitted."""
-    seen = options.vision or options.dinov2 or options.patches
+    """The shard jobs, with placeholders for the hashes of encoders (the PCA is not fitted yet)."""
+    encoder = options.vision or options.dinov2 or options.patches
     base = ShardJob(
         target="",
         videos=(),
         clips=ClipConfig(options.seconds, options.silence_db, options.stillness),
         keep_waveform=options.keep_waveform,
         mirror=options.mirror,
-        parts=("to be fitted" if seen else None, "to be kept" if options.vae else None),
+        parts=("to be fitted" if encoder else None, "to be kept" if options.vae else None),
     )
     shards = plan(videos, options.output, options.split, options.held_out, options.per_shard)
     return [replace(base, target=target, videos=members) for target, members in shards]
@@ -83,7 +83,7 @@ def _paths(job: ShardJob) -> list[str | Path]:
 
 
 def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
-    """The encoder's file in the output folder; fitted now if it has to be."""
+    """Path of the encoder's file in the output folder; fits the PCA if the file does not exist."""
     target = options.output / "vision.safetensors"
     if options.vision:
         return _kept(options.vision, target)
@@ -92,16 +92,16 @@ def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
     config = vision_config(options.dinov2, options.patches, options.frame, options.channels)
     if not target.exists():
         save_part(fit_vision(videos, config, options.dinov2, options.device), target)
-    elif (there := load_vision(target).config) != config:
+    elif (found := load_vision(target).config) != config:
         raise ValueError(
-            f"got {config} for {target}, which is {there}; expected the same; choose another -o, "
+            f"got {config} for {target}, which is {found}; expected the same; choose another -o, "
             "or give --vision with that file"
         )
     return str(target)
 
 
 def _kept(source: Path | None, target: Path) -> str | None:
-    """Copy a part beside the shards, so that they and what made them stay together."""
+    """Copy an encoder or VAE file into the shards' folder; returns the path of the copy."""
     if source is None:
         return None
     if not source.is_file():

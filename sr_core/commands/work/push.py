@@ -1,4 +1,4 @@
-"""The work of `push`: a checkpoint and its model card in one commit."""
+"""Implementation of `push`: uploads a checkpoint and its model card in one commit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .model_card import model_card
 
 
 def push(options: argparse.Namespace) -> Address:
-    """Do what the options of `push` say; the address of what was uploaded, with its commit."""
+    """Run the verb `push`; returns the address of the uploaded checkpoint, with the commit."""
     described = _described(options.checkpoint)
     name = _name(options)
     given = _given(options.card)
@@ -36,7 +36,7 @@ def push(options: argparse.Namespace) -> Address:
 
 
 def _described(path: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself; ValueError where others could do nothing with it."""
+    """Metadata of a checkpoint; ValueError if it is untrained or needs other files."""
     described = read_metadata(path)
     if described["training"].get("stage") == "untrained":
         raise ValueError(
@@ -68,6 +68,6 @@ def _given(card: Path | None) -> bytes | None:
 
 
 def _address(repository: Repository, name: str) -> Address:
-    """As short as it may be: without the file where it will be the only one."""
+    """The address without the file name if it is the only .safetensors of the repository."""
     others = [file for file in repository.files if file.endswith(".safetensors") and file != name]
     return Address(repository.name, name if others else None)

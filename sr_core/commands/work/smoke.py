@@ -1,4 +1,4 @@
-"""Every stage of training overfitted to one clip, by the commands that a real training takes."""
+"""Implementation of `smoke`: overfits every stage to one clip, with the commands of training."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ...training.runtime.logger import CURVE
 from .. import generate, prepare, train
 from .excerpt import SECONDS, cut_excerpt
 
-STEPS = 4  # of the sound that is judged
-HEUN = Settings(16, method="heun")  # of the diffusion stage's, before it is tuned
+STEPS = 4  # sampling steps of the final model
+HEUN = Settings(16, method="heun")  # sampling settings of the diffusion stage
 FRAMES = round(SECONDS * FRAME_RATE)
 CLIPS = ["--seconds", SECONDS, "--split", "train", "--silence-db", -200, "--stillness", 0]
 LOOP = {"batch": 4, "warmup": 20, "schedule": "cosine", "log_every": 1, "save_every": 100}
-LOOP |= {"workers": 0}  # a row is a few kilobytes
+LOOP |= {"workers": 0}  # a row has a few kilobytes: loading needs no processes
 VAE = {
     "frames": 24,
     "loop": LOOP
@@ -62,7 +62,7 @@ CONSISTENCY = {
 
 
 def overfit(options: argparse.Namespace) -> int:
-    """Prints what it does and a verdict; 0 where the model learned, 1 where it did not."""
+    """Run the verb `smoke`; prints a verdict; returns 0 if all stages learned, 1 if one did not."""
     folder = options.output or Path(tempfile.mkdtemp(prefix="soundreactor-smoke-"))
     print(f"everything is written to {folder}")
     clip = folder / "clips" / "clip.mkv"
@@ -74,7 +74,7 @@ def overfit(options: argparse.Namespace) -> int:
     stage1, model = _learn(folder, _machine(options))
     video = folder / "clip-with-sound.mkv"
     _command(generate, clip, "-o", video, "--model", model, "--steps", STEPS)
-    verdicts = _judge(clip, stage1, model, folder / "report")
+    verdicts = _evaluate(clip, stage1, model, folder / "report")
     print(f"video: {video}\nspectrograms: {folder / 'report' / 'clip.png'}")
     for stage, found in verdicts.items():
         print(f"{stage}: {'learned' if found.is_like else 'did not learn'}: {found}")
@@ -89,7 +89,7 @@ def _machine(options: argparse.Namespace) -> list[Any]:
 
 
 def _learn(folder: Path, machine: list[Any]) -> tuple[Path, Path]:
-    """Every stage; the paths of the checkpoints before and after tuning."""
+    """Train all stages; returns the checkpoints of the diffusion and the consistency stage."""
     clips, sound, data = (folder / name for name in ("clips", "sound", "data"))
     _command(prepare, clips, "-o", sound, *CLIPS)
     vae = _train("vae", sound, folder, VAE, machine)
@@ -99,8 +99,8 @@ def _learn(folder: Path, machine: list[Any]) -> tuple[Path, Path]:
     return stage1, _train("consistency", data, folder, CONSISTENCY, [*machine, "--init", stage1])
 
 
-def _judge(clip: Path, stage1: Path, model: Path, folder: Path) -> dict[str, Likeness]:
-    """What `evaluate --report` does, and how near each stage comes to the clip's own sound."""
+def _evaluate(clip: Path, stage1: Path, model: Path, folder: Path) -> dict[str, Likeness]:
+    """Evaluate with a report; returns the likeness of each stage's output to the clip's sound."""
     diffusion, tuned, report = (
         OverfitCheck(name_of(HEUN)),
         OverfitCheck(f"steps {STEPS}"),
@@ -130,7 +130,7 @@ def _train(stage: str, data: Path, folder: Path, config: dict, more: list[Any]) 
 
 
 def _command(command: ModuleType, *words: Any) -> None:
-    """Run a command in this process, after showing it as it would be typed."""
+    """Print a command line and run it in this process."""
     texts = [str(word) for word in words]
     name = command.__name__.rsplit(".", 1)[-1]
     print(f"\n$ python -m sr_core {name} {shlex.join(texts)}", flush=True)

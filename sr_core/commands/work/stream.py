@@ -1,4 +1,4 @@
-"""The work of `stream`: one live video, one model, one sound, until the end or a signal."""
+"""Implementation of `stream`: sound for one live video, until its end or a signal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from .generate import best_device, encode_texts, load, read_prompt
 
 
 class AudioSink(Protocol):
-    """Where sound goes."""
+    """An output for sound: a file, a pipe or the sound card."""
 
     def write_audio(self, piece: np.ndarray) -> None: ...  # (2 s)
 
@@ -46,7 +46,7 @@ class AudioSink(Protocol):
 
 
 def stream(options: argparse.Namespace, settings: Settings) -> Path | None:
-    """Do what the options of `stream` say; the file that was written, if one was."""
+    """Run the verb `stream`; returns the written file, None for other outputs."""
     if options.output not in (None, "-"):
         growing_container(options.output)
     pipeline = load(options, best_device(options.device))
@@ -71,7 +71,7 @@ def _picture(options: argparse.Namespace) -> LivePicture:
 
 
 def _sinks(options: argparse.Namespace, picture: LivePicture, channels: int) -> list[AudioSink]:
-    """All that listen; the file is begun here, when it is known that there is a picture."""
+    """Open all outputs; the file is created only here, after the video has given a frame."""
     sinks: list[AudioSink] = [Speaker(channels)] if options.play else []
     if options.output not in (None, "-"):
         container = growing_container(options.output)
@@ -86,7 +86,7 @@ def _sinks(options: argparse.Namespace, picture: LivePicture, channels: int) -> 
 
 
 class LiveGenerator:
-    """A session that generates the sound of each frame time, repeating the last one when late."""
+    """Generates the sound of each frame time; a dropped frame is replaced by the previous one."""
 
     def __init__(
         self,
@@ -99,42 +99,42 @@ class LiveGenerator:
     ):
         self.pipeline, self.gain, self.meter = pipeline, gain, Meter()
         self.texts = sorted(texts, key=lambda text: text[0])
-        self.channels = max(2, pipeline.config.audio.audio_channels)  # mono goes to both
-        # Samples of a frame time.
+        self.channels = max(2, pipeline.config.audio.audio_channels)  # mono is copied to both
+        # Samples per frame.
         self.samples = pipeline.samples_per_step // pipeline.model.frames_per_step
         start = pipeline.start(settings, seed, prompt=prompt)
         self.session = Session(pipeline, start, warnings.warn)
-        self.seen: Tensor | None = None  # (1 1 3 h w) uint8
+        self.latest: Tensor | None = None  # last frame, (1 1 3 h w) uint8
 
     def warm_up(self, picture: LivePicture) -> None:
-        """Let all that is slow once be slow before the clock runs."""
+        """Run one step before the clock starts: the first one is slow."""
         self.session.warm_up(torch.zeros(1, 1, 3, picture.height, picture.width, dtype=torch.uint8))
 
     def sound(self, frame_time: FrameTime) -> np.ndarray:  # -> (c s)
-        """The sound that one frame time completes."""
+        """The sound after one more frame; silence for one that is too late."""
         if frame_time.silent:
             return np.zeros((self.channels, self.samples), np.float32)
         if frame_time.picture is not None:
-            self.seen = frame_time.picture()[None, None]
+            self.latest = frame_time.picture()[None, None]
         while self.texts and self.texts[0][0] <= frame_time.number:
             self.session.replace_text(self.texts.pop(0)[1])
-        return self._given(self.session.step(self.seen))
+        return self._output(self.session.step(self.latest))
 
     def rest(self) -> np.ndarray:  # -> (c s)
-        """The sound of a step that the picture's end left incomplete, its last frame repeated."""
+        """The sound of an incomplete last step, completed by repeating the last frame."""
         pieces = [np.zeros((self.channels, 0), np.float32)]
         while self.session.incomplete:
-            pieces.append(self._given(self.session.step(self.seen)))
+            pieces.append(self._output(self.session.step(self.latest)))
         return np.concatenate(pieces, axis=1)
 
-    def _given(self, waveform: Tensor) -> np.ndarray:  # (1 c s) -> (c s)
+    def _output(self, waveform: Tensor) -> np.ndarray:  # (1 c s) -> (c s)
         sound = waveform[0].float().cpu() * self.gain
         self.meter.add(sound)
         return sound.expand(self.channels, -1).numpy()
 
 
 class _Run:
-    """The loop of a stream: read frames, generate sound, write it, and end."""
+    """The main loop of a stream: reads frames, generates sound and writes it."""
 
     def __init__(self, options: argparse.Namespace, picture: LivePicture, player: LiveGenerator):
         self.options, self.picture, self.player = options, picture, player
@@ -151,14 +151,14 @@ class _Run:
         self.sinks = _sinks(options, picture, player.channels)
 
     def go(self) -> None:
-        reader = ReaderThread(self.picture, self._see)
+        reader = ReaderThread(self.picture, self._write_video)
         began = time.monotonic()
         try:
             with ending_by_signal(reader.stop):
                 self._generate(reader)
         except BaseException as error:
             if not is_closed_pipe(error):
-                with suppress(Exception):  # the first error is the one to be told
+                with suppress(Exception):  # would hide the first error
                     self._close(reader)
                 raise
             say("the reader of the sound has gone")
@@ -171,7 +171,7 @@ class _Run:
         say(self.latencies.report(time.monotonic() - began))
 
     def _close(self, reader: ReaderThread) -> None:
-        """Let go of the picture, then of all that listen, also where one of them fails."""
+        """Close the reader, then all sinks, also if closing one of them fails."""
         reader.close()
         with ExitStack() as closing:
             for sink in self.sinks:
@@ -180,8 +180,8 @@ class _Run:
 
     def _generate(self, reader: ReaderThread) -> None:
         choose = frame_times_by_clock if self.by_clock else frame_times_by_source
-        look = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=None)
-        with tqdm(**look) as bar:  # on a terminal only
+        style = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=None)
+        with tqdm(**style) as bar:  # disable=None: on a terminal only
             for frame_time in choose(reader, self.rate, self.pace):
                 if self._is_over(frame_time) or (reader.ended and not reader.finished):
                     break
@@ -195,7 +195,7 @@ class _Run:
         for sink in self.sinks if sound.shape[1] else ():
             sink.write_audio(sound)
 
-    def _see(self, read: Read) -> None:
+    def _write_video(self, read: Read) -> None:
         for sink in self.sinks:
             if isinstance(sink, Recording):
                 sink.write_video(read)
@@ -206,8 +206,8 @@ class _Run:
 
     def _end(self, reader: ReaderThread) -> Fraction:
         """Seconds of video whose sound was written."""
-        heard = self.latencies.frames / self.rate
-        ends = [heard, self.options.seconds or heard]
+        generated = self.latencies.frames / self.rate
+        ends = [generated, self.options.seconds or generated]
         if reader.finished and not self.by_clock:
             ends.append(self.picture.end)
         return min(ends)
@@ -215,7 +215,7 @@ class _Run:
 
 @contextmanager
 def ending_by_signal(end: Callable[[], None]) -> Iterator[None]:
-    """Let a signal that asks for the end call `end` once; the second does what it always did."""
+    """Make the first termination signal call `end`; the second one has its default effect."""
     with ExitStack() as handled:
 
         def handle(number: int, frame: FrameType | None) -> None:

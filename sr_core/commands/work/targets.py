@@ -1,4 +1,4 @@
-"""Which video becomes which file, settled before any work."""
+"""Output paths of videos, determined and checked before any work."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from ...io.choices import WRITABLE
 from ...io.read.source import videos_in
 from ...io.write.trial import suffix_for
 
-Job = tuple[Path, Path]  # a video, and the file that it becomes
+Job = tuple[Path, Path]  # source video, target file
 
 
 def plan(videos: list[Path], output: Path) -> list[Job]:
-    """Give each video its target; ValueError where two would collide or one would be overwritten.
+    """Return each video with its target; ValueError for equal targets or overwritten sources.
 
-    `output` is the target of a single video, else a folder for all.
+    `output`: the target file of a single video, else the folder for all.
     """
     if len(videos) > 1 or os.path.isdir(videos[0]) or os.path.isdir(output):
         if output.suffix and not os.path.isdir(output):
@@ -31,7 +31,7 @@ def plan(videos: list[Path], output: Path) -> list[Job]:
 
 
 def check_overwritten(sources: Iterable[Path], targets: Iterable[Path]) -> None:
-    """ValueError where a target is one of the sources, under this name, another, or a link's."""
+    """Raise ValueError if a target is one of the sources, also by a link."""
     read = {_identity(source): source for source in sources if os.path.exists(source)}
     for target in targets:
         source = read.get(_identity(target)) if os.path.exists(target) else None
@@ -60,7 +60,7 @@ def _check_collisions(jobs: list[Job], caseless: bool) -> None:
 
 
 def is_caseless(place: Path) -> bool:
-    """Whether names there differ by more than capitals, as far as folders that exist can tell."""
+    """Whether file names there are case-insensitive, tested on the nearest existing folder."""
     full = Path(os.path.abspath(place))
     for folder in (full, *full.parents):
         swapped = str(folder.parent / folder.name.swapcase())
@@ -70,7 +70,7 @@ def is_caseless(place: Path) -> bool:
 
 
 def _target_name(source: Path) -> str:
-    """Keep the name if we write such files; else its container is one that holds the picture."""
+    """The source's name if its suffix is WRITABLE, else with a suffix that can hold its video."""
     if source.suffix.lower() in WRITABLE:
         return source.name
     return source.stem + suffix_for(source)

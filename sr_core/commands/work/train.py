@@ -1,4 +1,4 @@
-"""One stage of training, run as the options of `train` say."""
+"""Implementation of `train`: runs one stage of training."""
 
 from __future__ import annotations
 
@@ -35,30 +35,30 @@ TASKS = {
 
 
 def train(options: argparse.Namespace) -> int:
-    """Do what the options of `train` say."""
+    """Run the verb `train`; returns the exit status."""
     if options.output is None:
         raise ValueError("got no folder for this run; expected one; give -o FOLDER")
     kind, stage = STAGES[options.stage]
     given = json.loads(options.config.read_text(encoding="utf-8")) if options.config else {}
-    given.pop("costs", None)  # which a dry run adds to the settings
+    given.pop("costs", None)  # a dry run adds them to its settings
     config = changed(from_dict(kind, given), options.set)
     if options.threads:
         torch.set_num_threads(options.threads)
-    first = os.environ.get("RANK", "0") == "0"  # of a run's processes the one that writes
+    first = os.environ.get("RANK", "0") == "0"  # only this process of a distributed run writes
     origin = _fetched(options, say if first else _silent)
     if options.dry_run:
         print(json.dumps(to_dict(config) | {"costs": _costs(options, config)}, indent=2))
         return 0
     options.output.mkdir(parents=True, exist_ok=True)
     with sole_writer(options.output / "training") if first else nullcontext():
-        device = _own(options.device)
+        device = _local_device(options.device)
         target = stage(options.data, options.output, config, options.init, device, origin)
     print(target)
     return 0
 
 
 def _fetched(options: argparse.Namespace, tell: Tell) -> dict[str, str] | None:
-    """Where `--init` came from, if it was downloaded: the option is a path from here on."""
+    """Replace an address in `--init` by its local path; returns the origin, None for a path."""
     if not isinstance(options.init, Address):
         return None
     fetched = local_file(options.init, tell)
@@ -67,15 +67,15 @@ def _fetched(options: argparse.Namespace, tell: Tell) -> dict[str, str] | None:
 
 
 def _silent(text: str) -> None:
-    """Say nothing: another process of this run does."""
+    """Print nothing: the first process of this run prints it."""
 
 
 def _costs(options: argparse.Namespace, config: Any) -> dict[str, Any] | None:
-    """What the run will take; None, and why on stderr, where there is nothing to tell it from."""
+    """Estimated cost of the run; None, with the reason on stderr, if it cannot be computed."""
     try:
         if options.stage not in TASKS:
             raise ValueError(f"{options.stage} takes no steps")
-        row, device = one_row(options.data, config.frames), _own(options.device)
+        row, device = one_row(options.data, config.frames), _local_device(options.device)
         task, _ = TASKS[options.stage](options.data, config, options.init, device)
         check_has(row, task.reads, str(options.data))
         return costs_of(task, config.loop, row, device)
@@ -84,8 +84,8 @@ def _costs(options: argparse.Namespace, config: Any) -> dict[str, Any] | None:
         return None
 
 
-def _own(device: str | None) -> str:
-    """The device of this process: torchrun starts one for every GPU of a machine."""
+def _local_device(device: str | None) -> str:
+    """The device of this process: torchrun starts one process per GPU."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if device != "cuda" or "LOCAL_RANK" not in os.environ:
         return device

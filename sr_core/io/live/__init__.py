@@ -1,1 +1,1 @@
-"""While it runs: cameras, pipes and network streams in, growing files out."""
+"""Live input (cameras, pipes, network streams) and output files that grow."""

@@ -1,4 +1,4 @@
-"""Frame times k / rate of a live video: the frame shown at each, and when each is due."""
+"""Frame times k / rate of a live video: the frame shown at each, and its due time."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from ..read.frames import Picture
 from .reader_thread import AHEAD, ReaderThread
 from .source import Seen
 
-LONGEST_DELAY = 1.0  # seconds behind the clock; what is later than that is left silent
+LONGEST_DELAY = 1.0  # seconds; a frame that is later than this gets silence
 
 
 class FrameTime(NamedTuple):
-    """One k / rate: the frame it sees, unless it comes too late to look at one."""
+    """The time k / rate and its frame; a late one has no frame of its own."""
 
-    number: int
-    picture: Picture | None  # None: what was seen last is held
-    due: float  # seconds on the clock, when its frame was there
-    silent: bool = False  # so late that not even its sound is wanted
+    number: int  # k
+    picture: Picture | None  # None: the previous frame is repeated
+    due: float  # seconds on the clock
+    silent: bool = False  # later than LONGEST_DELAY: no sound is generated
 
 
 class Pace:
-    """A clock that frames are due by; without `real` they are due when their turn comes."""
+    """The due times of frames: from a real-time clock, or, without `real`, always now."""
 
     def __init__(
         self,
@@ -37,27 +37,27 @@ class Pace:
         self.began: float | None = None
 
     def due(self, number: int) -> float:
-        """When frame_time `number` is due; the first one is due when it is asked for."""
+        """Due time of frame time `number`, in seconds; the clock starts at the first call."""
         if self.began is None:
             self.began = self.clock()
         return self.began + number * self.period
 
     def frame_time(self, number: int, picture: Picture) -> FrameTime:
-        """Wait until it is due. Behind by a period or more its picture is passed over."""
+        """Wait until the due time. A frame that is late by one period or more is dropped."""
         if not self.real:
             return FrameTime(number, picture, self.clock())
         due = self.due(number)
         ahead = due - self.clock()
         if ahead > 0:
             self.sleep(ahead)
-        late = number > 0 and -ahead >= self.period  # with nothing seen there is nothing to hold
+        late = number > 0 and -ahead >= self.period  # frame 0: there is no frame to repeat
         return FrameTime(number, None if late else picture, due, late and -ahead > LONGEST_DELAY)
 
 
 def frame_times_by_source(reader: ReaderThread, rate: Fraction, pace: Pace) -> Iterator[FrameTime]:
-    """Every k / rate sees the latest frame shown by then; time is what the frames say it is.
+    """Yield each k / rate with the latest frame at or before it, by the frames' own timestamps.
 
-    A frame whose end is known is used at once, others when the next one is there.
+    A frame with a known end is used at once, any other one when the next frame arrives.
     """
     number, current = 0, None
     while (read := reader.take()) is not None:
@@ -75,7 +75,7 @@ def frame_times_by_source(reader: ReaderThread, rate: Fraction, pace: Pace) -> I
 
 
 def frame_times_by_clock(reader: ReaderThread, rate: Fraction, pace: Pace) -> Iterator[FrameTime]:
-    """Every k / rate sees the frame that came last; time is the clock's from the first one on."""
+    """Yield each k / rate with the frame that arrived last; the clock starts at the first one."""
     number, current = 0, None
     while (current := _latest(reader, pace, number, current)) is not None:
         if number and reader.ended:
@@ -85,11 +85,11 @@ def frame_times_by_clock(reader: ReaderThread, rate: Fraction, pace: Pace) -> It
 
 
 def _latest(reader: ReaderThread, pace: Pace, number: int, current: Seen | None) -> Seen | None:
-    """Take all that arrives until the frame_time is due, and what waits then, but no more."""
-    room = AHEAD
-    while not reader.ended and room:
+    """Take the reads that arrive before the due time, then at most AHEAD that are queued."""
+    left = AHEAD
+    while not reader.ended and left:
         wait = None if current is None else max(0.0, pace.due(number) - pace.clock())
-        room -= wait == 0
+        left -= wait == 0
         read = reader.take(timeout=wait)
         if read is None:
             break

@@ -1,4 +1,4 @@
-"""A sound that is written while it is made, and mapped into memory, not read, when it is done."""
+"""A WAV file that is written during generation and memory-mapped (not read) when complete."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from einops import rearrange
 from torch import Tensor
 
 HEADER = 128  # bytes before the samples
-FLOAT, BYTES = 3, 4  # WAVE_FORMAT_IEEE_FLOAT; bytes a sample
-LARGEST = 2**32 - 1 - HEADER  # bytes of samples that a RIFF header can count; more is RF64
+FLOAT, BYTES = 3, 4  # WAVE_FORMAT_IEEE_FLOAT; bytes per sample
+LARGEST = 2**32 - 1 - HEADER  # largest size of the samples in RIFF, in bytes; above it: RF64
 
 
 class GrowingWav:
-    """A growing float32 WAV file of at most `samples` samples; a reader finds it whole any time.
+    """A growing float32 WAV file of at most `samples` samples; it is readable at any time.
 
-    The file is removed when neither this nor its waveform is held by anyone.
+    The file is removed when neither this object nor its waveform is referenced any more.
     """
 
     def __init__(self, path: str | os.PathLike[str], rate: int, samples: int, channels: int = 2):
         self.path, self.rate, self.samples, self.channels = Path(path), rate, samples, channels
         self.made = 0
-        # Unbuffered: what was added can be read by others at once.
+        # Unbuffered: other readers can read added samples at once.
         self._file = open(self.path, "w+b", buffering=0)
         weakref.finalize(self, _remove, self.path)
         self._file.write(header(rate, channels, samples))
 
     def add(self, waveform: Tensor) -> int:  # (c s)
-        """Append what still fits, and say how many samples that were."""
+        """Append the samples that still fit; returns their number."""
         piece = waveform[:, : self.samples - self.made].detach().to("cpu", torch.float32)
         self._file.write(rearrange(piece, "c s -> s c").contiguous().numpy())
         self.made += piece.shape[1]
         return piece.shape[1]
 
     def close(self) -> None:
-        """Let the header tell the length that was reached."""
+        """Write the final length into the header and close the file."""
         self._file.seek(0)
         self._file.write(header(self.rate, self.channels, self.made))
         self._file.close()
 
     def waveform(self) -> Tensor:  # (1 c s)
-        """The sound of the closed file; what is written into the tensor stays out of the file."""
+        """The samples of the closed file; writes to the tensor do not change the file."""
         shape = (self.made, self.channels)
         mapped = np.memmap(self.path, np.float32, mode="c", offset=HEADER, shape=shape)
-        mapped.recording = self  # the file stays for as long as its samples are held
+        mapped.recording = self  # keeps the file as long as its samples are referenced
         return rearrange(torch.from_numpy(mapped), "s c -> 1 c s")
 
 
 def header(rate: int, channels: int, samples: int) -> bytes:
-    """The first HEADER bytes of a float32 WAV; beyond 4 GB an RF64 (EBU Tech 3306)."""
+    """The first HEADER bytes of a float32 WAV, or of an RF64 (EBU Tech 3306) above 4 GB."""
     frame = channels * BYTES
     size = samples * frame
     large = size > LARGEST
@@ -73,5 +73,5 @@ def header(rate: int, channels: int, samples: int) -> bytes:
 
 
 def _remove(path: Path) -> None:
-    with suppress(OSError):  # where a mapped file cannot be removed, whoever owns the folder does
+    with suppress(OSError):  # some systems cannot remove a mapped file: the folder's owner does
         path.unlink()

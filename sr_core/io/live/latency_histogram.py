@@ -1,4 +1,4 @@
-"""How a stream kept its time, in as much memory after a day as after a second."""
+"""A histogram of a stream's latencies, of constant size."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import math
 
 import numpy as np
 
-FINEST, COARSEST, RATIO = 1e-5, 1e3, 1.01  # seconds; a bin is 1% wide
+FINEST, COARSEST = 1e-5, 1e3  # smallest and largest latency, in seconds
+RATIO = 1.01  # between neighbouring bins: a bin is 1% wide
 BINS = math.ceil(math.log(COARSEST / FINEST) / math.log(RATIO))
 
 
 class LatencyHistogram:
-    """Latencies from a frame's turn to its sound, and what became of those that were late."""
+    """Latencies from a frame's due time to its sound, and counts of late frames."""
 
-    def __init__(self, period: float, real: bool):  # seconds of sound a frame; by the clock?
+    def __init__(self, period: float, real: bool):
+        """`period`: seconds per frame. `real`: due times come from a real-time clock."""
         self.period, self.real = period, real
         self.frames = self.late = self.dropped = self.silent = 0
         self._bins = np.zeros(BINS, np.int64)
 
     def add(self, latency: float, dropped: bool, silent: bool) -> None:
-        """Count a frame whose sound came `latency` seconds after its turn."""
+        """Count a frame whose sound was ready `latency` seconds after its due time."""
         self.frames += 1
         self.late += self.real and latency > self.period
         self.dropped += dropped
@@ -28,12 +30,12 @@ class LatencyHistogram:
         self._bins[min(round(place), BINS - 1)] += 1
 
     def percentile(self, part: float) -> float:
-        """Seconds within which that part of all frames had their sound, to 1%."""
+        """The latency in seconds, to 1%, that this part (0..1) of all frames do not exceed."""
         reached = np.cumsum(self._bins) >= part * self.frames
         return FINEST * RATIO ** int(reached.argmax())
 
     def report(self, elapsed: float) -> str:
-        """Say it in one line; `elapsed` are the seconds that all took."""
+        """One line of text; `elapsed` is the duration of the whole stream in seconds."""
         seconds = self.frames * self.period
         p50, p95, p99 = (1000 * self.percentile(part) for part in (0.5, 0.95, 0.99))
         return (

@@ -1,4 +1,4 @@
-"""Where a live picture comes from: a path, an address with ://, or DEVICE:NAME."""
+"""Sources of a live video: a path, a URL, or DEVICE:NAME."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ DEVICES = ("v4l2", "x11grab", "avfoundation", "dshow", "gdigrab", "lavfi")
 
 
 def is_device(source: str) -> bool:
-    """Say whether the words before the first colon name a kind of device."""
+    """Return whether the text before the first colon is a kind of device."""
     return source.split(":", 1)[0] in DEVICES and not os.path.exists(source)
 
 
 def is_live(source: str) -> bool:
-    """Say whether the picture comes at its own pace, whether it is read or not."""
+    """Return whether the source produces frames in real time, read or not."""
     if is_device(source):
         return not source.startswith("lavfi:")
     scheme, found, _ = source.partition("://")
@@ -29,21 +29,21 @@ def is_live(source: str) -> bool:
 
 
 def check_reachable(source: str, stream: VideoStream) -> None:
-    """Raise MediaError where an index was read, and none of the picture before it can be.
+    """Raise MediaError for a URL whose index was read but whose packets before it cannot be.
 
-    To be called when a picture brought no packet at all.
+    Call it for a video that gave no packet at all.
     """
     if "://" in source and stream.frames:
         raise MediaError(
-            f"'{source}' has its index behind the picture, and its server cannot go back to what "
-            "was passed over; download the file first, or put the index in front: "
+            f"'{source}' has its index after the video, and its server cannot seek back; "
+            "download the file first, or put the index in front: "
             "`ffmpeg -i FILE -c copy -movflags +faststart NEW`"
         )
 
 
 @contextmanager
 def open_live(source: str, options: dict[str, str]) -> Iterator[InputContainer]:
-    """Open a path, an address or DEVICE:NAME; raises MediaError with what to do about it."""
+    """Open a path, a URL or DEVICE:NAME; raises MediaError with a remedy."""
     kind, _, name = source.partition(":")
     once = is_read_once(source)
     if not is_device(source) and "://" not in source and not once:
@@ -51,7 +51,7 @@ def open_live(source: str, options: dict[str, str]) -> Iterator[InputContainer]:
             yield container
         return
     try:
-        if once:  # an absolute path cannot be taken for a protocol
+        if once:  # FFmpeg cannot mistake an absolute path for a protocol
             container = av.open(os.path.abspath(source), metadata_errors="replace")
         elif is_device(source):
             container = av.open(name, format=kind, options=options)
@@ -60,8 +60,8 @@ def open_live(source: str, options: dict[str, str]) -> Iterator[InputContainer]:
     except (av.error.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise MediaError(
-            f"'{source}' cannot be opened ({reason}); check the address or the device, and that "
-            "nobody else uses it; kinds of devices depend on the system and on PyAV's build"
+            f"'{source}' cannot be opened ({reason}); check the URL or the device, and that no "
+            "other program uses it; the kinds of devices depend on the system and PyAV's build"
         ) from error
     with container:
         yield container

@@ -1,4 +1,4 @@
-"""Raw rgb24 frames of a fixed size and rate out of a pipe."""
+"""Raw rgb24 frames of a fixed size and rate, read from a pipe."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .source import LivePicture, Read, Seen
 
 
 class RawPicture(LivePicture):
-    """Frames of height x width x 3 bytes each, the n-th shown from n / fps to (n + 1) / fps.
+    """Frames of height x width x 3 bytes; frame n is shown from n / fps to (n + 1) / fps.
 
-    With a `clock` each is shown when it comes instead; without, it waits for the first at once.
-    Raises MediaError where there is not even one.
+    With a `clock`, a frame is shown from its arrival instead. Without one, the constructor reads
+    the first frame. Raises MediaError if there is no frame.
     """
 
     template, colour = None, RGB
@@ -41,7 +41,7 @@ class RawPicture(LivePicture):
         self._first = self._next(0) if clock is None else None
 
     def reads(self) -> Iterator[Read]:
-        """Yield frame after frame."""
+        """Yield one frame per read."""
         count, data = 0, self._first or self._next(0)
         while data:
             picture = rearrange(
@@ -63,7 +63,7 @@ class RawPicture(LivePicture):
         return Seen(Fraction(now - self._began).limit_denominator(1000), None, lambda: picture)
 
     def _next(self, count: int) -> bytes:
-        """The bytes of a frame after `count` others; none where they end."""
+        """The bytes of frame `count`; empty at the end of the input."""
         data, whole = self.file.read(self._whole), self._whole
         if not data and not count:
             raise MediaError("got no frame on standard input; expected raw rgb24 frames")

@@ -1,4 +1,4 @@
-"""What a live picture brings, read ahead by a thread of its own, but never far."""
+"""A thread that reads a live video ahead, up to a limit."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from queue import Empty, SimpleQueue
 
 from .source import LivePicture, Read
 
-AHEAD = 16  # reads that may wait: enough to decode beside the model, and little to hold
+AHEAD = 16  # reads in the queue, at most: decoding overlaps the model, memory stays small
 
 
 class ReaderThread:
-    """The reads of a picture in order; reading happens in a thread, which waits when it is ahead.
+    """The reads of a video in order, from a thread that waits while the queue is full.
 
-    `passing` is called with each read, in the thread that takes it.
+    `passing` is called with each read, in the thread that calls `take`.
     """
 
     def __init__(self, picture: LivePicture, passing: Callable[[Read], None]):
         self.picture, self.passing = picture, passing
-        self.ended = False  # nothing more will come, or is wanted
-        self.finished = False  # all that there is was taken
-        # This queue may be put to from a signal's handler, a bounded one may not.
+        self.ended = False  # `take` returns no more reads
+        self.finished = False  # all reads to the end of the video were taken
+        # SimpleQueue.put is safe in a signal handler, a bounded queue's is not.
         self._queue: SimpleQueue[Read | BaseException | None] = SimpleQueue()
         self._room = threading.Semaphore(AHEAD)
         self._thread = threading.Thread(target=self._read, name="picture", daemon=True)
         self._thread.start()
 
     def take(self, timeout: float | None = None) -> Read | None:
-        """Give the next read; None where none came within `timeout` seconds, or ever will.
+        """Return the next read; None after `timeout` seconds without one, or at the end.
 
-        Errors of reading are raised here.
+        Raises the errors of the reading thread.
         """
         if self.ended:
             return None
@@ -50,12 +50,12 @@ class ReaderThread:
         return read
 
     def stop(self) -> None:
-        """Let `take` give nothing from now on; safe in a signal's handler."""
+        """Make `take` return None from now on; safe in a signal handler."""
         self.ended = True
         self._queue.put(None)
 
     def close(self) -> None:
-        """End the thread, unless it is stuck in a device, which only the process's end frees."""
+        """End the thread; one that is blocked in a device ends only with the process."""
         self.stop()
         self._room.release()
         self._thread.join(timeout=1)

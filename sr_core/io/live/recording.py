@@ -1,4 +1,4 @@
-"""A file that grows with a stream: what is written can be played, whenever the writing stops."""
+"""A file that grows with a stream and stays playable whenever writing stops."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ..write.trial import NO_TAG, beginning
 from ..write.written import Written
 from .source import LivePicture, Read, Seen
 
-# Encoded as it comes: one frame in, one out; a key frame every two seconds or so.
+# Low latency: one frame in, one packet out; a keyframe about every two seconds.
 LIVE_H264 = (
     ("libx264", {"preset": "veryfast", "tune": "zerolatency", "crf": "20", "g": "60"}),
     *H264[1:],
@@ -44,7 +44,7 @@ LIVE_DEEP = (
     *LIVE_H264[:1],
 )
 FLUSHED = {"flush_packets": "1", "max_interleave_delta": "1000000"}  # microseconds
-# Fragments of a second at most, each complete in itself; edit lists wait for the first packets.
+# Self-contained fragments of at most one second; delay_moov: the edit lists need first packets.
 FRAGMENTS = FLUSHED | {
     "movflags": "empty_moov+delay_moov+default_base_moof",
     "frag_duration": "1000000",
@@ -63,7 +63,7 @@ GROWING = {
 
 
 def growing_container(target: str | os.PathLike[str]) -> Container:
-    """Choose by the target's suffix; MediaError names those there are."""
+    """Choose the container by the target's suffix; MediaError for an unknown one."""
     suffix = Path(target).suffix.lower()
     if suffix not in GROWING:
         raise MediaError(
@@ -74,10 +74,10 @@ def growing_container(target: str | os.PathLike[str]) -> Container:
 
 
 class Recording:
-    """A picture, where the container has one, and the sound made for it, written as they come.
+    """Writes a live video (if the container has video) and its sound as they arrive.
 
-    `url` is a path, or FFmpeg's "pipe:1"; no frame is shown from `limit` seconds on. Raises
-    MediaError for what cannot be written.
+    `url` is a path, or FFmpeg's "pipe:1"; frames at `limit` seconds or later are left out. Raises
+    MediaError for errors of writing.
     """
 
     def __init__(
@@ -107,17 +107,17 @@ class Recording:
         self._piece = np.zeros((channels, 0), np.float32)
 
     def write_video(self, read: Read) -> None:
-        """Write what the picture has brought."""
+        """Write the packets or frames of one read."""
         if self._picture is not None:
             self._write(self._picture.packets(read))
 
     def write_audio(self, piece: np.ndarray) -> None:  # (c s)
-        """Write the piece before this one, as the last one may have to be cut."""
+        """Write the previous piece and keep this one: `close` may have to cut the last one."""
         self._write(self._sound.encode(self._piece))
         self._piece = piece
 
     def close(self, end: Fraction | None = None) -> None:
-        """Finish the file, its sound cut at `end` seconds if that is known, and read it back."""
+        """Finish the file, with the sound cut at `end` seconds if given, and read it back."""
         with writing(self.url):
             try:
                 self._write(self._last_packets(end))
@@ -144,9 +144,9 @@ class Recording:
 
 
 def _copy_tag(picture: LivePicture, container: Container) -> str | None:
-    """Give the codec tag to copy the picture's packets under; None where they must be encoded.
+    """Return the codec tag for a copy of the video's packets; None if they must be encoded.
 
-    Of a file it is tried with its first packets whether they can be read again.
+    For a file, a trial write of its first packets decides it.
     """
     if picture.template is None or not container.holds(picture.template):
         return None
@@ -159,7 +159,7 @@ def _copy_tag(picture: LivePicture, container: Container) -> str | None:
 
 
 class _Copied:
-    """Compressed packets, untouched."""
+    """Copies compressed packets; only their timestamps change."""
 
     def __init__(
         self, picture: LivePicture, tag: str, output: OutputContainer, limit: Fraction | None
@@ -170,7 +170,7 @@ class _Copied:
 
     def packets(self, read: Read) -> Iterable[Packet]:
         for packet in read.packets:
-            # Those decoded after the first one beyond the limit may need it: all are left out.
+            # Packets after the first one beyond the limit may need it to decode: drop them too.
             self._over = self._over or _is_beyond(packet, self.limit)
             if self._over:
                 return
@@ -180,7 +180,7 @@ class _Copied:
             yield packet
 
     def _in_order(self, packet: Packet) -> int:
-        """Give the packet's dts, later than the one before: a muxer takes no other."""
+        """Return a dts greater than the previous one, as muxers require."""
         dts = packet.pts if packet.dts is None else packet.dts
         if dts is None or (self._last is not None and dts <= self._last):
             dts = 0 if self._last is None else self._last + 1
@@ -196,7 +196,7 @@ def _is_beyond(packet: Packet, limit: Fraction | None) -> bool:
 
 
 class _Encoded:
-    """Frames that were not compressed, or not in a way that the container holds."""
+    """Encodes frames: raw ones, or of a codec that the container cannot hold."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""A moving picture read once, from its beginning on: a file, an address, a camera, a screen."""
+"""A video that is read once, in order: a file, a URL, a camera, a screen."""
 
 from __future__ import annotations
 
@@ -36,44 +36,44 @@ from ..read.video import display_matrix, orient, to_rgb
 from ..write.trial import ANIMATIONS
 from .live_url import check_reachable, open_live
 
-MOST_UNSEEN = 1000  # packets before the first frame: who joins a broadcast waits for a key frame
-LONGEST_LAST = 1  # seconds that a header may give the last frame
+MOST_UNSEEN = 1000  # packets before the first frame, at most: a broadcast starts between keyframes
+LONGEST_LAST = 1  # seconds, at most, by which the header may correct the last frame's end
 
 
 class Seen(NamedTuple):
-    """One frame of a live picture."""
+    """One frame of a live video."""
 
     time: Fraction  # seconds after the first one
-    until: Fraction | None  # when the next one is shown, where that is known beforehand
+    until: Fraction | None  # time of the next frame, if known in advance
     picture: Picture
-    frame: VideoFrame | None = None  # as it is coded, where it was
+    frame: VideoFrame | None = None  # the decoded frame; None for raw input
 
 
 class Read(NamedTuple):
-    """What reading on has brought: compressed packets of the picture to copy, and frames."""
+    """The result of one read: compressed video packets to copy, and decoded frames."""
 
-    packets: list[Packet]  # times count from the first frame
+    packets: list[Packet]  # timestamps count from the first frame
     frames: list[Seen]
 
 
 class LivePicture(ABC):
-    """A picture of `height` x `width` that comes as it comes, once."""
+    """A video of `height` x `width` that can be read once, in order."""
 
     height: int
     width: int
     fps: Fraction  # nominal
-    clock: Fraction  # seconds a tick, for its times in a file
+    clock: Fraction  # seconds per tick, for timestamps in a file
     colour: Colour
-    template: VideoStream | None  # whose packets are copied; None where frames must be encoded
-    end: Fraction  # seconds, once all is read
+    template: VideoStream | None  # stream to copy packets of; None: frames must be encoded
+    end: Fraction  # seconds; final when all is read
 
     @abstractmethod
     def reads(self) -> Iterator[Read]:
-        """Yield everything in order; raises MediaError where it cannot be read at all."""
+        """Yield all reads in order; raises MediaError if there is no readable frame."""
 
 
 class Once:
-    """A picture that is converted when it is first asked for, and kept."""
+    """A frame that is converted at the first call, then cached."""
 
     def __init__(self, convert: Callable[[], Tensor]):
         self._convert, self._converted = convert, None
@@ -85,9 +85,9 @@ class Once:
 
 
 class LiveVideo(LivePicture):
-    """What PyAV can open: a path, an address with ://, or DEVICE:NAME; `loop` shows it for ever.
+    """A source that PyAV opens: a path, a URL, or DEVICE:NAME; `loop` repeats it without end.
 
-    `size` and `rate` are wishes that only a device can grant.
+    `size` and `rate` are requests to a device; other sources ignore them.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class LiveVideo(LivePicture):
         self._options = {"video_size": f"{size[0]}x{size[1]}"} if size else {}
         self._options |= {"framerate": str(rate)} if rate else {}
         self._reads = self._passes()
-        # Size and codec are known for sure when the first frame is there.
+        # Size and codec are certain only after the first frame is decoded.
         self._first = next(self._reads)
 
     def reads(self) -> Iterator[Read]:
@@ -110,7 +110,7 @@ class LiveVideo(LivePicture):
         yield from self._reads
 
     def _passes(self) -> Iterator[Read]:
-        """Read from the beginning to the end, again and again if it loops."""
+        """Read from start to end, repeatedly if `loop`."""
         while True:
             with open_live(self.source, self._options) as container:
                 one = _Pass(container, picture_stream(container, self.source), self)
@@ -120,7 +120,7 @@ class LiveVideo(LivePicture):
                 return
 
     def begins(self, frame: VideoFrame, stream: VideoStream, timing: Timing, copied: bool) -> None:
-        """Learn from the first frame what the picture is; later passes are taken to be alike."""
+        """Set size, rate, clock and colour from the first frame; later passes are assumed equal."""
         if not hasattr(self, "fps"):
             self.matrix, coded = display_matrix(frame), np.empty((frame.height, frame.width))
             self.height, self.width = orient(coded, self.matrix).shape
@@ -131,7 +131,7 @@ class LiveVideo(LivePicture):
 
 
 class _Pass:
-    """One reading of the source, its times going on where the one before ended."""
+    """One pass over the source; its times continue from the end of the previous pass."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, video: LiveVideo):
         self.container, self.stream, self.video, self.start = container, stream, video, video.end
@@ -172,14 +172,14 @@ class _Pass:
             tell_of_jumps(jumps, self.video.source)
 
     def _begin(self, frame: VideoFrame) -> None:
-        """Count all times from this frame; its packet must be a key frame to be copied."""
+        """Count all times from this frame; copying requires that its packet is a keyframe."""
         stream, tick = self.stream, self.stream.time_base
         counted = frame.pts is None or is_decoding_clock(self.container, stream)
         rate = standard_rate(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
         if counted:
             rate = rate_of_counted(stream)
             tick = 1 / rate
-        # Not known before all is read: whether a fine tick holds times in whole milliseconds.
+        # Times in a fine tick may be whole milliseconds; only a full scan shows that; assume so.
         reach = tick / 2 if tick > MILLISECOND else MILLISECOND
         first = 0 if counted else frame.pts
         self.timing = Timing((), first, tick, reach, rate, reach * rate < 1, counted)
@@ -202,7 +202,7 @@ class _Pass:
         return Seen(time, None, Once(convert), frame)
 
     def _length(self, frame: VideoFrame) -> Fraction:
-        """Seconds for which a frame is shown as far as is known now."""
+        """Seconds for which a frame is shown, from what is known at this point."""
         length, nominal = (frame.duration or 0) * self.stream.time_base, 1 / self.timing.rate
         if self.timing.counted:
             return nominal
@@ -211,7 +211,7 @@ class _Pass:
         return length
 
     def _end_by_header(self) -> None:
-        """Measure the last frame by the header where that knows better than its packet."""
+        """Take the end of the last frame from the header if it is more accurate than the packet."""
         promised = promised_end(self.container, self.stream)
         if promised is None or self.timing.counted:
             return
@@ -221,9 +221,9 @@ class _Pass:
             self.end = end
 
     def _copied(self) -> list[Packet]:
-        """Packets to copy with times from the first frame on; hidden ones if a seen one follows.
+        """Packets to copy, timed from the first frame; hidden ones only before a visible one.
 
-        Those that an edit list hides are decoded for the sake of others only.
+        An edit list hides packets that only serve to decode others.
         """
         if self.video.template is None:
             self._waiting.clear()
@@ -242,4 +242,4 @@ def _decoded(packet: Packet) -> list[VideoFrame]:
     try:
         return packet.decode()
     except av.error.FFmpegError:
-        return []  # a damaged packet leaves the frame before it in place
+        return []  # damaged packet: the previous frame stays

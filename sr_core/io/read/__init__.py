@@ -1,1 +1,1 @@
-"""Out of files: frames at an exact rate, sound, time stamps."""
+"""Reading files: frames at an exact rate, sound, timestamps."""

@@ -1,4 +1,4 @@
-"""Animated WebP and AVIF, which FFmpeg reads as a still or not at all, by Pillow."""
+"""Animated WebP and AVIF, read with Pillow: FFmpeg reads one frame of them, or none."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .source import MediaError, Source, name_of
 from .timing import MILLISECOND, standard_rate
 
 FORMATS = ("WEBP", "AVIF")
-USUAL = 100  # milliseconds that a frame without a length is shown, as in browsers
+USUAL = 100  # milliseconds, duration of a frame that gives none, as in browsers
 
 
 class AnimationFrames(Frames):
-    """An animation's frames at their own times; transparent places are black."""
+    """The frames of an animation at their own times; transparent pixels become black."""
 
     def __init__(self, source: Source, rate: Fraction, lengths: list[int], size: tuple[int, int]):
-        """`lengths` of the frames in milliseconds, `size` is width and height."""
+        """`lengths`: duration of each frame in milliseconds. `size`: width, height."""
         self.source, self.rate, self.lengths = source, rate, lengths
         self.width, self.height = size
         self.duration, self.clock = sum(lengths) * MILLISECOND, MILLISECOND
@@ -42,9 +42,9 @@ class AnimationFrames(Frames):
 
 
 def open_animation(source: Source, rate: Fraction) -> AnimationFrames:
-    """See an animated WebP or AVIF, see `is_animation`, as Frames at `rate`.
+    """Open an animated WebP or AVIF (see `is_animation`) as Frames at `rate`.
 
-    Raises MediaError for one with a frame that cannot be decoded.
+    Raises MediaError if a frame cannot be decoded.
     """
     try:
         image = _opened(source)
@@ -67,7 +67,7 @@ def _opened(source: Source) -> Image.Image:
 
 
 def _seek(image: Image.Image, n: int, source: Source) -> None:
-    """Go to a frame and decode it: only then its length is known."""
+    """Seek to frame n and decode it, which sets its duration."""
     try:
         image.seek(n)
         image.load()

@@ -1,4 +1,4 @@
-"""Sound out of files, and resampling, by PyAV."""
+"""Reading and resampling sound with PyAV."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from .channel_layout import Planar, settle_order
 from .clock import packets_of
 from .source import MediaError, Source, name_of, open_source
 
-FILTER_SAMPLES = 256
-LONGEST_PADDING = 4096  # samples by which a codec's last frame can pass the end of the sound
+FILTER_SAMPLES = 256  # samples of silence that flush the resampling filter
+LONGEST_PADDING = 4096  # samples of padding after the end of the sound, at most
 
 
 def read_audio(source: Source, stereo: bool = False) -> tuple[Tensor, int]:  # -> (c s), rate
     """Decode the first sound stream of any file to float32, without codec delay and padding.
 
-    `stereo` mixes more than two channels down to two, as FFmpeg does; so is sound whose number of
-    channels or rate changes, which comes at its first rate.
-    Raises MediaError where there is no sound that can be decoded.
+    `stereo` mixes more than two channels down to two, as FFmpeg does. Sound whose rate or number
+    of channels changes is always mixed to stereo, at its first rate.
+    Raises MediaError if no sound can be decoded.
     """
     with open_source(source) as container:
         stream = sound_stream(container, source)
@@ -46,7 +46,7 @@ def read_audio(source: Source, stereo: bool = False) -> tuple[Tensor, int]:  # -
 
 
 def _joined(source: Source, rate: int) -> Tensor:  # -> (2 s)
-    """Decode sound that changes its format, as stereo at one rate."""
+    """Decode sound whose format changes to stereo at one rate."""
     with open_source(source) as container:
         decoded = decode_sound(container, sound_stream(container, source), source, stereo=True)
         parts = []
@@ -57,7 +57,7 @@ def _joined(source: Source, rate: int) -> Tensor:  # -> (2 s)
 
 
 def sound_stream(container: InputContainer, source: Source, track: int = 0) -> AudioStream:
-    """Find the first sound stream, or another; MediaError without one or a decoder for it."""
+    """Return sound stream number `track`; MediaError if there is none, or no decoder for it."""
     if not container.streams.audio:
         raise MediaError(f"{name_of(source)} has no sound; give a file with a sound stream")
     stream = container.streams.audio[track]
@@ -71,22 +71,22 @@ def sound_stream(container: InputContainer, source: Source, track: int = 0) -> A
 def decode_sound(
     container: InputContainer, stream: AudioStream, source: Source, stereo: bool = False
 ) -> Iterator[tuple[Fraction | None, int, np.ndarray]]:
-    """Yield (seconds of its first sample or None, rate, float32 (c s)) of every decoded frame.
+    """Yield (time of the first sample in seconds or None, rate, float32 (c s)) per decoded frame.
 
-    `stereo` is as in `read_audio`. Raises MediaError for channels that cannot be decoded safely or
-    have no mix.
+    `stereo` as in `read_audio`. Raises MediaError for a channel layout that cannot be decoded
+    safely, or that has no stereo mix.
     """
     planar = Planar(settle_order(stream, source), stereo)
     for packet in packets_of(container, [stream]):
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
-            continue  # one damaged packet: the gap is seen in the times of the next ones
+            continue  # damaged packet: the times of the next ones show the gap
         for frame in frames:
             time = None if frame.pts is None else frame.pts * frame.time_base
             try:
                 waves = list(planar(frame))
-            except ValueError as error:  # FFmpeg's own ones are ValueErrors too
+            except ValueError as error:  # FFmpegError is a ValueError too
                 raise MediaError(
                     f"{name_of(source)}: its sound of layout {frame.layout.name} has no mix to "
                     "stereo; mix it down first"
@@ -96,7 +96,7 @@ def decode_sound(
 
 
 def resample(waveform: Tensor, source_rate: int, target_rate: int) -> Tensor:
-    """Change the rate of (..., s) to ceil(s * target / source) samples, in phase, as float32."""
+    """Resample (..., s) to ceil(s * target / source) samples, without delay, as float32."""
     if source_rate < 1 or target_rate < 1:
         raise ValueError(f"got rates {source_rate} and {target_rate}; expected 1 Hz or more")
     flat = waveform.detach().to("cpu", torch.float32).reshape(-1, waveform.shape[-1])
@@ -111,7 +111,7 @@ def resample(waveform: Tensor, source_rate: int, target_rate: int) -> Tensor:
 
 
 def _resample_channel(samples: np.ndarray, source_rate: int, target_rate: int) -> np.ndarray:
-    # The filter needs more than a few samples before it gives any: let silence follow.
+    # The filter holds samples back until more follow: append silence.
     padded = np.pad(samples, (0, FILTER_SAMPLES * -(-source_rate // target_rate)))
     resampler = AudioResampler("fltp", "mono", target_rate)
     frame = AudioFrame.from_ndarray(padded[None], "fltp", "mono")

@@ -1,4 +1,4 @@
-"""Sound of any number of channels, taken from FFmpeg without harm and mixed down to stereo."""
+"""Decoded sound of any channel layout, read safely from PyAV and mixed down to stereo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from av.audio.stream import AudioStream
 
 from .source import MediaError, Source, name_of
 
-# Layouts with an order of their own, in FFmpeg's names (libavutil/channel_layout.c).
+# Layouts with a native channel order, by FFmpeg's names (libavutil/channel_layout.c).
 NATIVE = (
     "mono stereo 2.1 3.0 3.0(back) 4.0 quad quad(side) 3.1 5.0 5.0(side) 4.1 5.1 5.1(side) 6.0 "
     "6.0(front) hexagonal 6.1 6.1(back) 6.1(front) 7.0 7.0(front) 7.1 7.1(wide) 7.1(wide-side) "
@@ -22,14 +22,14 @@ NATIVE = (
 
 
 def settle_order(stream: AudioStream, source: Source) -> list[int] | None:
-    """Make a stream with an order of channels of its own safe to decode, before that is done.
+    """Make a stream with a custom channel order safe to decode; call it before decoding.
 
-    Gives the order in which its channels are to be taken, None for a stream that has a usual one.
-    From PyAV 17 on an object that describes such an order frees what belongs to the stream or
-    frame that it was read from, and the process dies sooner or later. So it is read once, and the
-    stream gets a usual order at once, which plain samples are then decoded in.
-    Raises MediaError for channels that no usual layout has, and for codecs that bring the order
-    along in each frame.
+    Returns the indices that put its channels into native order, None if they already are.
+    Since PyAV 17, a layout object with a custom order frees memory of the stream or frame that it
+    was read from, and the process crashes later. So it is read once and replaced at once by a
+    native layout, with which PCM samples decode unchanged.
+    Raises MediaError for channels of no native layout, and for codecs that carry the order in each
+    frame.
     """
     context = stream.codec_context
     own = re.fullmatch(r"\d+ channels \((.+)\)", context.layout.name)
@@ -51,17 +51,17 @@ def _names(layout: str) -> list[str]:
 
 
 class Planar:
-    """Decoded frames of any format as float32 (c s), their layout changing as it likes."""
+    """Converts decoded frames of any format to float32 (c s); the layout may change."""
 
     def __init__(self, order: list[int] | None = None, stereo: bool = False):
-        """`order` is that of `settle_order`; `stereo` mixes more than two channels down to two."""
+        """`order` from `settle_order`; `stereo` mixes more than two channels down to two."""
         self.order, self.stereo = order, stereo
         self._format: tuple[str, str, int] | None = None
         self._packer: AudioResampler | None = None
         self._mixer: AudioResampler | None = None
 
     def __call__(self, frame: AudioFrame) -> Iterator[np.ndarray]:  # yields (c s)
-        """Raises ValueError (an FFmpegError) for channels without places, as Ambisonics has."""
+        """Raises ValueError (an FFmpegError) for channels without positions, e.g. Ambisonics."""
         layout, rate = frame.layout.name, frame.sample_rate
         channels = frame.layout.nb_channels
         if self._format != (layout, frame.format.name, rate):
@@ -69,7 +69,7 @@ class Planar:
             self._packer = AudioResampler("flt", layout, rate)
             self._mixer = AudioResampler("fltp", "stereo", rate)
         for packed in self._packer.resample(frame):
-            # Not the planes of a planar frame: PyAV reads past the eighth, where memory ends.
+            # Packed samples: PyAV reads outside memory after the eighth plane of a planar frame.
             wave = packed.to_ndarray().reshape(-1, channels).T
             wave = wave if self.order is None else wave[self.order]
             if self.stereo and channels > 2:

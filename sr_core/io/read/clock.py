@@ -1,4 +1,4 @@
-"""Packets of streams whose time stamps start again or jump, on one clock that goes on."""
+"""Packets with continuous timestamps, from streams whose timestamps restart or jump."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-DISCONTINUOUS = ("mpegts", "mpeg")  # formats whose clock may start again at any place
-# As FFmpeg's own tool has it (fftools/ffmpeg_demux.c, ts_discontinuity_detect).
-BACK, AHEAD = Fraction(1, 10), 10  # seconds by which a stream's clock may be off where it goes on
+DISCONTINUOUS = ("mpegts", "mpeg")  # formats whose timestamps may restart anywhere
+# Seconds backwards and forwards that are not a jump, as in the ffmpeg tool
+# (fftools/ffmpeg_demux.c, ts_discontinuity_detect).
+BACK, AHEAD = Fraction(1, 10), 10
 
 
 class Clock:
-    """What is to be added to a stream's times so that each packet follows the one before it."""
+    """The offset that makes a stream's timestamps continuous."""
 
     def __init__(self, tick: Fraction):
         self.tick, self.offset = tick, 0  # ticks
-        self.jumps: list[tuple[Fraction, Fraction]] = []  # seconds since its start, and by how much
-        self._first = self._next = None  # ticks of decoding: of the first packet, of the next one
+        self.jumps: list[tuple[Fraction, Fraction]] = []  # (time since the start, size), seconds
+        self._first = self._next = None  # dts of the first packet, expected dts of the next one
 
     def follow(self, packet: Packet) -> Packet:
-        """Move a packet's times."""
+        """Shift a packet's timestamps; returns the packet."""
         if packet.dts is not None:
             if self._first is None:
                 self._first = self._next = packet.dts
@@ -43,9 +44,9 @@ def packets_of(
     streams: Sequence[Stream],
     clocks: dict[int, Clock] | None = None,
 ) -> Iterator[Packet]:
-    """Demux streams, each on a clock that goes on where its own starts again or jumps.
+    """Demux streams with continuous timestamps.
 
-    `clocks` gets the clock of each stream by its index, where the format has such jumps.
+    For formats in DISCONTINUOUS, `clocks` is filled with the Clock of each stream, by its index.
     """
     if container.format.name not in DISCONTINUOUS:
         yield from container.demux(*streams)

@@ -1,4 +1,4 @@
-"""How the samples of a picture are meant: bits, matrix, primaries, transfer and range."""
+"""Colour description of a video: bit depth, matrix, primaries, transfer and range."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 
 BT709, LIMITED_RANGE, FULL_RANGE = 1, 1, 2  # numbers of AVColorSpace and AVColorRange
-ITU601 = 5  # AVCOL_SPC_SMPTE170M, FFmpeg's own choice for pictures without a tag
-# Records beside a frame that no encoder here writes again, by FFmpeg's names.
+ITU601 = 5  # AVCOL_SPC_SMPTE170M, FFmpeg's default for untagged video
+# Side data of frames that no encoder used here writes, by FFmpeg's names.
 DOLBY_VISION = "Dolby Vision's configuration"
 RECORDS = {
     "DOVI_METADATA": DOLBY_VISION,
@@ -19,16 +19,17 @@ RECORDS = {
     "MASTERING_DISPLAY_METADATA": "the levels of the display it was made on",
     "CONTENT_LIGHT_LEVEL": "its brightest levels",
 }
-# Numbers of AVColorSpace whose matrices FFmpeg's scaler knows, RGB's and "not said" (2) among them;
-# others (YCgCo, ICtCp, constant luminance ...) are seen by its default; packets stay as they are.
+# AVColorSpace numbers that FFmpeg's scaler supports, including RGB (0) and unspecified (2). Frames
+# with others (YCgCo, ICtCp, constant luminance ...) are converted with its default matrix.
 MATRICES = frozenset({0, 1, 2, 4, 5, 6, 7, 9})
 
 
 @dataclass(frozen=True)
 class Colour:
-    """Bits a sample and FFmpeg's numbers for the rest; `kept` where frames are encoded with it.
+    """Bits per sample, and FFmpeg's numbers for the rest.
 
-    All others go through 8-bit RGB and become BT.709. `records` name what encoding loses.
+    `kept`: frames are encoded with this colour; others are encoded from 8-bit RGB as BT.709.
+    `records`: the metadata that encoding loses.
     """
 
     bits: int = 8
@@ -44,9 +45,9 @@ RGB = Colour()
 
 
 def colour_of(frame: VideoFrame, context: VideoCodecContext, turned: bool) -> Colour:
-    """Give the colour of a decoded frame; `turned`: it is not shown as it is coded.
+    """Return the colour of a decoded frame; `turned`: it has a display matrix.
 
-    Only frames of more than 8 bits, of even size and upright are encoded as they are.
+    Only YUV frames of more than 8 bits and even size, without a display matrix, keep it.
     """
     bits = max(component.bits for component in frame.format.components)
     even = frame.width % 2 == frame.height % 2 == 0
@@ -64,12 +65,12 @@ def colour_of(frame: VideoFrame, context: VideoCodecContext, turned: bool) -> Co
 
 
 def records_of(frame: VideoFrame) -> tuple[str, ...]:
-    """Name what is said beside a frame of how a display should show it, each once."""
+    """Names of the frame's display metadata in RECORDS, each once."""
     types = (getattr(data.type, "name", "") for data in frame.side_data)
     return tuple(dict.fromkeys(RECORDS[name] for name in types if name in RECORDS))
 
 
 def scaler_matrix(frame: VideoFrame) -> int:
-    """Give the number of the frame's matrix, or the default where the scaler knows it not."""
+    """Number of the frame's matrix, or the default if the scaler does not support it."""
     own = int(frame.colorspace)
     return own if own in MATRICES else ITU601

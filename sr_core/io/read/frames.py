@@ -1,4 +1,4 @@
-"""Frames at the model's rate: lazy, re-iterable, the latest past frame and never a future one."""
+"""Frames at the model's rate, lazy and re-iterable; each is the latest past source frame."""
 
 from __future__ import annotations
 
@@ -14,47 +14,47 @@ from torch import Tensor
 from ...rates import FRAME_RATE, SAMPLE_RATE
 from .timing import fine_clock, standard_rate
 
-PIECE_BYTES = 32 * 2**20
-CHECKED_AT_ONCE = 16
+PIECE_BYTES = 32 * 2**20  # bytes of a piece of frames, about
+CHECKED_AT_ONCE = 16  # number of images per check for NaN and range
 
-Picture = Callable[[], Tensor]  # () -> (3 h w) uint8, converted only if it is needed
+Picture = Callable[[], Tensor]  # () -> (3 h w) uint8, converted when called
 
 
 class Frames(ABC):
-    """A moving picture seen at `rate`: `count` frames of `height` x `width`, `duration` seconds."""
+    """A video resampled to `rate`: `count` frames of `height` x `width`, `duration` seconds."""
 
     rate: Fraction
     duration: Fraction
     height: int
     width: int
-    clock: Fraction  # seconds a tick, in which the source's own frame times are whole numbers
-    fps: Fraction  # the source's own nominal rate
-    steady: bool  # every frame of the source is shown for 1 / fps
-    has_sound: bool = False  # the source has sound of its own
+    clock: Fraction  # seconds per tick; the source's frame times are whole numbers of ticks
+    fps: Fraction  # nominal rate of the source
+    steady: bool  # constant frame rate: each source frame is shown for 1 / fps
+    has_sound: bool = False  # the source has a sound stream
 
     @abstractmethod
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:
-        """Yield the source's own frames in order: seconds after the first one, and the picture."""
+        """Yield the source's frames in order: seconds after the first one, and the picture."""
 
     @property
     def count(self) -> int:
-        """Frames at `rate` that cover all samples of the sound."""
+        """Number of frames at `rate` that cover all samples of the sound."""
         return max(1, math.ceil(self.samples(SAMPLE_RATE) * self.rate / SAMPLE_RATE))
 
     def samples(self, rate: int = SAMPLE_RATE) -> int:
-        """Samples a channel of a sound as long as the picture."""
+        """Samples per channel of a sound of the same duration."""
         return round(self.duration * rate)
 
     def fitting(self, most: int) -> int:
-        """Frames, `most` or fewer but one at least, that take about 32 MB."""
+        """Number of frames that take about 32 MB, between 1 and `most`."""
         return max(1, min(most, PIECE_BYTES // (3 * self.height * self.width)))
 
     def pieces(self, size: int | None = None) -> Iterator[Tensor]:
-        """Yield all frames from the beginning as uint8 (t 3 h w), t <= size (None: about 32 MB)."""
+        """Yield all frames from the start as uint8 (t 3 h w), t <= size (None: about 32 MB)."""
         size = self.fitting(PIECE_BYTES) if size is None else size
         if size < 1:
             raise ValueError(f"got pieces of {size} frames; expected 1 or more")
-        if size == 1:  # a copy of a large frame would be as large
+        if size == 1:  # no copy: a frame may be large
             yield from (picture[None] for picture in self._held())
             return
         block, filled = None, 0
@@ -69,7 +69,7 @@ class Frames(ABC):
                 block = None
 
     def _held(self) -> Iterator[Tensor]:
-        """Yield picture k: the latest one shown at or before k / rate, to the end of the count."""
+        """Yield frame k = 0..count-1: the latest source frame at or before k / rate."""
         k, count, current, converted = 0, self.count, None, None
         for time, picture in self.shown():
             while current is not None and k < count and k / self.rate < time:
@@ -85,7 +85,7 @@ class Frames(ABC):
 
 
 class PartOfFrames(Frames):
-    """Another moving picture from `start` seconds on, for `duration` seconds or to its end."""
+    """A part of other Frames: from `start` seconds, for `duration` seconds or to the end."""
 
     def __init__(self, whole: Frames, start: Fraction, duration: Fraction | None = None):
         self.whole, self.start = whole, start
@@ -100,7 +100,7 @@ class PartOfFrames(Frames):
         self.steady = whole.steady and (start * whole.fps).denominator == 1
 
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:
-        held = None  # what is on the screen when the part begins
+        held = None  # the frame shown when the part begins
         for time, picture in self.whole.shown():
             time -= self.start
             if time >= self.duration:
@@ -117,7 +117,7 @@ class PartOfFrames(Frames):
 
 
 class ImageFrames(Frames):
-    """Images in memory shown at `fps`; see frames_from_images."""
+    """Images in memory at `fps`; see `frames_from_images`."""
 
     def __init__(self, images: Tensor, fps: Fraction, rate: Fraction):  # images (t h w 3)
         self.images, self.fps, self.rate = images, fps, rate
@@ -133,9 +133,9 @@ class ImageFrames(Frames):
 def frames_from_images(
     images: Tensor, fps: float | Fraction, rate: int | Fraction = FRAME_RATE
 ) -> ImageFrames:
-    """See images (t h w 3), float 0..1, shown at fps, as Frames at `rate`; alpha is dropped.
+    """Wrap images (t h w 3), float 0..1, at `fps` as Frames at `rate`; alpha is dropped.
 
-    fps near a broadcast rate is that rate (23.976 -> 24000/1001; see standard_rate).
+    An fps near a broadcast rate becomes that rate (23.976 -> 24000/1001; see `standard_rate`).
     Raises ValueError for a wrong shape, NaN, values far outside 0..1, or fps not above 0.
     """
     if not isinstance(fps, Fraction) and not (math.isfinite(fps) and fps > 0) or fps <= 0:

@@ -1,4 +1,4 @@
-"""Whether a file holds all the picture its header promises: a cut one is never silently shorter."""
+"""Checks that a file holds all the video its header declares, so that a cut file is an error."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from av.video.stream import VideoStream
 
 from .source import MediaError, Source, name_of, size_of
 
-SLACK, LOOSE_SLACK = Fraction(1, 10), Fraction(1, 2)  # seconds a right header may be off
-LENGTHS_OF_THEIR_OWN = ("matroska,webm", "mpegts", "mpeg")
-FEW, FEW_SHARE = 3, 0.02  # gaps, of all frames, that are no variable rate yet
-EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+SLACK, LOOSE_SLACK = Fraction(1, 10), Fraction(1, 2)  # seconds, tolerance: stream's end, file's
+LENGTHS_OF_THEIR_OWN = ("matroska,webm", "mpegts", "mpeg")  # formats with packet durations
+FEW, FEW_SHARE = 3, 0.02  # gaps (number, share of all frames) up to which the rate is constant
+EBML, SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"  # Matroska element ids
 
 
 def is_whole(container: InputContainer, stream: VideoStream, source: Source, packets: int) -> bool:
-    """Say whether the file's own structure proves that no packet is missing."""
+    """Return whether the structure of the file proves that no packet is missing."""
     if "mp4" in container.format.name:
         return packets >= stream.frames > 0
     if "matroska" in container.format.name:
@@ -30,7 +30,7 @@ def is_whole(container: InputContainer, stream: VideoStream, source: Source, pac
 
 
 def _segment_end(source: Source) -> int | None:
-    """Byte at which a Matroska file ends by its own account (RFC 8794, 6.2: sizes of elements)."""
+    """Byte offset at which the Segment of a Matroska file ends (RFC 8794, 6.2: element sizes)."""
     if isinstance(source, io.BytesIO):
         head = bytes(source.getbuffer()[:256])
     else:
@@ -47,14 +47,14 @@ def _segment_end(source: Source) -> int | None:
 
 
 def _element_size(data: bytes, place: int) -> tuple[int, int | None]:
-    """Read a size of variable length: where its content begins, and bytes, None for unknown."""
+    """Read a variable-length size: offset of the content, and its bytes (None: unknown)."""
     width = 9 - data[place].bit_length()
     size = int.from_bytes(data[place : place + width], "big") & ((1 << 7 * width) - 1)
     return place + width, None if size == (1 << 7 * width) - 1 else size
 
 
 def promised_end(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    """Seconds at which the header says this stream ends, if it does."""
+    """The end of this stream in seconds by the header; None if it gives none."""
     if container.format.name == "avi" and stream.frames and stream.average_rate:
         return stream.frames / stream.average_rate
     if stream.duration and stream.start_time is not None:
@@ -67,16 +67,16 @@ def promised_end(container: InputContainer, stream: VideoStream) -> Fraction | N
 
 
 def warn_of_holes(container, timing, source: Source) -> None:
-    """Warn where a few frames of an otherwise steady picture are not there, and count them.
+    """Warn of a few missing frames in a video of otherwise constant rate, with their count.
 
-    Only of formats whose packets say how long each is shown; many gaps are a variable rate.
+    Only for formats with packet durations; many gaps mean a variable rate.
     """
     if container.format.name not in LENGTHS_OF_THEIR_OWN or not timing.snaps:
         return
     times = [timing.time(pts) for pts in timing.shown] + [timing.duration]
     gaps = [round((b - a) * timing.rate) - 1 for a, b in zip(times, times[1:], strict=False)]
     lengths = {packet.pts: packet.duration * timing.tick for packet in timing.packets}
-    meant = [lengths[pts] * timing.rate >= 2 for pts in timing.shown]  # shown so long on purpose
+    meant = [lengths[pts] * timing.rate >= 2 for pts in timing.shown]  # long by its own duration
     last = len(gaps) - 1
     places = [n for n, gap in enumerate(gaps) if gap > 0 and (n == last or not meant[n])]
     if not places or len(places) > max(FEW, len(gaps) * FEW_SHARE):
@@ -85,15 +85,15 @@ def warn_of_holes(container, timing, source: Source) -> None:
     warnings.warn(
         f"{name_of(source)}: {sum(gaps[n] for n in places)} of {len(gaps) + sum(gaps)} frames are "
         f"missing, the most after {float(times[longest]):.3f} s for "
-        f"{float(times[longest + 1] - times[longest]):.3f} s; the one before stays on the screen",
+        f"{float(times[longest + 1] - times[longest]):.3f} s; the frame before is repeated",
         stacklevel=4,
     )
 
 
 def check_complete(container, stream, source: Source, packets, end: Fraction, cut: bool) -> None:
-    """Raise MediaError where the header promises more picture than the packets hold.
+    """Raise MediaError if the header declares a longer video than the packets hold.
 
-    `end` is where any stream ends, in seconds; `cut` says that the last packet itself is cut.
+    `end`: the latest end of any stream, in seconds. `cut`: the last packet is incomplete.
     """
     ends = [packet.pts + packet.duration for packet in packets if packet.pts is not None]
     held = max(ends) * stream.time_base if ends else end

@@ -1,4 +1,4 @@
-"""Opening a media file: whatever is wrong with it is one sentence, not FFmpeg's traceback."""
+"""Opening media files; errors are one sentence instead of FFmpeg's traceback."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ VIDEO_SUFFIXES = frozenset(
 Source = Union[str, "os.PathLike[str]", io.BytesIO]
 
 
-ANIMATION_SUFFIXES = frozenset((".avif", ".webp"))  # of stills too
-HEAD = 21  # bytes in which both say what they are
+ANIMATION_SUFFIXES = frozenset((".avif", ".webp"))  # also of still images
+HEAD = 21  # bytes of the header that identify an animation in both formats
 
 
 class MediaError(ValueError):
-    """A media file that cannot be read or written: says what, where, and what to do."""
+    """A media file that cannot be read or written; the message gives cause, place and remedy."""
 
 
 def name_of(source: Source) -> str:
-    """Give the words by which an error calls this source."""
+    """Return the name of this source for error messages."""
     return "the file in memory" if isinstance(source, io.BytesIO) else f"'{os.fspath(source)}'"
 
 
 def is_read_once(path: str) -> bool:
-    """Say whether there is a pipe or device of that name: FIFO, socket, /dev/stdin."""
+    """Return whether the path is a pipe or device: FIFO, socket, /dev/stdin."""
     return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
 
 
 def size_of(source: Source) -> int:
-    """Bytes in the source; raises MediaError where there is no such file."""
+    """Size of the source in bytes; raises MediaError if there is no such file."""
     if isinstance(source, io.BytesIO):
         return source.getbuffer().nbytes
     path = os.fspath(source)
@@ -59,11 +59,11 @@ def size_of(source: Source) -> int:
 
 @contextmanager
 def open_source(source: Source) -> Iterator[InputContainer]:
-    """Open a path or BytesIO for reading; the BytesIO's own position is neither used nor moved."""
+    """Open a path or BytesIO for reading; the position of the BytesIO does not matter or change."""
     if size_of(source) == 0:
         raise MediaError(f"{name_of(source)} is empty (0 bytes); copy or download it again")
     in_memory = isinstance(source, io.BytesIO)
-    # An absolute path cannot be taken for a protocol ("a:b.mp4"); getvalue shares the bytes.
+    # Absolute, so that FFmpeg does not take "a:b.mp4" for a protocol; getvalue shares the bytes.
     file = io.BytesIO(source.getvalue()) if in_memory else os.path.abspath(os.fspath(source))
     try:
         container = av.open(file, metadata_errors="replace")
@@ -77,18 +77,18 @@ def open_source(source: Source) -> Iterator[InputContainer]:
 
 
 def is_cover(stream: Stream) -> bool:
-    """Say whether a stream is a still picture that stands for the file."""
+    """Return whether a stream is cover art."""
     return stream.type == "video" and bool(stream.disposition & Disposition.attached_pic)
 
 
 def time_code(stream: Stream) -> str | None:
-    """Give the time code of a stream's first frame; Matroska writes the key in capitals."""
+    """Time code of a stream's first frame; Matroska writes the key in capitals."""
     tags = {key.lower(): value for key, value in stream.metadata.items()}
     return tags.get(TIME_CODE)
 
 
 def picture_stream(container: InputContainer, source: Source) -> VideoStream:
-    """Find the first moving picture; cover art is not one."""
+    """Return the first video stream that is not cover art; MediaError if there is none."""
     for stream in container.streams.video:
         if is_cover(stream):
             continue
@@ -105,9 +105,9 @@ def picture_stream(container: InputContainer, source: Source) -> VideoStream:
 
 
 def is_video(path: Path) -> bool:
-    """Say whether a file of a folder is a video by its name, or an animation by its first bytes.
+    """Return whether a file is a video by its name, or an animation by its first bytes.
 
-    macOS's "._name" files, which hold no picture, are none.
+    False for the "._name" files of macOS, which hold no video.
     """
     suffix = path.suffix.lower()
     if path.name.startswith("._") or suffix not in VIDEO_SUFFIXES | ANIMATION_SUFFIXES:
@@ -116,7 +116,7 @@ def is_video(path: Path) -> bool:
 
 
 def is_animation(source: Source) -> bool:
-    """Say whether the first bytes are those of an animated WebP or AVIF."""
+    """Return whether the first bytes are those of an animated WebP or AVIF."""
     if isinstance(source, io.BytesIO):
         head = bytes(source.getbuffer()[:HEAD])
     elif os.path.isfile(source):
@@ -130,9 +130,9 @@ def is_animation(source: Source) -> bool:
 
 
 def videos_in(place: Path, deep: bool = False) -> list[Path]:
-    """Give the videos of a folder by name, or the one file that place is.
+    """List the videos of a folder, sorted by name; for a file, the file itself.
 
-    `deep` looks into the folders in it too. Raises MediaError for a folder without any.
+    `deep` includes subfolders. Raises MediaError for a folder without videos.
     """
     if not place.is_dir():
         return [place]

@@ -1,4 +1,4 @@
-"""The sound a file already has, laid out on the clock of its picture."""
+"""The sound of a source file, aligned with its video."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ...rates import SAMPLE_RATE
 from .audio import decode_sound, sound_stream
 from .source import Source, open_source
 
-PIECE = 48_000
-JITTER = Fraction(1, 50)  # seconds: less than this between two packets is rounding, not a gap
+PIECE = 48_000  # samples
+JITTER = Fraction(1, 50)  # seconds; smaller differences between packet times are rounding, not gaps
 
 
 class SourceAudio:
-    """A sound stream of a file as stereo at 48 kHz; sample 0 is at `start` of the file's clock."""
+    """A sound stream of a file as stereo at 48 kHz; sample 0 is at `start` seconds in the file."""
 
     def __init__(self, source: Source, start: Fraction, track: int = 0):
         self._pieces = _placed(source, start, track)
         self._rest = np.zeros((2, 0), np.float32)
 
     def read(self, samples: int) -> np.ndarray:  # -> (2 samples)
-        """Give the next samples, silence where the file has none."""
+        """Return the next samples; silence where the file has none."""
         parts, have = [self._rest], self._rest.shape[1]
         while have < samples:
             piece = next(self._pieces, None)
@@ -38,7 +38,7 @@ class SourceAudio:
         return joined[:, :samples]
 
     def close(self) -> None:
-        """Close the file, which on some systems must not be open when it is replaced."""
+        """Close the file; some systems cannot replace an open file."""
         self._pieces.close()
 
     def pieces(self) -> Iterator[np.ndarray]:
@@ -48,7 +48,7 @@ class SourceAudio:
 
 
 def mixed(new: Iterator[np.ndarray], old: SourceAudio, old_gain_db: float) -> Iterator[np.ndarray]:
-    """Yield the plain sum of the new sound and the old one with its gain."""
+    """Yield the sum of the new sound and the old one with its gain."""
     for piece in new:
         yield piece + old.read(piece.shape[1]) * np.float32(10 ** (old_gain_db / 20))
 
@@ -61,7 +61,7 @@ def amplified(pieces: Iterator[np.ndarray], gain_db: float) -> Iterator[np.ndarr
 
 
 def _placed(source: Source, start: Fraction, track: int) -> Iterator[np.ndarray]:
-    """Yield the sound from `start` on at 48 kHz: cut before it, silence in gaps."""
+    """Yield the sound from `start` at 48 kHz: earlier samples cut, gaps filled with silence."""
     position, resampler, latest = None, None, None
     with open_source(source) as container:
         stream = sound_stream(container, source, track)
@@ -82,7 +82,7 @@ def _placed(source: Source, start: Fraction, track: int) -> Iterator[np.ndarray]
 
 
 def _fill(wave: np.ndarray, gap: int, rate: int) -> Iterator[np.ndarray]:
-    """Yield silence for a gap of that many samples, then the wave, less what overlaps."""
+    """Yield `gap` samples of silence, then the wave; a negative gap cuts the overlap."""
     if abs(gap) <= JITTER * rate:
         gap = 0
     for done in range(0, gap, PIECE):
@@ -91,7 +91,7 @@ def _fill(wave: np.ndarray, gap: int, rate: int) -> Iterator[np.ndarray]:
 
 
 def _rest(resampler: AudioResampler | None) -> Iterator[np.ndarray]:
-    """Yield what a resampler still holds."""
+    """Flush the resampler."""
     if resampler is not None:
         yield from (frame.to_ndarray() for frame in resampler.resample(None))
 
@@ -99,7 +99,7 @@ def _rest(resampler: AudioResampler | None) -> Iterator[np.ndarray]:
 def _resampled(resampler: AudioResampler, wave: np.ndarray, rate: int) -> Iterator[np.ndarray]:
     if wave.shape[1] == 0:
         return
-    # FFmpeg's own way would make one channel 3 dB softer on both sides.
+    # Not FFmpeg's upmix: it makes mono 3 dB softer in both channels.
     both = np.broadcast_to(wave, (2, wave.shape[1]))
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(both), "fltp", "stereo")
     frame.sample_rate = rate

@@ -1,4 +1,4 @@
-"""When each frame of a file is shown: a demux-only scan, exact fractions, snapped to the rate."""
+"""Frame times of a file as exact fractions, from a demux-only scan, snapped to the frame rate."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from .integrity import check_complete, is_whole, promised_end, warn_of_holes
 from .source import MediaError, Source, name_of
 
 NTSC_RATES = [Fraction(base * 1000, 1001) for base in (12, 15, 24, 30, 48, 60, 120, 240)]
-NTSC_LIMIT = Fraction(2, 10_000)
-DEFAULT_RATE = Fraction(25)
-FINE_TICKS = 30_000
-MOST_FRAMES, MOST_CHANCE = Fraction(9, 10), Fraction(3, 4)
+NTSC_LIMIT = Fraction(2, 10_000)  # relative tolerance of a rounded NTSC rate
+DEFAULT_RATE = Fraction(25)  # frames per second, if the file gives no rate
+FINE_TICKS = 30_000  # ticks per second, at least
+MOST_FRAMES = Fraction(9, 10)  # share of frames on a rate's grid, at least
+MOST_CHANCE = Fraction(3, 4)  # share of random times on that grid, at most
 MILLISECOND = Fraction(1, 1000)
 
 
 def standard_rate(rate: float | Fraction) -> Fraction:
-    """Exact rate meant by a rounded one: n * 1000/1001 within 2e-4 of it, else itself.
+    """The exact rate of a rounded one: n * 1000/1001 if within a relative 2e-4, else itself.
 
     23.976 and 23.98 are 24000/1001, Matroska's 19001/317 is 60000/1001, 30 stays 30, 12.5 is 25/2.
     """
@@ -34,34 +35,34 @@ def standard_rate(rate: float | Fraction) -> Fraction:
 
 
 def fine_clock(rate: Fraction) -> Fraction:
-    """A tick 1/n of about 1/30000 s of which one period of `rate` is a multiple."""
+    """A tick 1/n s, at most 1/30000 s, that divides the period of `rate`."""
     return 1 / Fraction(rate.numerator * max(1, -(-FINE_TICKS // rate.numerator)))
 
 
-@dataclass(frozen=True, slots=True)  # an hour has 108000 of them
+@dataclass(frozen=True, slots=True)  # slots: an hour of video has 108000 of them
 class Shown:
-    """One packet of the picture as the container describes it, times in ticks."""
+    """One video packet as the container describes it, times in ticks."""
 
     pts: int
     duration: int
-    hidden: bool  # needed for decoding only: an edit list cuts it away
-    key: bool
+    hidden: bool  # needed for decoding only: an edit list hides it
+    key: bool  # keyframe
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Times of the picture's frames: packets in decoding order, `first` the tick shown first."""
+    """Times of the video's frames: packets in decoding order, `first` the pts shown first."""
 
     packets: tuple[Shown, ...]
     first: int
     tick: Fraction
     reach: Fraction  # seconds by which a time may have been rounded
     rate: Fraction
-    snaps: bool
-    counted: bool  # the container has no true times: the n-th decoded frame has the n-th time
+    snaps: bool  # times are snapped to multiples of 1 / rate
+    counted: bool  # no valid timestamps: the n-th decoded frame is at n / rate
 
     def time(self, pts: int) -> Fraction:
-        """Seconds after the first frame, on the nominal rate's grid if rounding explains it."""
+        """Seconds after the first frame, snapped to the rate's grid if within `reach` of it."""
         seconds = (pts - self.first) * self.tick
         if not self.snaps:
             return seconds
@@ -70,42 +71,42 @@ class Timing:
 
     @property
     def clock(self) -> Fraction:
-        """A tick that counts all these times exactly, on the rate's grid where they are snapped."""
+        """A tick of which all these times are whole multiples."""
         exact = self.tick < MILLISECOND or not self.snaps
         return fine_clock(1 / self.tick if exact else self.rate)
 
     @property
     def shown(self) -> list[int]:
-        """Ticks of the frames that are seen, in order of presentation."""
+        """The pts of the visible frames, in order of presentation."""
         return sorted(p.pts for p in self.packets if not p.hidden and p.pts >= self.first)
 
     @property
     def duration(self) -> Fraction:
-        """Last frame's time + its own length - first frame's time, in seconds."""
+        """Seconds from the first frame's time to the end of the last frame."""
         last = max((p for p in self.packets if not p.hidden), key=lambda p: p.pts)
         return self.time(last.pts) + self.length(last)
 
     def of_frames(self, count: int) -> Timing:
-        """Give the times of the first `count` packets."""
+        """Return the timing of the first `count` packets."""
         return replace(self, packets=self.packets[:count])
 
     @property
     def steady(self) -> bool:
-        """Say whether every frame lies on the rate's grid, the end of the last one too."""
+        """Whether all frame times and the end of the last frame are on the rate's grid."""
         times = (self.time(pts) for pts in self.shown)
         return all((time * self.rate).denominator == 1 for time in [*times, self.duration])
 
     def length(self, packet: Shown) -> Fraction:
-        """Seconds for which the last frame is shown."""
+        """Seconds for which the last frame (this packet) is shown."""
         length, nominal = packet.duration * self.tick, 1 / self.rate
-        limit = max(2 * self.reach, MILLISECOND)  # both its ends are rounded
+        limit = max(2 * self.reach, MILLISECOND)  # start and end are both rounded
         if length <= 0 or (self.snaps and abs(length - nominal) <= limit):
             return nominal
         return length
 
 
 def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timing:
-    """Read every packet's times without decoding; MediaError for no frame, or a file cut short."""
+    """Read all packet times without decoding; MediaError for no frame or a cut file."""
     clocks: dict[int, Clock] = {}
     packets, end, cut = _read(container, stream, clocks)
     jumps = clocks[stream.index].jumps if clocks else []
@@ -117,7 +118,7 @@ def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timi
     if not cut and is_whole(container, stream, source, len(packets)) and promised and not counted:
         packets = _with_last_length(packets, round(promised / tick))
     elif jumps:
-        tell_of_jumps(jumps, source)  # what such a header promises is the difference of its stamps
+        tell_of_jumps(jumps, source)  # no check: such a header's duration is wrong after a jump
     else:
         check_complete(container, stream, source, packets, end, cut)
     if counted:
@@ -132,10 +133,10 @@ def scan(container: InputContainer, stream: VideoStream, source: Source) -> Timi
 
 
 def _reach(ticks: list[int], tick: Fraction) -> Fraction:
-    """Give the seconds by which a time may be rounded, the first one too.
+    """Return the largest rounding error of a time difference, in seconds.
 
-    A file remuxed from Matroska has a fine tick but times in whole milliseconds. Clocks coarser
-    than that (a GIF's) start at 0 exactly, so only half a tick is left.
+    A file remuxed from Matroska has a fine tick but times in whole milliseconds. With a tick above
+    1 ms (GIF) the first time is exactly 0, so the error is half a tick.
     """
     if tick > MILLISECOND:
         return tick / 2
@@ -149,8 +150,8 @@ def tell_of_jumps(jumps: list[tuple[Fraction, Fraction]], source: Source) -> Non
     )
     more = f" and at {len(jumps) - 3} places more" if len(jumps) > 3 else ""
     warnings.warn(
-        f"{name_of(source)}: its time stamps jump {places}{more}; it is taken to go on there "
-        "without a gap",
+        f"{name_of(source)}: its timestamps jump {places}{more}; the video is assumed to "
+        "continue there without a gap",
         stacklevel=4,
     )
 
@@ -158,7 +159,7 @@ def tell_of_jumps(jumps: list[tuple[Fraction, Fraction]], source: Source) -> Non
 def _read(
     container: InputContainer, stream: VideoStream, clocks: dict[int, Clock]
 ) -> tuple[list[Shown], Fraction, bool]:
-    """Collect the picture's packets, where any stream ends, and whether the last packet is cut."""
+    """Return the video's packets, the latest end of any stream, whether the last packet is cut."""
     packets, end, cut = [], Fraction(0), False
     try:
         for packet in packets_of(container, container.streams, clocks):
@@ -176,10 +177,10 @@ def _read(
 
 
 def _with_last_length(packets: list[Shown], end: int) -> list[Shown]:
-    """Measure the last frame by the header's end: its packet does not always tell.
+    """Set the last frame's duration from the end by the header: that of its packet may be wrong.
 
-    In MP4 a packet's duration is the time to the next one decoded, and FFmpeg guesses the length
-    of frames in Matroska, older versions that of all reordered frames.
+    In MP4 a packet's duration is the time to the next packet in decoding order. In Matroska FFmpeg
+    guesses durations, older versions those of all reordered frames.
     """
     seen = [n for n, packet in enumerate(packets) if not packet.hidden]
     last = max(seen, key=lambda n: packets[n].pts, default=0)
@@ -189,21 +190,21 @@ def _with_last_length(packets: list[Shown], end: int) -> list[Shown]:
 
 
 def is_decoding_clock(container: InputContainer, stream: VideoStream) -> bool:
-    """Say whether times here are those of decoding, not of showing."""
-    # AVI has one clock, of decoding; with reordered frames FFmpeg's pts there are guesses.
+    """Return whether the timestamps are decoding times, not presentation times."""
+    # AVI has only decoding times; FFmpeg guesses the pts of reordered frames.
     return container.format.name == "avi" and bool(stream.codec_context.has_b_frames)
 
 
 def _count(packets: list[Shown], stream: VideoStream) -> tuple[list[Shown], Fraction]:
-    """Give frames without times one nominal period each, in order of decoding."""
+    """Time frames without timestamps by their number in decoding order; returns the tick too."""
     rate = rate_of_counted(stream)
     return [Shown(n, 1, p.hidden, p.key) for n, p in enumerate(packets)], 1 / rate
 
 
 def rate_of_counted(stream: VideoStream) -> Fraction:
-    """Give the rate of frames without times: what FFmpeg guesses from the stream itself.
+    """Rate of frames without timestamps: FFmpeg's guess from the stream.
 
-    The average rate of a raw stream is only FFmpeg's own default.
+    For a raw stream, the average rate is only FFmpeg's default.
     """
     return standard_rate(stream.guessed_rate or stream.average_rate or DEFAULT_RATE)
 
@@ -211,12 +212,12 @@ def rate_of_counted(stream: VideoStream) -> Fraction:
 def _nominal_rate(
     ticks: list[int], tick: Fraction, reach: Fraction, stream: VideoStream
 ) -> tuple[Fraction, bool]:
-    """Choose the rate on whose grid most frames lie, and say whether that is no accident."""
+    """Return the rate with most frames on its grid, and whether that exceeds chance."""
     best, most = None, Fraction(0)
     for rate in _candidates(ticks, tick, stream):
         best = best or rate
         hits = _on_grid(ticks, tick * rate, reach * rate)
-        # By chance this part of all times lies that near the grid: it must be far exceeded.
+        # Share of random times within `reach` of the grid; the hits must be far above it.
         chance = 2 * reach * rate
         if chance <= MOST_CHANCE and hits > most and hits >= max(MOST_FRAMES, (1 + chance) / 2):
             best, most = rate, hits
@@ -224,7 +225,7 @@ def _nominal_rate(
 
 
 def _candidates(ticks: list[int], tick: Fraction, stream: VideoStream) -> list[Fraction]:
-    """List rates the frames may have been made at, the likeliest first."""
+    """List candidate frame rates, the most likely first."""
     given = [stream.average_rate, stream.guessed_rate, stream.base_rate]
     declared = [standard_rate(rate) for rate in given if rate]
     if not max(ticks):
@@ -232,7 +233,7 @@ def _candidates(ticks: list[int], tick: Fraction, stream: VideoStream) -> list[F
     measured = (len(ticks) - 1) / (max(ticks) * tick)
     named = [rate for rate in (*NTSC_RATES, Fraction(round(measured))) if rate]
     named.sort(key=lambda rate: abs(rate - measured))
-    # A header may give twice the rate; where it fits what is seen, it knows best.
+    # A header may give twice the rate; prefer it if it is within 5% of the measured rate.
     likely = [rate for rate in declared if abs(rate - measured) <= measured / 20]
     whole = [Fraction(round(rate)) for rate in likely if round(rate)]
     meant = [rate for rate in whole if any(abs(rate - d) <= d * NTSC_LIMIT for d in likely)]
@@ -240,7 +241,7 @@ def _candidates(ticks: list[int], tick: Fraction, stream: VideoStream) -> list[F
 
 
 def _on_grid(ticks: list[int], period: Fraction, limit: Fraction) -> Fraction:
-    """Part of the times whose count of periods is within `limit` of a whole number."""
+    """Share of the times that are within `limit` (in periods) of a multiple of the period."""
     a, b = period.numerator, period.denominator
     reach = limit * b
     hits = sum(abs((t * a + b // 2) % b - b // 2) <= reach for t in ticks)

@@ -1,4 +1,4 @@
-"""A video file as frames at the model's rate, decoded again from the start by every reader."""
+"""A video file as frames at the model's rate; every iteration decodes it from the start."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from .source import MediaError, Source, is_animation, name_of, open_source, pict
 from .timing import Timing, is_decoding_clock, scan
 
 Matrix = tuple[int, int, int, int]  # a, b, c, d of a display matrix
-HOLE = 1  # seconds without one good frame that can still be held over
+HOLE = 1  # seconds without a decodable frame, at most
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a file says of its picture: size as displayed, nominal rate, times in seconds."""
+    """Properties of a file's video: size as displayed, nominal rate, times in seconds."""
 
     width: int
     height: int
@@ -46,7 +46,7 @@ class VideoInfo:
 
 
 class VideoFrames(Frames):
-    """The picture of a file; `source`, `info` and `timing` let mux copy it."""
+    """The video of a file; `mux` copies it by `source`, `info` and `timing`."""
 
     def __init__(self, source: Source, rate: Fraction, info: VideoInfo, timing: Timing):
         self.source, self.rate, self.info, self.timing = source, rate, info, timing
@@ -62,7 +62,7 @@ class VideoFrames(Frames):
             yield time, partial(to_rgb, frame, reformatter, size, matrix)
 
     def decoded(self) -> Iterator[tuple[Fraction, VideoFrame]]:
-        """Yield the frames as they are coded: seconds after the first one, and the frame."""
+        """Yield the decoded frames, not converted: seconds after the first one, and the frame."""
         ticks = self.timing.shown if self.timing.counted else None
         with open_source(self.source) as container:
             stream = picture_stream(container, self.source)
@@ -73,9 +73,9 @@ class VideoFrames(Frames):
 
 
 def open_video(source: Source, rate: int | Fraction = FRAME_RATE) -> VideoFrames | AnimationFrames:
-    """See a video file (path or BytesIO) as Frames at `rate`; reads its times, decodes one frame.
+    """Open a video file (path or BytesIO) as Frames at `rate`: scans times, decodes one frame.
 
-    Raises MediaError (a ValueError) for whatever keeps the picture from being read to its end.
+    Raises MediaError (a ValueError) if the video cannot be read to its end.
     """
     if is_animation(source):
         return open_animation(source, Fraction(rate))
@@ -89,7 +89,7 @@ def open_video(source: Source, rate: int | Fraction = FRAME_RATE) -> VideoFrames
         decoded = decode(container, stream, source)
         frame = next(decoded, None)
         if timing.counted and not is_decoding_clock(container, stream):
-            # Packets of a raw stream may hold no picture, as the one that says it ends.
+            # Packets of a raw stream may hold no frame, e.g. the end-of-stream packet: count.
             timing = timing.of_frames(1 + sum(1 for _ in decoded))
     if frame is None:
         raise MediaError(
@@ -117,7 +117,7 @@ def _displayed(frame: VideoFrame, matrix: Matrix | None) -> tuple[int, int]:
 
 
 def _from_first_decoded(timing: Timing, frame: VideoFrame, source: Source) -> Timing:
-    """Let the picture begin at the first frame that a decoder can show, if that is soon."""
+    """Start the video at the first decodable frame; MediaError if more than HOLE s are lost."""
     if timing.counted or frame.pts is None or frame.pts <= timing.first:
         return timing
     lost = (frame.pts - timing.first) * timing.tick
@@ -130,16 +130,16 @@ def _from_first_decoded(timing: Timing, frame: VideoFrame, source: Source) -> Ti
 
 
 def decode(container: InputContainer, stream: VideoStream, source: Source) -> Iterator[VideoFrame]:
-    """Yield frames in order of presentation, passing over damaged packets.
+    """Yield frames in order of presentation; damaged packets are skipped.
 
-    A frame that cannot be decoded leaves the one before it in place; MediaError names the time
-    after which this went on for more than a second.
+    The previous frame replaces one that cannot be decoded; MediaError, with the time, if this lasts
+    more than HOLE seconds.
     """
     good, latest, damaged, lost = None, None, False, 0
     for packet in packets_of(container, [stream]):
         latest = packet.pts if packet.pts is not None else latest
         if packet.size == 0 and packet.dts is not None:
-            continue  # the frame before is shown again (Theora, AVI); no packet has neither: flush
+            continue  # repeats the previous frame (Theora, AVI); the flush packet has no dts
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -153,7 +153,7 @@ def decode(container: InputContainer, stream: VideoStream, source: Source) -> It
     if lost:
         warnings.warn(
             f"{name_of(source)}: damaged packets of its picture, which cannot be decoded: {lost}; "
-            "the frame before stays on the screen",
+            "the frame before each is repeated",
             stacklevel=2,
         )
 
@@ -171,8 +171,8 @@ def _check_hole(good, now, damaged: bool, stream: VideoStream, source: Source) -
 def to_rgb(
     frame: VideoFrame, reformatter: VideoReformatter, size: tuple[int, int], matrix: Matrix | None
 ) -> Tensor:
-    """Convert to uint8 RGB by the frame's own colours and range, turned upright: (3 h w)."""
-    # Old PyAV applies the frame's matrix only where source and target differ, so both are said.
+    """Convert to uint8 RGB (3 h w) by the frame's matrix and range, rotated upright."""
+    # Old PyAV applies the matrix only if source and target differ, so both are given.
     rgb = reformatter.reformat(
         frame,
         width=size[0],
@@ -188,10 +188,10 @@ def to_rgb(
 
 
 def display_matrix(frame: VideoFrame) -> Matrix | None:
-    """How a picture's frames are to be turned: a, b, c, d; None for not at all.
+    """Display matrix a, b, c, d of the video's frames; None if they are upright.
 
-    To be asked of its first frame alone: in PyAV one that was asked refers to itself and stays in
-    memory until the garbage collector comes by, which is after thousands of frames.
+    Call it for the first frame only: `side_data` in PyAV creates a reference cycle, which keeps
+    the frame in memory until garbage collection, that is for thousands of frames.
     """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
@@ -201,7 +201,7 @@ def display_matrix(frame: VideoFrame) -> Matrix | None:
 
 
 def orient(picture: np.ndarray, matrix: Matrix | None) -> np.ndarray:
-    """Apply a display matrix of quarter turns and mirrors: (h w ...) -> (h' w' ...)."""
+    """Apply a display matrix of 90-degree rotations and mirrors: (h w ...) -> (h' w' ...)."""
     if matrix is None:
         return picture
     a, b, c, d = matrix

@@ -1,1 +1,1 @@
-"""Into files: sound beside an untouched picture, whole or not at all."""
+"""Writing files: new sound beside copied video packets; a file is complete or does not exist."""

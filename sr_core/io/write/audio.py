@@ -1,4 +1,4 @@
-"""Sound into files of its own, by PyAV."""
+"""Writing sound files with PyAV."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ FILES = {
 
 
 def write_audio(path: str | os.PathLike[str], pieces: Tensor | Iterable[Tensor], rate: int) -> Path:
-    """Write pieces (c s) in -1..1 as WAV or FLAC, both 24-bit, whole or not at all.
+    """Write pieces (c s) in -1..1 as 24-bit WAV or FLAC; on an error no file is left.
 
-    Louder samples are clipped with a warning. Raises ValueError for NaN, for a channel count
-    without a usual layout (1, 2, 4, 6 and 8 have one), and for an unknown suffix.
+    Samples outside -1..1 are clipped with a warning. Raises ValueError for NaN, for a number of
+    channels other than 1, 2, 4, 6 and 8, and for an unknown suffix.
     """
     target = Path(path)
     if target.suffix.lower() not in FILES:

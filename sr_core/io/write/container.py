@@ -1,4 +1,4 @@
-"""The four files we write: which sound codec each holds, and which picture codecs it can take."""
+"""The output file formats: the sound codec and the video encoders of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ H264 = (
     ("libopenh264", {"b": "8000000"}),
     ("mpeg4", {"b": "16000000"}),
 )
-DEEP = (  # more than 8 bits a sample: players of HDR take HEVC, few take 10-bit H.264
+DEEP = (  # for more than 8 bits per sample: HDR players support HEVC, few support 10-bit H.264
     ("libx265", {"crf": "18", "x265-params": "log-level=error"}),
     ("libx264", {"crf": "17"}),
 )
@@ -32,9 +32,9 @@ VP9 = (("libvpx-vp9", {"crf": "24", "b": "0"}), ("libvpx", {"crf": "8", "b": "80
 
 @dataclass(frozen=True)
 class Container:
-    """A file format, its sound codec with sample format and bit rate, and its picture encoders.
+    """A file format, its sound codec with sample format and bit rate, and its video encoders.
 
-    Those of `deep` are for more than 8 bits, as far as they can.
+    `deep`: encoders for more than 8 bits per sample, used if they support it.
     """
 
     format: str
@@ -47,11 +47,11 @@ class Container:
 
     @property
     def shows_covers(self) -> bool:
-        """Say whether a cover can be a stream here; MP4 has no room for it beside free tags."""
+        """Whether a cover can be a stream here; MP4 cannot hold one together with free tags."""
         return self.clocked and FREE_TAGS not in self.options["movflags"]
 
     def with_cover(self, tags: Mapping[str, str]) -> Container:
-        """Give the container for a file with a cover: without free tags where all have a name."""
+        """Return the container for a file with a cover: no free tags if all are NAMED_TAGS."""
         if not self.clocked or not NAMED_TAGS.issuperset(key.lower() for key in tags):
             return self
         flags = self.options["movflags"].replace(f"{FREE_TAGS}+", "")
@@ -59,27 +59,27 @@ class Container:
 
     @property
     def clocked(self) -> bool:
-        """Say whether streams here have clocks of their own and edit lists (MP4, MOV)."""
+        """Whether streams have their own time bases and edit lists (MP4, MOV)."""
         return self.format in ("mp4", "mov")
 
     def options_for(self, codec: str) -> dict[str, str]:
-        """Give the muxer's options for a copied picture of that codec."""
-        # FFmpeg calls the record that tells of Dolby Vision in MP4 unofficial.
+        """Return the muxer options for a copied video of this codec."""
+        # FFmpeg classifies the Dolby Vision record in MP4 as unofficial.
         return {"strict": "unofficial"} if self.clocked and codec in ("hevc", "av1") else {}
 
     def holds(self, stream: Stream) -> bool:
-        """Say whether the header of this format takes the stream's packets as they are."""
+        """Return whether a header of this format can be written for the stream's packets."""
         try:
             with av.open(io.BytesIO(), "w", format=self.format) as output:
                 output.add_stream_from_template(stream, opaque=True)
-                output.start_encoding()  # some refusals come only with the header
+                output.start_encoding()  # some errors come only when the header is written
         except (ValueError, AttributeError, av.error.FFmpegError):
-            return False  # an attribute is missing where this FFmpeg has no codec of that name
+            return False  # AttributeError: this FFmpeg does not have the codec
         return True
 
 
 FREE_TAGS = "use_metadata_tags"
-# Tags that MP4 has a place of their own for (FFmpeg's movenc.c, mov_write_ilst_tag).
+# Tags with a dedicated field in MP4 (FFmpeg's movenc.c, mov_write_ilst_tag).
 NAMED_TAGS = frozenset(
     "title artist album_artist composer album date encoder comment genre copyright grouping lyrics "
     "description synopsis show episode_id network keywords creation_time".split()
@@ -87,7 +87,7 @@ NAMED_TAGS = frozenset(
 NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
 
-# The default movie clock of 1/1000 s would round the end of the sound in its edit list.
+# The default movie time base, 1/1000 s, would round the end of the sound in its edit list.
 ISO_OPTIONS = {"movflags": f"{FREE_TAGS}+faststart", "movie_timescale": "48000"}
 MP4 = Container("mp4", "aac", "fltp", 256_000, ISO_OPTIONS)
 MOV = Container("mov", "pcm_s24le", "s32", None, ISO_OPTIONS)
@@ -97,7 +97,7 @@ CONTAINERS = {".mp4": MP4, ".m4v": MP4, ".mov": MOV, ".mkv": MKV, ".webm": WEBM}
 
 
 def container_for(target: str | os.PathLike[str]) -> Container:
-    """Choose the container by the target's suffix; ValueError names those there are."""
+    """Choose the container by the target's suffix; MediaError (a ValueError) for an unknown one."""
     suffix = Path(target).suffix.lower()
     if suffix not in CONTAINERS:
         raise MediaError(
@@ -109,9 +109,9 @@ def container_for(target: str | os.PathLike[str]) -> Container:
 
 @contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Turn what FFmpeg or the system says while writing into one MediaError about the target.
+    """Convert errors of FFmpeg or the system during writing to a MediaError with the target's name.
 
-    A pipe whose reader has gone is left to who knows what that means.
+    BrokenPipeError passes unchanged: the command line handles it.
     """
     try:
         yield
@@ -123,7 +123,7 @@ def writing(target: Path) -> Iterator[None]:
 
 
 def _advice(code: int | None) -> str:
-    """Say what to do about a system's error of that number, where that is known."""
+    """A remedy for the system error of this number; empty if none is known."""
     if code in NO_ROOM:
         return "; there is no space left on that disk: free some, or write to another one"
     if code in NO_RIGHT:
@@ -141,9 +141,10 @@ def open_output(
     clock: Fraction | None = None,
     codec: str = "",
 ) -> Iterator[OutputContainer]:
-    """Open the partial file for writing; `clock` is the picture's tick where streams have one.
+    """Open the partial file for writing.
 
-    `codec` is that of the picture where it is copied.
+    `clock`: the video's tick in seconds, used if streams have their own time bases. `codec`: the
+    video's codec if it is copied.
     """
     options = container.options | container.options_for(codec)
     if container.clocked and clock is not None:
@@ -160,7 +161,7 @@ def open_output(
 
 
 def _abandon(output: OutputContainer) -> None:
-    # Closing writes a trailer; what that says no longer matters, the first error does.
+    # Closing writes a trailer; its errors would hide the first error.
     try:
         output.close()
     except (av.error.FFmpegError, OSError, ValueError):

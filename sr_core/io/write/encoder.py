@@ -1,4 +1,4 @@
-"""Frames that are not compressed yet, into a picture stream."""
+"""Encoding frames to a video stream."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEEP = "yuv420p10le"
 
 
 class Shaped(Protocol):
-    """What an encoder has to know of a picture."""
+    """Size and rate of a video, as an encoder needs them."""
 
     height: int
     width: int
@@ -38,7 +38,7 @@ def add_encoder(
     options: dict[str, str],
     colour: Colour,
 ) -> VideoStream:
-    """Add a stream that encodes frames of that shape, with the first encoder that is there."""
+    """Add a stream that encodes frames of this shape with the first available encoder."""
     name, usual, pix_fmt = _encoder(container, colour)
     stream = output.add_stream(name, rate=shape.fps, options=usual | options)
     stream.width = shape.width + shape.width % 2
@@ -54,12 +54,12 @@ def add_encoder(
 
 
 def _encoder(container: Container, colour: Colour) -> tuple[str, dict[str, str], str]:
-    """Choose name, options and pixel format, of 10 bits where the frames have more than 8."""
+    """Choose encoder name, options and pixel format (10 bits for frames of more than 8)."""
     found = [one for one in container.deep if colour.kept and _takes(one[0], DEEP)]
     bits = 10 if found else 8
     if colour.bits > bits:
         warnings.warn(
-            f"the picture's {colour.bits} bits a sample are encoded as {bits}", stacklevel=4
+            f"the video's {colour.bits} bits per sample are encoded as {bits}", stacklevel=4
         )
     if colour.records:
         warnings.warn(f"lost by encoding: {', '.join(colour.records)}", stacklevel=4)
@@ -82,7 +82,7 @@ def _takes(name: str, pix_fmt: str) -> bool:
 
 
 def in_own_colour(frame: VideoFrame, pix_fmt: str, ticks: int, clock: Fraction) -> VideoFrame:
-    """Make a decoded frame one to encode, its matrix and range as they are."""
+    """Convert a decoded frame to one to encode, with its matrix and range unchanged."""
     matrix, own, span = scaler_matrix(frame), int(frame.colorspace), int(frame.color_range)
     frame = frame.reformat(
         format=pix_fmt,
@@ -92,13 +92,13 @@ def in_own_colour(frame: VideoFrame, pix_fmt: str, ticks: int, clock: Fraction) 
         dst_color_range=span,
     )
     frame.colorspace, frame.color_range = own, span
-    frame.pict_type = 0  # else the encoder repeats the source's choice of key frames
+    frame.pict_type = 0  # otherwise the encoder repeats the source's keyframes
     frame.pts, frame.time_base = ticks, clock
     return frame
 
 
 def to_frame(picture: Tensor, ticks: int, clock: Fraction) -> VideoFrame:  # (3 h w) uint8
-    """Make a frame to encode, its size rounded up to even numbers."""
+    """Convert a picture to a frame to encode, padded to even size."""
     rgb = rearrange(picture, "c h w -> h w c").numpy()
     odd = rgb.shape[0] % 2, rgb.shape[1] % 2
     rgb = np.pad(rgb, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")

@@ -1,4 +1,4 @@
-"""What a file carries beside its picture and its sound, taken along as far as the target can."""
+"""Copies chapters, attachments and covers of a file, as far as the target supports them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IMAGES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png"
 
 
 def keep_chapters(source: InputContainer, output: OutputContainer, info: VideoInfo) -> None:
-    """Give the target the source's chapters, moved with the picture; old PyAV knows of none."""
+    """Copy the source's chapters, shifted with the video; old PyAV does not support chapters."""
     if hasattr(source, "chapters"):
         moved = [_moved(chapter, info) for chapter in source.chapters()]
         output.set_chapters([chapter for chapter in moved if chapter["end"] > chapter["start"]])
@@ -33,9 +33,9 @@ def _moved(chapter: dict[str, Any], info: VideoInfo) -> dict[str, Any]:
 def keep_attachments(
     source: InputContainer, name: Source, output: OutputContainer, container: Container
 ) -> set[int]:
-    """Attach the source's fonts and covers where the target has attachments; gives their indices.
+    """Attach the source's fonts and covers if the target supports it; returns stream indices.
 
-    PyAV before 16 cannot write any.
+    PyAV before 16 cannot write attachments.
     """
     if container.format != "matroska" or not hasattr(output, "add_attachment"):
         return set()
@@ -52,7 +52,7 @@ def keep_attachments(
 
 
 def _image(source: Source, index: int) -> bytes:
-    with open_source(source) as container:  # beside the one that gives the picture's packets
+    with open_source(source) as container:  # separate from the demuxer of the video's packets
         packets = container.demux(container.streams[index])
         return next((bytes(packet) for packet in packets if packet.size), b"")
 
@@ -60,8 +60,9 @@ def _image(source: Source, index: int) -> bytes:
 def warn_of_rest(
     source: InputContainer, name: Source, container: Container, kept: set[int], lost: list[str]
 ) -> None:
-    """Warn once of all that the target lacks: streams not kept, and what else is told as lost."""
-    left = [*(_words(s) for s in source.streams if s.index not in kept and _matters(s)), *lost]
+    """Warn once of everything the target lacks: streams not kept, and the items of `lost`."""
+    dropped = (s for s in source.streams if s.index not in kept and _is_reported(s))
+    left = [*map(_described, dropped), *lost]
     if left:
         warnings.warn(
             f"{name_of(name)}: left out of the {container.format} file that is written: "
@@ -70,15 +71,15 @@ def warn_of_rest(
         )
 
 
-def _matters(stream: Stream) -> bool:
-    """Say whether a stream is more than what the muxer makes anew: time code, chapters of MP4."""
+def _is_reported(stream: Stream) -> bool:
+    """Return False for streams that the muxer regenerates: time code, chapters of MP4."""
     if stream.type != "data":
         return True
     chapters = stream.name == "bin_data" and bool(getattr(stream.container, "chapters", list)())
     return not chapters and time_code(stream) is None
 
 
-def _words(stream: Stream) -> str:
+def _described(stream: Stream) -> str:
     codec = stream.codec_context.name if stream.codec_context else stream.name
     kind = {"video": "picture", "audio": "sound", "attachment": "attached file"}
     what = "cover" if is_cover(stream) else kind.get(stream.type, stream.type)

@@ -1,4 +1,4 @@
-"""All streams of a file to write, merged into one sequence of packets in about their order."""
+"""All streams of an output file, merged into one packet sequence in approximate time order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .written import Written
 
 
 class Feed:
-    """The streams of one target; `held` says how it holds a copy of the source's picture."""
+    """The streams of one target; `held`: how it stores a copy of the video, None to encode it."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Feed:
             self.kept.add(stream.index)
 
     def add_sound(self, pieces: Iterator[np.ndarray], channels: int = 2) -> SoundTrack:
-        """Add a sound stream encoded from pieces (c s)."""
+        """Add a sound stream, encoded from pieces (c s)."""
         samples = self.frames.samples()
         track = SoundTrack(self.output, self.container, pieces, samples, channels)
         track.stream.disposition = 0 if self.sounds else DEFAULT
@@ -64,16 +64,16 @@ class Feed:
         return track
 
     def take_along(self, old_sound: str, gain_db: float, stack: ExitStack) -> None:
-        """Add what the source holds beside its picture, and warn of what stays behind."""
+        """Add the source's other streams; warns of those that the target cannot hold."""
         sounds = [stream.index for stream in self.source.streams.audio]
         if old_sound == "keep":
             self._keep_sounds(gain_db, stack)
-        else:  # what is dropped is not missed
+        else:  # no warning for sounds that are dropped on request
             self.kept |= set(sounds if old_sound == "drop" else sounds[:1])
         self._keep_rest()
 
     def _keep_sounds(self, gain_db: float, stack: ExitStack) -> None:
-        """Add the old sounds: their packets if they fit and keep their loudness, else encoded."""
+        """Add the old sounds: packets are copied if the format allows and the gain is 0 dB."""
         for n, stream in enumerate(self.source.streams.audio):
             if gain_db == 0 and self.encoded is None and self.container.holds(stream):
                 self._copy(stream)
@@ -103,7 +103,7 @@ class Feed:
         self.copies[stream.index] = copied
 
     def write(self, path: Path) -> Written:
-        """Write it all; errors of writing name the path, those of making the sound pass through."""
+        """Write all packets; errors of writing become MediaError, those of the generator pass."""
         written, skipped = Written(path), dict[str, int]()
         beside = {copy.stream.index for copy in self.copies.values()} - {self.picture.index}
         for packet in self.packets():
@@ -129,7 +129,7 @@ class Feed:
             )
 
     def packets(self) -> Iterator[Packet]:
-        """Yield every packet of the target, sound a little before the picture it belongs to."""
+        """Yield all packets of the target; sound comes just before the video of the same time."""
         for packet in self.encoded.packets() if self.encoded else self._copied():
             if packet.stream.index == self.picture.index:
                 for track in self.sounds:
@@ -149,6 +149,6 @@ class Feed:
 
 
 def _is_damage(error: BaseException | None) -> bool:
-    """Say whether a muxer refused what a packet holds, not the place where it was to go."""
+    """Return whether a muxer error is about the packet's content, not about the output file."""
     invalid = isinstance(error, av.error.InvalidDataError)
     return invalid or (isinstance(error, av.error.FFmpegError) and error.errno == errno.EINVAL)

@@ -1,4 +1,4 @@
-"""A picture and its new sound into one file, the picture's packets untouched."""
+"""Muxing: a video and its new sound into one file; the video's packets are copied."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def mux(
     encode: bool = False,
     channels: int = 2,
 ) -> Path:
-    """Write `target` (.mp4, .mov, .mkv, .webm): the picture with `sound`, both from 0 on.
+    """Write `target` (.mp4, .mov, .mkv, .webm): the video with `sound`, both starting at 0.
 
-    The packets of a video are copied untouched; images and GIFs are encoded, with `encode` also
-    what the target cannot hold a copy of. What else the file carries goes along where the target
-    can hold it, with one warning of what cannot. The result is read back before it takes its name.
-    `sound` is one waveform (c s) at 48 kHz or pieces of it, pulled as the picture goes; it has
-    `channels`, or is mono for two. round(duration * 48000) samples are written, more are left out,
-    fewer are a ValueError. The old sounds are dropped, kept as further streams, or the first of
-    them is mixed in. Peaks above 0 dBFS are clipped with a warning.
-    Raises MediaError (a ValueError) for what cannot be read, copied or written; nothing is left.
+    Video packets are copied; images and GIFs are encoded, and with `encode` also a video that the
+    target cannot hold a copy of. The source's other streams are copied if the target supports
+    them; one warning lists the rest. The file is read back before it is renamed to `target`.
+    `sound`: one waveform (c s) at 48 kHz, or pieces of it, which are pulled during writing; it has
+    `channels` channels, or one for stereo. round(duration * 48000) samples are written, further
+    ones are left out, fewer raise ValueError. `old_sound`: the source's sounds are dropped, kept
+    as further streams, or the first one is mixed in. Peaks above 0 dBFS are clipped with a warning.
+    Raises MediaError (a ValueError) for errors of reading, copying and writing; no file is left.
     """
     _check_policy(old_sound, channels)
     path, container = Path(target), container_for(target)
@@ -71,11 +71,11 @@ def mux(
 
 def _is_same(source: Source | None, path: Path) -> bool:
     named = isinstance(source, (str, os.PathLike))
-    return named and os.path.exists(path) and os.path.samefile(source, path)  # any name is legal
+    return named and os.path.exists(path) and os.path.samefile(source, path)
 
 
 def _frames_of(picture: Source | Frames, path: Path) -> Frames:
-    """See the picture as frames; MediaError where the target is their own file, also by a link."""
+    """Open the video as Frames; MediaError if the target is the source file, also by a link."""
     frames = picture if isinstance(picture, Frames) else open_video(picture)
     source = frames.source if isinstance(frames, (VideoFrames, AnimationFrames)) else None
     if _is_same(source, path):
@@ -94,7 +94,7 @@ def _opened(
     encode: bool,
     stack: ExitStack,
 ) -> Feed:
-    """Open the source, where there is one, and the target with the picture in it."""
+    """Open the source (if the video is a file) and the target, with a video stream."""
     source, held = None, _held(frames, container, encode)
     if isinstance(frames, VideoFrames):
         source = stack.enter_context(open_source(frames.source))
@@ -108,7 +108,7 @@ def _opened(
 
 
 def _held(frames: Frames, container: Container, encode: bool) -> Held | None:
-    """Say how the container holds a copy of the picture; None where it is encoded."""
+    """Return how the container stores a copy of the video; None if it is encoded."""
     if not is_copied(frames):
         return None
     try:
@@ -116,7 +116,7 @@ def _held(frames: Frames, container: Container, encode: bool) -> Held | None:
     except MediaError as error:
         if not encode:
             raise
-        warnings.warn(f"the picture is encoded anew: {error}", stacklevel=3)
+        warnings.warn(f"the video is re-encoded: {error}", stacklevel=3)
         return None
 
 
@@ -141,6 +141,6 @@ def _checked_tags(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def _kept_tags(source: InputContainer) -> dict[str, str]:
-    """Give the source's own metadata, less what describes its file and not its content."""
+    """The source's metadata, without the tags that describe the file format."""
     tags = source.metadata.items()
     return {key: value for key, value in tags if key.lower() not in FILE_TAGS}

@@ -1,4 +1,4 @@
-"""A file that is whole or not there: written beside its place, then renamed, by one at a time."""
+"""Atomic file writing: a locked temporary file in the same folder, renamed when complete."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ..read.source import MediaError
 from .container import writing
 
 WINDOWS = os.name == "nt"
-PATIENCE = 5.0  # seconds for another program on Windows to let go of the target
-GLANCE = 0.5  # seconds for who only looks whether a lock is held
-SHORTEST = 64  # bytes that every file system allows a name
+PATIENCE = 5.0  # seconds to wait on Windows until another program closes the target
+GLANCE = 0.5  # seconds to wait for the lock of another writer
+SHORTEST = 64  # bytes of a file name that every file system supports
 OURS = re.compile(r"(.*\.sr-[0-9a-f]{8})\.(partial|lock)", re.DOTALL)
 DEVICES = {"CON", "PRN", "AUX", "NUL"} | {f"{p}{n}" for p in ("COM", "LPT") for n in "123456789¹²³"}
 
 
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
-    """Give a path beside the target that becomes the target on success and vanishes otherwise.
+    """Yield a temporary path that is renamed to the target on success and removed otherwise.
 
-    Raises MediaError where the target cannot be written or is being written by another.
+    Raises MediaError if the target cannot be written or another process is writing it.
     """
     with sole_writer(target) as place:
         partial = _beside(place, "partial")
@@ -36,22 +36,22 @@ def whole_file(target: Path) -> Iterator[Path]:
             with writing(target):
                 _replace(partial, place, target)
         finally:
-            with suppress(OSError):  # what went wrong before is what has to be told
+            with suppress(OSError):  # would hide the first error
                 partial.unlink(missing_ok=True)
 
 
 def write_text(target: Path, text: str) -> None:
-    """Write UTF-8, the same bytes on every system, whole or not at all."""
+    """Write UTF-8 atomically, with the same bytes on every system."""
     with whole_file(target) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
 @contextmanager
 def sole_writer(target: Path) -> Iterator[Path]:
-    """Keep every other writer from the target; gives the file it is, as links are followed.
+    """Lock the target against other writers; yields its path with links resolved.
 
-    The lock is the system's, so that it ends with the process that holds it, however that ends.
-    Raises MediaError where another holds it, and for what can be no file.
+    The lock is the operating system's, so it ends with the process, also after a crash.
+    Raises MediaError if another process holds it, or if the target cannot be a file.
     """
     place = Path(os.path.realpath(target))
     _check(target, place)
@@ -72,7 +72,7 @@ def sole_writer(target: Path) -> Iterator[Path]:
 
 
 def _check(target: Path, place: Path) -> None:
-    if os.path.isdir(place):  # not Path's own: a name too long is another mistake
+    if os.path.isdir(place):  # os.path: Path.is_dir raises for a name that is too long
         raise MediaError(f"'{target}' is a folder; give the path of the file to write")
     if os.path.exists(place) and not os.path.isfile(place):
         raise MediaError(
@@ -85,7 +85,7 @@ def _check(target: Path, place: Path) -> None:
 
 
 def windows_problem(name: str) -> str | None:
-    """What keeps Windows from writing a file of this name, None if nothing does."""
+    """The reason why Windows cannot write a file of this name, None if it can."""
     if name.split(".")[0].rstrip(" ").upper() in DEVICES:
         return "which is a device on Windows"
     if name.endswith((".", " ")):
@@ -95,9 +95,9 @@ def windows_problem(name: str) -> str | None:
 
 
 def _beside(place: Path, kind: str) -> Path:
-    """A name of ours in the same folder, no longer than any file system allows.
+    """Path of the lock or temporary file in the same folder, short enough for every file system.
 
-    One for each target, also where capitals or accents may be written in several ways.
+    It is the same for all spellings of the target that differ in case or in Unicode form.
     """
     name = os.fsencode(place.name)
     same = unicodedata.normalize("NFC", place.name).casefold()
@@ -107,15 +107,15 @@ def _beside(place: Path, kind: str) -> Path:
     return place.with_name(kept + ending)
 
 
-@cache  # once in a process: a library's folder may hold very many files
+@cache  # once per process: a folder may hold very many files
 def _remove_stale(folder: Path) -> None:
-    """Remove what writers left there that were killed: no lock is held on it any more."""
+    """Remove temporary files of killed writers: those without a held lock."""
     names: list[str] = []
-    with suppress(OSError):  # a folder that may be written to and not be listed
+    with suppress(OSError):  # the folder may be writable but not listable
         names = os.listdir(folder)
     for found in filter(None, map(OURS.fullmatch, names)):
         partial, lock = (folder / f"{found[1]}.{kind}" for kind in ("partial", "lock"))
-        with suppress(OSError):  # not ours to remove; that is no reason not to write
+        with suppress(OSError):  # removal is optional, e.g. without permission
             descriptor = _locked(lock, 0)
             if descriptor is not None:
                 partial.unlink(missing_ok=True)
@@ -123,12 +123,12 @@ def _remove_stale(folder: Path) -> None:
 
 
 def _locked(lock: Path, patience: float) -> int | None:
-    """A descriptor that holds the lock; None where another has held it for so many seconds."""
+    """A file descriptor that holds the lock; None if it is not free within `patience` seconds."""
     end = time.monotonic() + patience
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        # Its last holder may have removed the file that this one has just opened.
-        if _take(descriptor) and (WINDOWS or _is_there(descriptor, lock)):
+        # The previous holder may have removed the file after this process opened it.
+        if _try_lock(descriptor) and (WINDOWS or _is_there(descriptor, lock)):
             return descriptor
         os.close(descriptor)
         if time.monotonic() >= end:
@@ -136,8 +136,8 @@ def _locked(lock: Path, patience: float) -> int | None:
         time.sleep(0.02)
 
 
-def _take(descriptor: int) -> bool:
-    """Lock an open file; where the file system knows no locks, nothing can be known of others."""
+def _try_lock(descriptor: int) -> bool:
+    """Lock an open file without waiting; True also if the file system does not support locks."""
     if WINDOWS:
         import msvcrt
 
@@ -165,18 +165,18 @@ def _is_there(descriptor: int, lock: Path) -> bool:
 
 
 def _release(descriptor: int, lock: Path) -> None:
-    """Remove the lock's file and let the lock go; Windows removes no file that is open."""
+    """Remove the lock file and release the lock; Windows cannot remove an open file."""
     with suppress(OSError):
         if not WINDOWS:
             os.unlink(lock)
     os.close(descriptor)
-    with suppress(OSError):  # on Windows the next writer may have opened it: it is theirs now
+    with suppress(OSError):  # on Windows the next writer may have opened it already
         if WINDOWS:
             os.unlink(lock)
 
 
 def _replace(partial: Path, place: Path, target: Path) -> None:
-    """Rename; on Windows a player or a virus scanner may hold the old file open for a while."""
+    """Rename; on Windows, retry while a player or a virus scanner has the old file open."""
     end = time.monotonic() + PATIENCE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Plain samples as they are made: into a pipe, or out of the sound card."""
+"""Raw samples, written to a pipe or played on the sound card."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 from ...rates import SAMPLE_RATE
 from ..read.source import MediaError
 
-SPEAKER_SECONDS = 0.1  # that the sound card may hold: short enough for a game, long enough to last
+SPEAKER_SECONDS = 0.1  # latency of the sound card: low enough for games, without dropouts
 
 
-def pcm(piece: np.ndarray, form: str) -> bytes:  # (c s) -> the channels in turn
+def pcm(piece: np.ndarray, form: str) -> bytes:  # (c s) -> interleaved
     """Interleave samples as 16-bit integers, clipped at full scale, or as 32-bit floats."""
     samples = np.ascontiguousarray(piece.T)
     if form == "f32le":
@@ -22,7 +22,7 @@ def pcm(piece: np.ndarray, form: str) -> bytes:  # (c s) -> the channels in turn
 
 
 class Pipe:
-    """Samples written to a binary stream, each piece at once."""
+    """Writes samples to a binary stream and flushes after each piece."""
 
     def __init__(self, file: BinaryIO, form: str):
         self.file, self.form = file, form
@@ -32,11 +32,11 @@ class Pipe:
         self.file.flush()
 
     def close(self, end: Fraction | None = None) -> None:
-        """Nothing is left to write: what was heard cannot be cut any more."""
+        """Does nothing: `end` is ignored, as written samples cannot be cut."""
 
 
 class Speaker:
-    """The default sound card, through the optional package sounddevice."""
+    """Plays samples on the default sound card, with the optional package sounddevice."""
 
     def __init__(self, channels: int = 2):
         try:
@@ -58,10 +58,10 @@ class Speaker:
             ) from error
 
     def write_audio(self, piece: np.ndarray) -> None:  # (c s)
-        """Play a piece after those before it; waits while the card holds enough."""
+        """Play a piece after the previous ones; blocks while the card's buffer is full."""
         self._stream.write(np.ascontiguousarray(piece.clip(-1, 1).T, dtype=np.float32))
 
     def close(self, end: Fraction | None = None) -> None:
-        """Play what is left, then let the card go."""
+        """Play the buffered samples, then close the card; `end` is ignored."""
         self._stream.stop()
         self._stream.close()

@@ -1,4 +1,4 @@
-"""The picture on its way into a file: packets copied untouched, or images encoded."""
+"""The video stream of an output file: copied packets, or encoded frames."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .trial import ANIMATIONS, Held, beginning
 
 
 def held_copy(frames: VideoFrames, container: Container) -> Held:
-    """Say how the container holds a copy of this picture; MediaError if it cannot."""
+    """Return how the container stores a copy of this video; MediaError if it cannot."""
     name, codec = name_of(frames.source), frames.info.codec
     with beginning(frames.source) as begun:
         held = begun.held_by(container)
@@ -43,29 +43,29 @@ def held_copy(frames: VideoFrames, container: Container) -> Held:
 
 
 def is_copied(frames: Frames) -> bool:
-    """Say whether the picture is a video's; images and animations are encoded.
+    """Return whether the packets are copied: True for video files; images, animations are encoded.
 
-    Frames without times of their own (raw streams, AVI with reordered frames) would be shown in
-    the wrong order if they were copied, so they are encoded too, with a warning.
+    Video without timestamps (raw streams, AVI with reordered frames) is encoded too, with a
+    warning: a copy would be shown in the wrong order.
     """
     if not isinstance(frames, VideoFrames) or frames.info.codec in ANIMATIONS:
         return False
     if frames.timing.counted:
         warnings.warn(
-            f"{name_of(frames.source)} does not say when its frames are shown; its picture is "
-            "encoded anew instead of copied",
+            f"{name_of(frames.source)} has no presentation times of its frames; its video is "
+            "re-encoded instead of copied",
             stacklevel=3,
         )
     return not frames.timing.counted
 
 
 def _starts_hidden(timing: Timing) -> bool:
-    """Say whether the first frame seen needs hidden ones before it."""
+    """Return whether the first visible frame depends on hidden ones before it."""
     return not next(p.key for p in timing.packets if not p.hidden and p.pts >= timing.first)
 
 
 class CopiedPicture:
-    """The picture's packets of a file, untouched, their times counted from its first frame."""
+    """Copies the video packets of a file, with times counted from its first frame."""
 
     def __init__(self, frames: VideoFrames, stream: VideoStream, output: OutputContainer, tag: str):
         self.timing = frames.timing
@@ -82,13 +82,13 @@ class CopiedPicture:
         self._decoding = self._decoding_times(own)
         ordered = sorted(own)
         self._lengths = {a: b - a for a, b in zip(ordered, ordered[1:], strict=False)}
-        # The packet decoded last is where MP4 ends, whichever frame it holds.
+        # MP4 takes the end of the track from the last packet in decoding order.
         end = round(self.timing.duration / self.timing.clock)
         self._last_length = max(1, end - ordered[-1])
         self._lengths.pop(own[-1], None)
 
     def take(self, packet: Packet) -> Packet | None:
-        """Turn the source's next packet into the target's, or None where it shows nothing."""
+        """Convert the source's next packet to one of the target; None if it is not needed."""
         if not next(self._plan):
             return None
         packet.stream, packet.time_base = self.stream, self.timing.clock
@@ -97,7 +97,7 @@ class CopiedPicture:
         return packet
 
     def _distinct(self, own: list[int]) -> list[int]:
-        """The same times, of equal ones each later packet's a tick later: MP4 refuses two alike."""
+        """Make times distinct by adding ticks to equal ones: MP4 does not allow duplicates."""
         times, last = list(own), None
         for n in sorted(range(len(own)), key=lambda n: (own[n], n)):
             times[n] = own[n] if last is None else max(own[n], last + 1)
@@ -108,14 +108,14 @@ class CopiedPicture:
         return round(self.timing.time(shown.pts) / self.timing.clock)
 
     def _is_needed(self, packet: Shown, hides: bool, shown_later: bool) -> bool:
-        # Hidden frames are what others are decoded from: those before the first one stay where
-        # an edit list hides them again, those after the last one if they are decoded before it.
+        # Other frames are decoded from hidden ones. Hidden packets before the first frame are kept
+        # if an edit list can hide them again, those after the last if they are decoded before it.
         if packet.pts < self.timing.first:
             return packet.hidden and hides
         return not packet.hidden or shown_later
 
     def _decoding_times(self, own: list[int]) -> Iterator[int]:
-        """Yield each packet's dts: the pts in order, moved just early enough for every frame."""
+        """Yield each packet's dts: the sorted pts minus the smallest delay with dts <= pts."""
         ordered = sorted(own)
         delay = max(late - pts for late, pts in zip(ordered, own, strict=True))
         last = None
@@ -125,18 +125,19 @@ class CopiedPicture:
 
 
 class EncodedPicture:
-    """Images encoded at their own times; odd sizes get one more row or column like the last."""
+    """Encodes frames at their own times; odd sizes get a copy of the last row or column."""
 
     def __init__(self, frames: Frames, container: Container, output: OutputContainer):
         self.frames = frames
         self.colour = frames.info.colour if isinstance(frames, VideoFrames) else RGB
         self.tick = 1 / frames.fps if frames.steady else frames.clock
-        # MP4 ends where decoding does, which reordered frames of uneven length would shift.
+        # No B-frames at a variable rate: MP4 takes the end of the track from the last packet in
+        # decoding order, so reordered frames of unequal duration would shift it.
         options = {} if frames.steady else {"bf": "0"}
         self.stream = add_encoder(output, container, frames, self.tick, options, self.colour)
 
     def packets(self) -> Iterator[Packet]:
-        """Encode all frames, each packet with the length its frame is shown."""
+        """Encode all frames; each packet gets the duration of its frame."""
         lengths: dict[int, int] = {}
         held = None
         for packet in self._encoded(lengths):
@@ -145,7 +146,7 @@ class EncodedPicture:
             held = packet
             held.duration = lengths.pop(held.pts, held.duration)
         if held is not None:
-            # The packet decoded last is where MP4 ends, whichever frame it holds.
+            # MP4 takes the end of the track from the last packet in decoding order.
             held.duration = self.last_length
             yield held
 
@@ -156,7 +157,7 @@ class EncodedPicture:
         yield from self.stream.encode(None)
 
     def _timed(self) -> Iterator[tuple[VideoFrame, int]]:
-        """Pair each frame with its length in ticks, known once the next one is there."""
+        """Yield each frame with its duration in ticks, one frame late."""
         end, held = round(self.frames.duration / self.tick), None
         for frame in self._frames():
             if held is not None:

@@ -1,4 +1,4 @@
-"""The sound on its way into a file: pulled piece by piece, exactly as long as the picture."""
+"""The sound stream of an output file: pulled piece by piece, exactly as long as the video."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ...rates import SAMPLE_RATE
 from .container import Container
 
 LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}  # by number of channels
-LONGEST_PIECE = 48_000  # samples handed to the encoder at once, so that a whole hour stays flat
+LONGEST_PIECE = 48_000  # samples per call of the encoder, at most: bounds memory
 
 
 def waveform_pieces(
@@ -26,8 +26,8 @@ def waveform_pieces(
 ) -> Iterator[np.ndarray]:
     """Yield checked float32 pieces (c s), s <= 48000, of a waveform or of its pieces.
 
-    Pieces are (c s) or (1 c s) at `rate`. Raises ValueError for any other shape or type, for a
-    changing number of channels, and for NaN or infinite samples, naming the time.
+    The input is (c s) or (1 c s) at `rate`. Raises ValueError for another shape or type, for a
+    changing number of channels, and, with the time, for NaN or infinite samples.
     """
     position, channels = 0, None
     for given in [sound] if isinstance(sound, Tensor) else sound:
@@ -50,7 +50,7 @@ def waveform_pieces(
 
 
 def with_channels(pieces: Iterator[np.ndarray], channels: int) -> Iterator[np.ndarray]:
-    """Yield every piece (c s) with that many channels; mono is given to both of two."""
+    """Yield each piece (c s) with this number of channels; mono is copied to both of stereo."""
     if channels not in LAYOUTS:
         raise ValueError(
             f"got {channels} channels; expected one of {list(LAYOUTS)}; write them as several files"
@@ -81,7 +81,7 @@ def _as_array(piece: Tensor) -> np.ndarray:  # (c s) or (1 c s) -> (c s)
 
 
 class SoundEncoder:
-    """One encoded stream at 48 kHz, as long as what it is given."""
+    """One encoded sound stream at 48 kHz, as long as its input."""
 
     def __init__(self, output: OutputContainer, container: Container, channels: int = 2):
         self.written, self.peak, self.layout = 0, 0.0, LAYOUTS[channels]
@@ -97,7 +97,7 @@ class SoundEncoder:
         return self.stream.encode(self._frame(piece)) if piece.shape[1] else []
 
     def finish(self) -> list[Packet]:
-        """Encode what is left, and warn if any of it had to be clipped."""
+        """Flush the encoder; warns if samples were clipped."""
         if self.peak > 1:
             warnings.warn(
                 f"the sound peaks at {20 * math.log10(self.peak):+.1f} dBFS and was clipped at 0; "
@@ -117,7 +117,7 @@ class SoundEncoder:
 
 
 class SoundTrack(SoundEncoder):
-    """A sound stream of exactly `samples` samples, pulled from pieces as far as it is asked for."""
+    """A sound stream of exactly `samples` samples, pulled from pieces on demand."""
 
     def __init__(
         self,
@@ -144,6 +144,6 @@ class SoundTrack(SoundEncoder):
             yield from self.encode(piece[:, : self.samples - self.written])
 
     def last_packets(self) -> Iterator[Packet]:
-        """Encode the rest, and warn if it had to be clipped."""
+        """Encode the rest and flush; warns if samples were clipped."""
         yield from self.packets(Fraction(self.samples, SAMPLE_RATE))
         yield from self.finish()

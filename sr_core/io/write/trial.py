@@ -1,4 +1,4 @@
-"""Which file formats give a picture's packets back as they were: tried with its first ones."""
+"""Trial copies: the first packets of a video are written to a format and read back."""
 
 from __future__ import annotations
 
@@ -21,41 +21,41 @@ from ..read.colour import DOLBY_VISION, records_of
 from ..read.source import TIME_CODE, MediaError, Source, open_source, picture_stream, time_code
 from .container import CONTAINERS, Container
 
-NO_TAG = "\0\0\0\0"
-MOST_PACKETS = 64  # read for the first frame
-TICK = Fraction(1, FRAME_RATE)  # seconds between two of them in a trial, whatever they had
-# Pictures that no film is kept in: they are encoded, whatever could hold them.
+NO_TAG = "\0\0\0\0"  # no codec tag: the muxer chooses one
+MOST_PACKETS = 64  # number of packets read to decode the first frame, at most
+TICK = Fraction(1, FRAME_RATE)  # seconds between packets in a trial, whatever their own times
+# Animation codecs: always encoded, even if the container could hold a copy.
 ANIMATIONS = ("gif", "apng", "webp")
-APPLE_HEVC = ("hvc1", "dvh1")  # Apple's players take no other
+APPLE_HEVC = ("hvc1", "dvh1")  # the only HEVC tags that Apple's players support
 
 
 @dataclass(frozen=True)
 class Held:
-    """How a format holds a picture: under which codec tag, and what of it is not there."""
+    """How a format stores a copied video: the codec tag, and the properties that are lost."""
 
     tag: str
     lost: tuple[str, ...] = ()
 
 
 class Back(NamedTuple):
-    """What is read back of a trial; nothing where there were no packets to write."""
+    """The result of reading a trial back; empty if there were no packets to write."""
 
-    aspect: Fraction | None = None  # of a pixel
+    aspect: Fraction | None = None  # pixel aspect ratio
     time_code: bool = False
     frame: VideoFrame | None = None
 
 
 class Beginning:
-    """The first packets of a picture up to its first frame, copied; the stream stays open."""
+    """Copies of the first packets of a video up to its first frame; the stream stays open."""
 
     def __init__(self, stream: VideoStream):
         self.stream = stream
         self.packets: list[Packet] = []
         self.frame: VideoFrame | None = None
-        self.hidden = False  # what an edit list cuts away comes first, and is seen in a trial
+        self.hidden = False  # packets hidden by an edit list come first; a trial shows them
 
     def read(self) -> None:
-        """Read as far as the first frame."""
+        """Read up to the first frame."""
         for packet in self.stream.container.demux(self.stream):
             if packet.size:
                 self.packets.append(_copy(packet))
@@ -65,12 +65,12 @@ class Beginning:
                 return
 
     def held_by(self, container: Container) -> Held | None:
-        """Say how the container holds the packets; None where they do not come back from it."""
+        """Return how the container stores the packets; None if reading them back fails."""
         for tag in _tags(self.stream, container):
             try:
                 back = self._tried(container, tag)
             except (ValueError, AttributeError, UnicodeError, av.error.FFmpegError):
-                continue  # an attribute is missing where this FFmpeg has no codec of that name
+                continue  # AttributeError: this FFmpeg does not have the codec
             if self.frame is None or (back.frame is not None and self._comes_back(back.frame)):
                 return Held(tag, tuple(self._lost(container, back)))
         return None
@@ -94,7 +94,7 @@ class Beginning:
             yield "transparency"
         if container.clocked and back.frame is not None:
             code = time_code(self.stream)
-            # FFmpeg's muxer before 8.1 makes no track of it for a stream that PyAV copies.
+            # FFmpeg's muxer before 8.1 writes no time code track for a stream that PyAV copies.
             if code and not back.time_code:
                 yield f"time code {code}"
         if container.format == "mov" and self.frame is not None:
@@ -102,7 +102,7 @@ class Beginning:
                 yield DOLBY_VISION
 
     def able(self) -> list[str]:
-        """Suffixes of the containers that hold it, one of each format."""
+        """Suffixes of the containers that can hold a copy, one per format."""
         first = {container.format: suffix for suffix, container in reversed(CONTAINERS.items())}
         return [suffix for suffix in CONTAINERS if suffix in first.values() and self._fits(suffix)]
 
@@ -110,7 +110,7 @@ class Beginning:
         return self.held_by(CONTAINERS[suffix]) is not None
 
     def _tried(self, container: Container, tag: str) -> Back:
-        """Write the packets into memory, and read back what became of them."""
+        """Write the packets to a file in memory and read it back."""
         file, options = io.BytesIO(), container.options_for(self.stream.codec_context.name)
         with av.open(file, "w", format=container.format, options=options) as output:
             stream = add_copy(self.stream, output, tag)
@@ -133,40 +133,40 @@ class Beginning:
 
 @contextmanager
 def beginning(source: Source) -> Iterator[Beginning]:
-    """Read the beginning of a file's picture; MediaError where there is none."""
+    """Read the beginning of a file's video; MediaError if there is none."""
     with open_source(source) as container:
         begun = Beginning(picture_stream(container, source))
-        with suppress(av.error.FFmpegError):  # cut there: what came before is enough
+        with suppress(av.error.FFmpegError):  # a cut file: the packets before are enough
             begun.read()
         yield begun
 
 
 def suffix_for(source: Source) -> str:
-    """Choose the container for a copy of this file: the first that holds its picture, else MP4."""
+    """Suffix of the first container that can hold a copy of this file's video, else .mp4."""
     try:
         with beginning(source) as begun:
             animated = begun.stream.codec_context.name in ANIMATIONS
             return ".mp4" if animated else next(iter(begun.able()), ".mp4")
     except MediaError:
-        return ".mp4"  # whoever reads all of it has more to say
+        return ".mp4"  # a full read gives a better error message
 
 
 def add_copy(stream: Stream, output, tag: str = NO_TAG) -> Stream:
-    """Add a stream for this one's packets, under a codec tag, with its pixel aspect."""
+    """Add a stream for this stream's packets, with a codec tag and its pixel aspect."""
     copied = output.add_stream_from_template(stream, opaque=True)
     if tag != NO_TAG:
         copied.codec_context.codec_tag = tag
-    aspect = getattr(stream, "sample_aspect_ratio", None)  # a container's own is not the codec's
+    aspect = getattr(stream, "sample_aspect_ratio", None)  # may differ from the codec's
     if aspect:
         copied.codec_context.sample_aspect_ratio = aspect
     return copied
 
 
 def _tags(stream: VideoStream, container: Container) -> list[str]:
-    """Codec tags to try, the stream's own first: some codecs are read by their tag alone."""
+    """Codec tags to try, the stream's own first: it identifies some codecs."""
     try:
         own = stream.codec_context.codec_tag
-    except UnicodeDecodeError:  # no text
+    except UnicodeDecodeError:  # the tag is not text
         own = NO_TAG
     if stream.codec_context.name == "hevc" and container.clocked:
         return [own if own in APPLE_HEVC else APPLE_HEVC[0]]
@@ -191,7 +191,7 @@ def _first_frame(written) -> VideoFrame | None:
 
 
 def _same_samples(one, other) -> bool:
-    """Compare two planes in what is sure to be inside of the picture: a byte a sample."""
+    """Compare two planes; only the first `width` bytes of a row, which are surely not padding."""
     rows = [
         np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
         for plane in (one, other)

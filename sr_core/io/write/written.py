@@ -1,4 +1,4 @@
-"""What went into a file, to be found in it again before the file takes its name."""
+"""A record of the packets written to a file, to verify the file before it is renamed."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ..read.source import MediaError
 from .extras import is_cover
 from .trial import NO_TAG
 
-LATEST = {"video": Fraction(1, 100), "audio": Fraction(1, 10)}  # seconds an end may be off
+LATEST = {"video": Fraction(1, 100), "audio": Fraction(1, 10)}  # seconds, tolerance of the end
 
 
 @dataclass
 class Track:
-    """Packets of one stream, and the second at which its last picture begins, or its sound ends."""
+    """Number of packets of one stream; start of its last frame or end of its sound, in seconds."""
 
     packets: int = 0
     last: Fraction = Fraction(0)
 
     def add(self, packet: Packet) -> None:
-        """Count a packet, before a muxer changes its times."""
-        if packet.size == 0:  # what an encoder has to add to the header at the end
+        """Count a packet; call it before the muxer changes the times."""
+        if packet.size == 0:  # side data for the header, from an encoder at its end
             return
         self.packets += 1
         if packet.pts is not None:
-            sounds = packet.stream.type == "audio"  # whose packets readers may group otherwise
+            sounds = packet.stream.type == "audio"  # readers may group its packets differently
             end = packet.pts + (packet.duration or 0) * sounds
             self.last = max(self.last, end * packet.time_base)
 
@@ -42,20 +42,20 @@ class Written:
     """The streams of a file that is being written."""
 
     def __init__(self, target: Path, otherwise: str = "nothing is kept of it"):
-        """`otherwise` says what becomes of a file that lacks something."""
+        """`otherwise`: what happens to an incomplete file, for the error message."""
         self.target, self.otherwise = target, otherwise
         self._streams: dict[int, Stream] = {}
         self._tracks: dict[int, Track] = {}
 
     def add(self, packet: Packet) -> Track:
-        """Count a packet that is about to be written."""
+        """Count a packet before it is written."""
         self._streams[packet.stream.index] = packet.stream
         track = self._tracks.setdefault(packet.stream.index, Track())
         track.add(packet)
         return track
 
     def plan(self) -> list[tuple[str, str, str, Track]]:
-        """Type, codec and tag of every stream with packets, to be kept when the file is closed."""
+        """Type, codec, tag and Track of every stream with packets; call it before closing."""
         return [
             (stream.type, stream.codec_context.name, _tag(stream), self._tracks[index])
             for index, stream in sorted(self._streams.items())
@@ -63,7 +63,7 @@ class Written:
         ]
 
     def check(self, file: os.PathLike[str], plan: list[tuple[str, str, str, Track]]) -> None:
-        """Read the packets of the closed file; MediaError unless it has what the plan says."""
+        """Read the packets of the closed file; MediaError if they differ from the plan."""
         try:
             with av.open(os.fspath(file), metadata_errors="replace") as container:
                 streams, found = _streams(container), _tracks(container)
@@ -98,12 +98,12 @@ class Written:
 def _tag(stream: Stream) -> str:
     try:
         return stream.codec_context.codec_tag
-    except (UnicodeDecodeError, AttributeError):  # no text, no codec
+    except (UnicodeDecodeError, AttributeError):  # the tag is not text, or there is no codec
         return NO_TAG
 
 
 def _streams(container: InputContainer) -> dict[str, Iterator[Stream]]:
-    """Give the streams of each type in order, covers apart: muxers choose their place."""
+    """Iterators over the streams of each type, without covers: muxers may move those."""
     kinds = {stream.type: [] for stream in container.streams}
     for stream in container.streams:
         if not is_cover(stream):

@@ -47,7 +47,7 @@ def test_what_is_shown_moves_with_what_is_decoded():
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 @pytest.mark.parametrize("old_sound", ["drop", "keep", "mix"])
 def test_nothing_is_lost_where_time_stamps_start_again_or_jump(name, suffix, old_sound, tmp_path):
-    with pytest.warns(UserWarning, match=r"time stamps jump after 2.000 s by [-+]\d+\.\d{3} s"):
+    with pytest.warns(UserWarning, match=r"timestamps jump after 2.000 s by [-+]\d+\.\d{3} s"):
         frames = open_video(MEDIA / name)
     assert (frames.duration, frames.count, len(list(frames.shown()))) == (4, 120, 120)
     target = tmp_path / f"out{suffix}"

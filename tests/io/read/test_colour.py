@@ -1,4 +1,4 @@
-"""Pictures of more than 8 bits that are encoded anew keep depth, colour tags and length."""
+"""Pictures of more than 8 bits that are re-encoded keep depth, colour tags and length."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_raw_picture_of_10_bits_keeps_its_depth_colours_and_length(suffix, bit
     with pytest.warns(UserWarning) as told:
         mux(frames, torch.zeros(2, frames.samples()), target)
     lost = [str(one.message) for one in told if "bits" in str(one.message)]
-    assert lost == ([] if bits == 10 else ["the picture's 10 bits a sample are encoded as 8"])
+    assert lost == ([] if bits == 10 else ["the video's 10 bits per sample are encoded as 8"])
     with av.open(str(target)) as container:
         decoded = list(container.decode(video=0))
         context = container.streams.video[0].codec_context

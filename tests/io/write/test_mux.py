@@ -283,7 +283,7 @@ def test_a_gif_with_uneven_delays_keeps_them(make_clip, tmp_path):
 
 def test_a_picture_without_frame_times_is_encoded_with_a_warning(make_clip, numbers, tmp_path):
     source = make_clip("in.avi", range(45), Fraction(1, 30))
-    with pytest.warns(UserWarning, match="does not say when its frames are shown"):
+    with pytest.warns(UserWarning, match="has no presentation times"):
         mux(source, torch.zeros(2, 72000), tmp_path / "out.mp4")
     assert numbers(open_video(tmp_path / "out.mp4")) == list(range(45))
 

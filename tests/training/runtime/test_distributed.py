@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import distributed
 
-from sr_core.commands.work.train import _own
+from sr_core.commands.work.train import _local_device
 from sr_core.training.runtime.distributed import Processes
 
 
@@ -23,6 +23,6 @@ def test_each_process_of_a_machine_has_a_gpu_of_its_own(monkeypatch):
     chosen = []
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     monkeypatch.setenv("LOCAL_RANK", "3")
-    assert (_own("cuda"), _own("cpu")) == ("cuda:3", "cpu") and chosen == [3]
+    assert (_local_device("cuda"), _local_device("cpu")) == ("cuda:3", "cpu") and chosen == [3]
     monkeypatch.delenv("LOCAL_RANK")
-    assert _own("cuda") == "cuda" and chosen == [3]
+    assert _local_device("cuda") == "cuda" and chosen == [3]
