@@ -1,1 +1,1 @@
-"""Waveform <-> latents: the frozen audio VAE, and plain facts about signals."""
+"""Audio VAE (waveform <-> latents) and signal utilities."""

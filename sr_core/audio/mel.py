@@ -13,10 +13,10 @@ LOWEST_HZ, HIGHEST_HZ = 40.0, 16_000.0
 
 @lru_cache
 def mel_bank(points: int, bands: int, sample_rate: int) -> Tensor:  # -> (m f)
-    """Weights of the bins of a Fourier transform of so many points.
+    """Filterbank weights for an FFT of `points` samples.
 
-    Triangles of height 1, evenly spaced on the scale 2595 log10(1 + f / 700), which is HTK's.
-    Made once for its arguments; needs torchaudio.
+    Triangles of height 1, evenly spaced on the HTK mel scale 2595 log10(1 + f / 700).
+    Cached for each set of arguments; needs torchaudio.
     """
     weights = load_torchaudio().functional.melscale_fbanks(
         points // 2 + 1, LOWEST_HZ, HIGHEST_HZ, bands, sample_rate, norm=None, mel_scale="htk"

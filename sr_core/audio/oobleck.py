@@ -1,7 +1,8 @@
 """Oobleck: the convolutional encoder and decoder of the audio VAE, causal or non-causal.
 
-The layers and their order are those of stable-audio-tools as SoundReactor (arXiv 2510.02110) uses
-them: widths grow by block, kernels of resampling layers are two strides long, no final tanh.
+The layers and their order are those of stable-audio-tools as used by SoundReactor (arXiv
+2510.02110): each block has its own width, kernels of resampling layers are two strides long, no
+final tanh.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..rates import SAMPLE_RATE
 
 @dataclass(frozen=True)
 class OobleckConfig:
-    """Widths are channels * multiplier; strides run from the waveform to the latents."""
+    """Widths are channels * multiplier; strides are ordered from the waveform to the latents."""
 
     sample_rate: int = SAMPLE_RATE  # Hz
     audio_channels: int = 2
@@ -32,22 +33,22 @@ class OobleckConfig:
         if len(self.multipliers) != len(self.strides) or min(self.strides, default=0) < 2:
             raise ValueError(
                 f"got multipliers {self.multipliers} and strides {self.strides}; "
-                "expected one multiplier a stride, and every stride at least 2"
+                "expected one multiplier per stride, and every stride at least 2"
             )
 
     @property
     def hop(self) -> int:
-        """Samples a latent stands for."""
+        """Samples per latent."""
         return math.prod(self.strides)
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Channels before the first block and after each one, seen from the waveform."""
+        """Channels before the encoder's first block and after each of its blocks."""
         return (self.channels, *(self.channels * multiplier for multiplier in self.multipliers))
 
 
 class Encoder(StatefulSequence):
-    """Waveform -> mean and log-variance of the latents, one above the other."""
+    """Waveform (b c s) -> mean and log-variance of the latents, concatenated: (b 2k t)."""
 
     def __init__(self, config: OobleckConfig):
         widths, causal = config.widths, config.causal
@@ -68,7 +69,7 @@ class Encoder(StatefulSequence):
 
 
 class Decoder(StatefulSequence):
-    """Latents -> waveform, the encoder's blocks the other way round."""
+    """Latents (b k t) -> waveform (b c s); the blocks of the encoder in reverse order."""
 
     def __init__(self, config: OobleckConfig):
         widths, causal = config.widths, config.causal
@@ -89,7 +90,7 @@ class Decoder(StatefulSequence):
 
 
 class ResidualUnit(StatefulSequence):
-    """A dilated and a pointwise convolution, added to their input."""
+    """A dilated and a pointwise convolution with a residual connection."""
 
     def __init__(self, width: int, dilation: int, causal: bool):
         super().__init__(
@@ -122,8 +123,8 @@ def convolution(
 def downsampling(inputs: int, outputs: int, stride: int, causal: bool) -> nn.Module:
     if causal:
         return CausalConv1d(inputs, outputs, 2 * stride, stride=stride)
-    # One stride of mirrored samples is shared out, the odd one to the left. Padding both sides
-    # alike gives the same: where the right has one too many, no window reaches it.
+    # The reference pads one stride in all, with the extra sample of an odd stride on the left.
+    # Equal padding gives the same result: no window reaches the extra sample on the right.
     padding = (stride + 1) // 2
     return nn.Conv1d(
         inputs, outputs, 2 * stride, stride=stride, padding=padding, padding_mode="reflect"
@@ -133,9 +134,9 @@ def downsampling(inputs: int, outputs: int, stride: int, causal: bool) -> nn.Mod
 def upsampling(inputs: int, outputs: int, stride: int, causal: bool) -> nn.Module:
     if causal:
         return CausalConvTranspose1d(inputs, outputs, 2 * stride, stride=stride)
-    # One stride of outputs is cut off, the odd one on the left: output_padding gives back the
-    # sample that equal cuts would take too many on the right.
-    padding, back = (stride + 1) // 2, stride % 2
+    # One stride of outputs is trimmed in all, the extra sample of an odd stride on the left.
+    # `padding` trims both sides equally; output_padding restores that sample on the right.
+    padding, extra = (stride + 1) // 2, stride % 2
     return nn.ConvTranspose1d(
-        inputs, outputs, 2 * stride, stride=stride, padding=padding, output_padding=back
+        inputs, outputs, 2 * stride, stride=stride, padding=padding, output_padding=extra
     )

@@ -1,4 +1,4 @@
-"""Plain facts about waveforms: channels, and whether they are fit to use."""
+"""Waveform utilities: conversion to stereo, and warnings about clipping or near silence."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import torch
 from einops import repeat
 from torch import Tensor
 
-SILENCE_DB = -60.0  # peak, relative to full scale; below it nobody hears anything
+SILENCE_DB = -60.0  # peak relative to full scale, below which a sound counts as inaudible
 
 
 def to_stereo(waveform: Tensor) -> Tensor:  # (b c s) -> (b 2 s)
-    """Two channels: mono is copied to both, stereo is unchanged, more raise ValueError."""
+    """Converts to two channels: duplicates mono, keeps stereo; ValueError for more channels."""
     if waveform.dim() != 3:
         raise ValueError(f"got a waveform {tuple(waveform.shape)}; expected (b c s)")
     channels = waveform.shape[1]
@@ -26,22 +26,22 @@ def to_stereo(waveform: Tensor) -> Tensor:  # (b c s) -> (b 2 s)
 
 
 class Meter:
-    """What a listener would complain about, for a sound that comes in pieces."""
+    """Warnings about clipping or near silence, for a waveform that arrives in pieces."""
 
     def __init__(self) -> None:
         self.peak, self.samples, self.clipped = 0.0, 0, 0
 
     def add(self, waveform: Tensor) -> None:  # (... s)
-        """Hear a piece; raises ValueError where it is not finite."""
+        """Adds a piece to the statistics; ValueError where a sample is not finite."""
         peak = waveform.abs().amax().item() if waveform.numel() else 0.0
-        if not math.isfinite(peak):  # NaN and infinity go through amax
-            raise ValueError(_where_not_finite(waveform))
+        if not math.isfinite(peak):  # amax propagates NaN and infinity
+            raise ValueError(_not_finite_message(waveform))
         self.peak = max(self.peak, peak)
         self.samples += waveform.numel()
         self.clipped += int((waveform.abs() > 1).sum()) if peak > 1 else 0
 
     def complaints(self) -> list[str]:
-        """Clipping or near silence, one sentence."""
+        """At most one warning: clipping, or else near silence."""
         return self.clipping() or self.faintness()
 
     def clipping(self) -> list[str]:
@@ -51,7 +51,7 @@ class Meter:
         return [f"the sound clips: {share:.2%} is cut off, peak {decibels:+.1f} dB; lower the gain"]
 
     def faintness(self) -> list[str]:
-        """What is left to say where the file's encoder already tells of clipping."""
+        """The warning about near silence alone, for files whose encoder reports clipping."""
         decibels = 20 * math.log10(self.peak) if self.peak else -math.inf
         if decibels >= SILENCE_DB:
             return []
@@ -59,9 +59,9 @@ class Meter:
 
 
 def check_waveform(waveform: Tensor) -> list[str]:  # (... s) -> warnings
-    """What a listener would complain about in a whole sound.
+    """Warnings about clipping or near silence in a whole waveform.
 
-    Raises ValueError for an empty waveform or one that is not finite.
+    Raises ValueError for an empty waveform or one with samples that are not finite.
     """
     if waveform.numel() == 0:
         raise ValueError(f"got a waveform {tuple(waveform.shape)}; expected at least one sample")
@@ -70,8 +70,8 @@ def check_waveform(waveform: Tensor) -> list[str]:  # (... s) -> warnings
     return meter.complaints()
 
 
-def _where_not_finite(waveform: Tensor) -> str:
-    bad = (~torch.isfinite(waveform)).nonzero()  # one row a sample, its time last
+def _not_finite_message(waveform: Tensor) -> str:
+    bad = (~torch.isfinite(waveform)).nonzero()  # one row per sample; last column: time
     first = bad[:, -1].min().item()
     return (
         f"got {len(bad)} samples that are not finite, the first at sample {first}; "

@@ -1,9 +1,9 @@
-"""A small causal codec on short-time spectra: log magnitudes in, an inverse transform out.
+"""A small causal codec on short-time spectra: log magnitudes in, inverse STFT out.
 
-The codec can be trained and run on a CPU: all layers work at the rate of the frames, half a window
-each, and only the two Fourier transforms work on samples (after Vocos, arXiv 2306.00814, and
-ConvNeXt, arXiv 2201.03545). The decoder output is the sum of a predicted spectrum and of noise
-with a predicted level, as the phase of noise-like sound can neither be predicted nor heard.
+The codec can be trained and run on a CPU: all layers run at the STFT frame rate (one frame per
+half window), and only the two Fourier transforms process samples (after Vocos, arXiv 2306.00814,
+and ConvNeXt, arXiv 2201.03545). The decoder output is the sum of a predicted spectrum and of noise
+with a predicted level, because the phase of noise-like sound is unpredictable and inaudible.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from ..layers.causal import CausalConv1d, Stateful, StatefulSequence
 from ..rates import SAMPLE_RATE
 
 CHANNELS = 2
-OUTPUTS = 9  # numbers a frame and bin that the decoder predicts, see `mix`
-NOISES = 2  # independent ones a frame: one panned by its two levels, one in opposite phase
-NOISE_OFFSET = 3.0  # between what is predicted of noise and its log level: it begins soft
-FLOOR = 1e-4  # magnitude under which nothing is told apart: an amplitude of about 1e-5
+OUTPUTS = 9  # numbers that the decoder predicts per frame and bin, see `mix`
+NOISES = 2  # independent noises per frame: one with a level per channel, one in opposite phase
+NOISE_OFFSET = 3.0  # subtracted from predicted log noise levels, so that training starts soft
+FLOOR = 1e-4  # smallest magnitude of a bin: a signal amplitude of about 1e-5
 
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """Frames are half a window apart; `fold` of them make one latent."""
+    """STFT frames are half a window apart; `fold` frames make one latent."""
 
     sample_rate: int = SAMPLE_RATE  # Hz
     latent_channels: int = 32
@@ -45,7 +45,7 @@ class SpectralConfig:
         if self.window % 4 or min(self.window, self.fold) < 1:
             raise ValueError(
                 f"got window {self.window} and fold {self.fold}; expected a multiple of 4 and at "
-                "least 1; the window overlaps its neighbours by half"
+                "least 1; windows overlap by half"
             )
 
     @property
@@ -58,12 +58,12 @@ class SpectralConfig:
 
     @property
     def frame_hop(self) -> int:
-        """Samples from one frame of the transform to the next."""
+        """Hop of the STFT in samples."""
         return self.window // 2
 
     @property
     def hop(self) -> int:
-        """Samples a latent stands for."""
+        """Samples per latent."""
         return self.frame_hop * self.fold
 
     @property
@@ -72,7 +72,7 @@ class SpectralConfig:
 
 
 class Block(Stateful, nn.Module):
-    """ConvNeXt block over this and earlier frames; its state is that of its convolution."""
+    """Causal ConvNeXt block; its state is the state of its convolution."""
 
     def __init__(self, config: SpectralConfig):
         super().__init__()
@@ -96,7 +96,7 @@ class EncoderState(NamedTuple):
 
 
 class Encoder(Stateful, nn.Module):
-    """Waveform -> mean and log-variance of the latents, one above the other."""
+    """Waveform (b c s) -> mean and log-variance of the latents, concatenated: (b 2k t)."""
 
     def __init__(self, config: SpectralConfig):
         super().__init__()
@@ -116,7 +116,7 @@ class Encoder(Stateful, nn.Module):
     def analyse(  # (b c s) -> (b frames 4*bins), (b c frame_hop)
         self, waveform: Tensor, past: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Log magnitudes of left, right, mid and side, scaled to about one."""
+        """Log magnitudes of left, right, mid and side, scaled to the order of one."""
         window, hop = self.config.window, self.config.frame_hop
         past = waveform.new_zeros(*waveform.shape[:2], hop) if past is None else past
         waveform = torch.cat([past, waveform], dim=-1)
@@ -136,16 +136,16 @@ class Encoder(Stateful, nn.Module):
 
 
 class DecoderState(NamedTuple):
-    position: int  # of the next latent in the stream; seeds its noise
-    tail: Tensor  # (b c frame_hop): what the last frame adds to the next samples
+    position: int  # index of the next latent in the stream; seeds its noise
+    tail: Tensor  # (b c frame_hop): second half of the last frame, for overlap-add
     blocks: tuple
 
 
 class Decoder(Stateful, nn.Module):
-    """Latents -> waveform: the encoder's way back, and noise.
+    """Latents (b k t) -> waveform (b c s): inverse STFT of a predicted spectrum plus noise.
 
-    A latent's noise comes from a CPU generator seeded by the latent's position in the stream: it
-    is the same on every machine, in every row of a batch and however the stream is cut.
+    The noise of a latent comes from a CPU generator seeded by the latent's position in the stream.
+    It is the same on every machine, in every row of a batch and for any split of the stream.
     """
 
     def __init__(self, config: SpectralConfig):
@@ -162,7 +162,7 @@ class Decoder(Stateful, nn.Module):
         position, tail, blocks = (0, None, None) if state is None else state
         x, blocks = self.predict(rearrange(latents, "b k t -> b t k"), blocks)
         end = position + latents.shape[-1]
-        noise = torch.cat([self.noise(place) for place in range(position, end)])
+        noise = torch.cat([self.noise(index) for index in range(position, end)])
         waveform, tail = self.render(x, noise.to(x), tail)
         return waveform, DecoderState(end, tail, blocks)
 
@@ -176,33 +176,33 @@ class Decoder(Stateful, nn.Module):
     def features(  # (b t k) -> (b frames d)
         self, latents: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple]:
-        """What all predictions of a frame are linear in."""
+        """Inputs of the linear output layer."""
         x = rearrange(self.embed(latents), "b t (f d) -> b (t f) d", f=self.config.fold)
         x, state = self.blocks(x, state)
         return self.norm(x), state
 
     def noise(self, position: int) -> Tensor:  # -> (fold noises f 2)
-        """Real and imaginary parts for one latent's frames, in float32."""
+        """Real and imaginary parts of the noise of one latent, in float32."""
         shape = self.config.fold, NOISES, self.config.bins
         return phases(torch.rand(shape, generator=torch.Generator().manual_seed(position)))
 
     def render(
         self, x: Tensor, noise: Tensor | None, tail: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:  # (b t 9*bins), ([b] t noises f 2) -> (b c s), (b c frame_hop)
-        """What is predicted, back to samples; no noise: its mean over all noises."""
+        """Predictions -> samples by inverse STFT; `noise` None gives the mean over all noises."""
         spectrum = torch.view_as_complex(mix(_transformable(x), noise))
         window = self.config.window
         frames = torch.fft.irfft(spectrum, n=window) * hann(window, spectrum.real).sqrt()
         rising, falling = rearrange(frames, "b t c s -> b c t s").chunk(2, dim=-1)
         tail = torch.zeros_like(falling[:, :, 0]) if tail is None else tail
-        late = torch.cat([tail[:, :, None], falling[:, :, :-1]], dim=2)
-        return rearrange(rising + late, "b c t s -> b c (t s)"), falling[:, :, -1].clone()
+        previous = torch.cat([tail[:, :, None], falling[:, :, :-1]], dim=2)
+        return rearrange(rising + previous, "b c t s -> b c (t s)"), falling[:, :, -1].clone()
 
 
 def mix(x: Tensor, noise: Tensor | None) -> Tensor:  # (b t 9*f), ([b] t noises f 2) -> (b t c f 2)
-    """The decoder's outputs -> real and imaginary parts of the spectrum of left and right.
+    """Decoder outputs -> real and imaginary parts of the spectra of left and right.
 
-    A magnitude times a free complex number reaches loud and soft sounds alike.
+    A predicted magnitude times a predicted complex number covers both loud and soft sounds.
     """
     x = rearrange(x, "b t (n f) -> b t n f", n=OUTPUTS)
     size, real, imaginary, panned, opposed = x.split([2, 2, 2, 2, 1], dim=2)
@@ -215,21 +215,21 @@ def mix(x: Tensor, noise: Tensor | None) -> Tensor:  # (b t 9*f), ([b] t noises 
     return sound + panned[..., None] * first + opposed[..., None] * second
 
 
-def phases(turns: Tensor) -> Tensor:  # (...) from 0 to 1 -> (... 2)
-    """Real and imaginary parts of numbers that differ in phase alone; their power is 2.
+def phases(fraction: Tensor) -> Tensor:  # (...) in 0..1, of a full rotation -> (... 2)
+    """Real and imaginary parts of complex numbers of power 2 with the given phases.
 
-    Overlapping windows make the sizes uneven anyway; numbers that vary of themselves would make the
-    level of a hiss flutter more than a recording's does.
+    The magnitude is constant because overlapping windows already vary the level: with random
+    magnitudes the level of a hiss varies more than in a recording.
     """
-    angles = 2 * torch.pi * turns
+    angles = 2 * torch.pi * fraction
     return math.sqrt(2) * torch.stack([angles.cos(), angles.sin()], dim=-1)
 
 
 def hann(size: int, like: Tensor) -> Tensor:  # -> (size)
-    """Periodic window; it and itself shifted by half its size sum to one."""
+    """Periodic Hann window; copies shifted by half its size sum to one."""
     return torch.hann_window(size, dtype=like.dtype, device=like.device)
 
 
 def _transformable(x: Tensor) -> Tensor:
-    """Fourier transforms know single and double precision only."""
+    """Converts half precision to float32: FFTs support single and double precision only."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

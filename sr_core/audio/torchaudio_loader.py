@@ -1,4 +1,4 @@
-"""torchaudio, which evaluation and training need and generating does not."""
+"""Import of torchaudio, which evaluation and training need and generation does not."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 
 
 def load_torchaudio() -> ModuleType:
-    """Import torchaudio, and its `functional` with it.
+    """Imports torchaudio and torchaudio.functional.
 
-    Raises ValueError where it is missing, or where its libraries do not load beside the installed
-    torch: a build for CUDA, which PyPI has for Linux, does not load beside torch for CPUs.
+    Raises ValueError where it is missing or its libraries do not load with the installed torch:
+    the CUDA build that PyPI provides for Linux does not load with a CPU build of torch.
     """
     try:
         import torchaudio
@@ -19,8 +19,8 @@ def load_torchaudio() -> ModuleType:
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(
-            f"got no torchaudio ({why}); expected one that loads beside torch {torch.__version__}; "
-            "do `pip install --force-reinstall --no-deps torchaudio`, from the index that torch "
-            "came from where that is not PyPI; generating does not need it"
+            f"got no torchaudio ({why}); expected one that loads with torch {torch.__version__}; "
+            "run `pip install --force-reinstall --no-deps torchaudio` (if torch did not come from "
+            "PyPI: from the same index as torch); generating does not need it"
         ) from error
     return torchaudio

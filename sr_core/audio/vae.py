@@ -1,4 +1,4 @@
-"""Audio VAE: 48 kHz stereo waveform <-> 64 normalised latents a frame at 30 Hz."""
+"""Audio VAE: 48 kHz stereo waveform <-> normalised latents, 64 channels at 30 Hz."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ from . import oobleck, spectral
 from .oobleck import OobleckConfig
 from .spectral import SpectralConfig
 
-# Causal and non-causal weights have the same names and shapes. An empty tensor whose name says
-# which they are makes a file describe itself, and a strict load refuse a file of the other kind.
+# Causal and non-causal weights have the same names and shapes. An empty tensor with one of these
+# names records the kind in the file, and makes a strict load refuse a file of the other kind.
 MARKERS = {True: "marker_causal", False: "marker_noncausal"}
 
 
 class AudioVAE(nn.Module):
-    """Waveforms (b c s) <-> latents (b t k), one latent for every `config.hop` samples.
+    """Waveforms (b c s) <-> latents (b t k), one latent per `config.hop` samples.
 
-    Latents are (raw - latent_mean) / latent_scale, the scale the model works on; the statistics
-    are the identity until they are fitted. Encoder and decoder stream apart from each other. A
-    non-causal VAE looks ahead: it takes and gives no state. Fresh weights are random.
+    Latents are (raw - latent_mean) / latent_scale, the scale of the model's inputs and outputs;
+    mean 0 and scale 1 until fitted. Encoder and decoder have separate streaming states. A
+    non-causal VAE uses future samples, so it neither takes nor returns a state. New weights are
+    random.
     """
 
     def __init__(self, config: OobleckConfig | SpectralConfig):
@@ -44,7 +45,7 @@ class AudioVAE(nn.Module):
     def encode_moments(
         self, waveform: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, Tensor, tuple | None]:  # (b c s) -> 2 x (b t k)
-        """Raw mean and log-variance of the posterior; s is a multiple of the hop."""
+        """Mean and log-variance of the posterior, not normalised; s is a multiple of the hop."""
         self._check(waveform, state)
         moments, state = self.encoder(waveform, state)
         mean, log_variance = rearrange(moments, "b (two k) t -> two b t k", two=2)
@@ -60,7 +61,7 @@ class AudioVAE(nn.Module):
     def decode(
         self, latents: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple | None]:  # (b t k) -> (b c hop*t)
-        """The waveform of normalised latents, exactly hop * t samples; none of no latents."""
+        """Waveform of normalised latents: exactly hop * t samples, also for t = 0."""
         expected = self.config.latent_channels
         if latents.dim() != 3 or latents.shape[2] != expected:
             raise ValueError(f"got latents {tuple(latents.shape)}; expected (b t {expected})")
@@ -76,7 +77,7 @@ class AudioVAE(nn.Module):
         if waveform.dim() != 3 or waveform.shape[1] != channels or waveform.shape[2] == 0:
             raise ValueError(
                 f"got a waveform {tuple(waveform.shape)}; expected (b {channels} s), s > 0; "
-                "mix or repeat its channels"
+                "mix down or duplicate its channels"
             )
         if waveform.shape[2] % hop:
             raise ValueError(
@@ -88,13 +89,13 @@ class AudioVAE(nn.Module):
     def _refuse_state(self, state: tuple | None) -> None:
         if state is not None and not self.config.causal:
             raise ValueError(
-                "got a state for a non-causal VAE, which looks ahead; expected None; "
-                "give it the whole at once or use a causal VAE to stream"
+                "got a state for a non-causal VAE, which uses future samples; expected None; "
+                "pass the whole sound in one call, or use a causal VAE to stream"
             )
 
 
 def load_vae(path: str | os.PathLike) -> AudioVAE:
-    """The frozen float32 VAE of a file that `convert_vae` wrote; its weights say what it is."""
+    """Loads a frozen float32 VAE from a file of `convert_vae`; the weights determine its config."""
     try:
         weights = load_file(Path(path))
     except (OSError, SafetensorError) as error:
@@ -109,19 +110,19 @@ def load_vae(path: str | os.PathLike) -> AudioVAE:
 
 
 def vae_from_weights(weights: Mapping[str, Tensor]) -> AudioVAE:
-    """The frozen float32 VAE of our names -> tensors; ValueError for anything else."""
+    """Builds a frozen float32 VAE from this package's names -> tensors; ValueError for others."""
     with torch.device("meta"):
         vae = AudioVAE(read_config(weights))
     try:
         vae.load_state_dict(weights, assign=True)
     except RuntimeError as error:
         what = textwrap.shorten(str(error), 300)
-        raise ValueError(f"got other weights than an Oobleck VAE has: {what}") from error
+        raise ValueError(f"got weights that do not fit an Oobleck VAE: {what}") from error
     return vae.float().eval().requires_grad_(False)
 
 
 def read_config(weights: Mapping[str, Tensor]) -> OobleckConfig:
-    """Causality, channels, widths and strides from names and shapes of weights (ours)."""
+    """Causality, channels, widths and strides from names and shapes of this package's weights."""
     downs = sorted(
         (int(match[1]), weights[name].shape)
         for name in weights
@@ -131,7 +132,8 @@ def read_config(weights: Mapping[str, Tensor]) -> OobleckConfig:
     if not downs or len(kinds) != 1 or not {"encoder.0.weight", "decoder.0.weight"} <= set(weights):
         raise ValueError(
             "got weights without the names of a converted VAE; expected encoder.0.weight, "
-            "decoder.0.weight and one marker; run `python -m sr_core convert vae SOURCE TARGET`"
+            "decoder.0.weight and one marker tensor; run `python -m sr_core convert vae SOURCE "
+            "TARGET`"
         )
     channels, audio_channels, _ = weights["encoder.0.weight"].shape
     return OobleckConfig(

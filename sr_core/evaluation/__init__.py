@@ -1,1 +1,1 @@
-"""How well generated sound fits: in time, in kind, in loudness and in place, beside baselines."""
+"""Evaluation of generated sound: timing, timbre, loudness and stereo position, with baselines."""

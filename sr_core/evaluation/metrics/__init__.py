@@ -1,1 +1,1 @@
-"""One figure a file."""
+"""Metrics, one topic per file."""

@@ -1,4 +1,4 @@
-"""All measures of one sound against one reference: counts and sums that can be pooled."""
+"""All metrics of one sound against one reference, as counts and sums that can be pooled."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ from .sync import ShotScores, score_shots
 
 
 class Analysed(NamedTuple):
-    """A sound and what all measures need of it, computed once."""
+    """A sound and the features that several metrics share, computed once."""
 
     waveform: Tensor  # (2 s)
     mel: Tensor  # (m t) dB
     strength: Tensor  # (t) dB
     onsets: Tensor  # (n) seconds
     loudness_lufs: float | None
-    points: Tensor  # (n d), embeddings
-    side_points: Tensor  # (n d), of left minus right
+    points: Tensor  # (n d), embeddings of the sound
+    side_points: Tensor  # (n d), embeddings of (left - right) / 2
 
     @property
     def seconds(self) -> float:
@@ -68,13 +68,13 @@ class Scores:
     """Metrics of one clip; None where undefined (no event log, mono, silence)."""
 
     seconds: float
-    found: int  # onsets of the sound,
-    wanted: int  # of the reference,
-    matched: int  # and pairs of them
-    matched_close: int  # those of them within 50 ms
+    found: int  # onsets of the sound
+    wanted: int  # onsets of the reference
+    matched: int  # pairs of these within 66 ms
+    matched_close: int  # pairs of these within 50 ms
     offsets: Tensor  # (n) seconds
-    logged: int  # moments of the log, 0 without one
-    logged_matched: int
+    logged: int  # start times in the event log, 0 without a log
+    logged_matched: int  # pairs of an onset and a logged start time within 66 ms
     shots: ShotScores
     envelope_r: float | None
     mel_db: float
@@ -84,8 +84,8 @@ class Scores:
     reference_level_db: float
     loudness_lufs: float | None
     reference_loudness_lufs: float | None
-    silent: float  # share of frames
-    frame_level_db: float  # mean over frames, at least -60 dB each
+    silent: float  # share of frames below -55 dB
+    frame_level_db: float  # mean over frames of their levels, each at least -60 dB
     reference_frame_level_db: float
     stft: float
     channel_level_error_db: float | None
@@ -96,29 +96,29 @@ class Scores:
     right_sides_in_view: list[float]
 
 
-def score(heard: Analysed, reference: Analysed, log: EventLog | None) -> Scores:
-    """Every measure; both sounds have the same length."""
-    x, y = heard.waveform, reference.waveform
+def score(sound: Analysed, reference: Analysed, log: EventLog | None) -> Scores:
+    """Computes every metric; both sounds have the same length."""
+    x, y = sound.waveform, reference.waveform
     times = torch.tensor(log.times if log else [], dtype=torch.float64)
     envelope, reference_envelope = loudness_envelope(x), loudness_envelope(y)
-    aside = clearly_heard(y, log.lone_off_axis()) if log else []
+    off_axis = clearly_heard(y, log.lone_off_axis()) if log else []
     return Scores(
         seconds=reference.seconds,
-        found=len(heard.onsets),
+        found=len(sound.onsets),
         wanted=len(reference.onsets),
-        matched=count_matches(heard.onsets, reference.onsets),
-        matched_close=count_matches(heard.onsets, reference.onsets, CLOSE_SECONDS),
-        offsets=onset_offsets(heard.onsets, reference.onsets),
+        matched=count_matches(sound.onsets, reference.onsets),
+        matched_close=count_matches(sound.onsets, reference.onsets, CLOSE_SECONDS),
+        offsets=onset_offsets(sound.onsets, reference.onsets),
         logged=len(times),
-        logged_matched=count_matches(heard.onsets, times),
-        shots=score_shots(heard.strength, log.shots if log else ()),
+        logged_matched=count_matches(sound.onsets, times),
+        shots=score_shots(sound.strength, log.shots if log else ()),
         envelope_r=envelope_correlation(envelope, reference_envelope),
-        mel_db=mel_distance_db(heard.mel, reference.mel),
-        spread_db=mel_spread_db(heard.mel),
+        mel_db=mel_distance_db(sound.mel, reference.mel),
+        spread_db=mel_spread_db(sound.mel),
         reference_spread_db=mel_spread_db(reference.mel),
         level_db=level_db(x),
         reference_level_db=level_db(y),
-        loudness_lufs=heard.loudness_lufs,
+        loudness_lufs=sound.loudness_lufs,
         reference_loudness_lufs=reference.loudness_lufs,
         silent=silent_share(envelope),
         frame_level_db=float(envelope.mean()),
@@ -128,6 +128,6 @@ def score(heard: Analysed, reference: Analysed, log: EventLog | None) -> Scores:
         channel_time_error_ms=mean_error(time_differences_ms(x), time_differences_ms(y)),
         side_mid_db=side_mid_db(x),
         reference_side_mid_db=side_mid_db(y),
-        right_sides=right_sides(x, aside),
-        right_sides_in_view=right_sides(x, [sound for sound in aside if sound.in_view]),
+        right_sides=right_sides(x, off_axis),
+        right_sides_in_view=right_sides(x, [event for event in off_axis if event.in_view]),
     )

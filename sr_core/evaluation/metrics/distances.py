@@ -1,4 +1,4 @@
-"""How far one sound, or a set of them, is from another: spectra, and clouds of embeddings."""
+"""Distances between two sounds (spectra) and between two sets of sounds (embeddings)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import Tensor
 
 from ...audio.torchaudio_loader import load_torchaudio
 
-RESOLUTIONS = (2048, 1024, 512, 256, 128)  # samples
-QUIETEST = 1e-4  # magnitude of an unscaled STFT below which logarithms are not compared
+RESOLUTIONS = (2048, 1024, 512, 256, 128)  # FFT sizes in samples
+QUIETEST = 1e-4  # floor of the magnitudes of an unscaled STFT, before logarithms are compared
 BANDWIDTH, MMD_SCALE = 10.0, 1000.0  # as in SonyResearch/soundreactor_v2a_eval
 
 
@@ -19,15 +19,15 @@ def mel_distance_db(log_mel: Tensor, reference: Tensor) -> float:  # (m t), (m t
 
 
 def mel_spread_db(log_mel: Tensor) -> float:  # (m t) dB
-    """Standard deviation over time, the bands' mean: a constant hiss has next to none."""
+    """Standard deviation over time, averaged over bands; nearly 0 for a constant hiss."""
     return float(log_mel.std(dim=1, correction=0).mean())
 
 
 def stft_distance(waveform: Tensor, reference: Tensor) -> float:  # (2 s), (2 s)
     """Multi-resolution STFT distance over left, right, mid and side.
 
-    The mean over resolutions of spectral convergence and of the mean absolute difference of
-    natural logarithms of the magnitudes (Yamamoto et al., Parallel WaveGAN, eq. 5 and 6).
+    Mean over resolutions of spectral convergence plus the mean absolute difference of natural
+    logarithms of the magnitudes (Yamamoto et al., Parallel WaveGAN, eq. 5 and 6).
     """
     total = 0.0
     for size in RESOLUTIONS:
@@ -52,9 +52,10 @@ def _magnitudes(waveform: Tensor, size: int) -> Tensor:  # (2 s) -> (4 f t)
 
 
 def frechet_distance(embeddings: Tensor, reference: Tensor) -> float | None:  # (n d), (m d)
-    """Squared Frechet distance of the two normal distributions (Heusel et al., FID, eq. 6).
+    """Squared Frechet distance of two fitted normal distributions (Heusel et al., FID, eq. 6).
 
-    None for fewer than two embeddings a side. Fewer than d of them make it too large for all.
+    None where a set has fewer than two embeddings. With fewer than d embeddings per set the
+    distance is biased upwards.
     """
     if len(embeddings) < 2 or len(reference) < 2:
         return None
@@ -66,11 +67,11 @@ def frechet_distance(embeddings: Tensor, reference: Tensor) -> float | None:  # 
 def frechet_from_moments(
     mean_x: Tensor, cov_x: Tensor, mean_y: Tensor, cov_y: Tensor
 ) -> float:  # (d), (d d), the same, all float64
-    """The same of means and covariances; 0 where rounding made it negative.
+    """Squared Frechet distance from means and covariances; negative rounding errors become 0.
 
-    torchaudio takes the eigenvalues of the covariances' product. Those that are zero, of fewer
-    points than dimensions, come out as rounding errors whose roots make the distance too small, by
-    less than 1e-7 of the covariances' traces in float64.
+    torchaudio computes the eigenvalues of the product of the covariances. Eigenvalues that are
+    exactly zero (fewer points than dimensions) come out as rounding errors, whose square roots make
+    the distance too small by less than 1e-7 of the traces of the covariances (in float64).
     """
     distance = load_torchaudio().functional.frechet_distance(mean_x, cov_x, mean_y, cov_y)
     return float(distance.clamp_min(0))
@@ -86,12 +87,12 @@ def mmd(embeddings: Tensor, reference: Tensor) -> float | None:  # (n d), (m d)
 
 
 def mmd_of(squared: Tensor) -> Tensor:
-    """Scaled, and 0 where rounding made a distance negative."""
+    """Squared MMD x 1000; negative rounding errors become 0."""
     return MMD_SCALE * squared.clamp_min(0)
 
 
 def kernel_mean(x: Tensor, y: Tensor) -> float:  # (n d), (m d)
-    """Mean of the kernel over all pairs, a thousand rows at once."""
+    """Mean of the Gaussian kernel over all pairs, computed for 1000 rows of x at a time."""
     total = 0.0
     for rows in x.double().split(1000):
         squares = torch.cdist(rows, y.double()).square()

@@ -1,4 +1,4 @@
-"""Embeddings of sound: a waveform becomes a few points in a space where near is alike."""
+"""Embeddings of sound: a waveform becomes a few vectors; similar sounds have close vectors."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .onsets import LAG
 Embed = Callable[[Tensor], Tensor]  # (b c s) at 48 kHz -> (n d), n >= b
 
 PATCH, STRIDE = MEL_RATE, MEL_RATE // 2  # columns: patches of 1 s every 0.5 s
-GROUPS = 16  # of neighbouring mel bands
-STEEP = {  # torchaudio's own filter is 0.2 % off where this one is 0.001 %
+GROUPS = 16  # groups of neighbouring mel bands
+STEEP = {  # torchaudio's default filter has an error of 0.2 %, this one of 0.001 %
     "lowpass_filter_width": 64,
     "rolloff": 0.95,
     "resampling_method": "sinc_interp_kaiser",
@@ -25,10 +25,10 @@ STEEP = {  # torchaudio's own filter is 0.2 % off where this one is 0.001 %
 
 
 def patch_statistics(waveform: Tensor) -> Tensor:  # (b c s) -> (n 48)
-    """What needs no download: mean, spread over time and mean rise of 16 bands, 1 s at a time.
+    """Mean, standard deviation over time and mean rise of 16 bands per 1 s patch; no download.
 
-    In units of 10 dB, so that the kernel of MMD, 10 wide, sees both timbre and loudness. It
-    ranks one checkpoint against another on one data set; it says nothing about what sounds are.
+    The unit is 10 dB, so that the MMD kernel of bandwidth 10 covers both timbre and loudness.
+    Suitable to rank checkpoints on one data set; it does not recognise kinds of sound.
     """
     points = []
     for sound in waveform:
@@ -40,13 +40,13 @@ def patch_statistics(waveform: Tensor) -> Tensor:  # (b c s) -> (n 48)
         rise[:, LAG:] = (mel[:, LAG:] - mel[:, :-LAG]).clamp_min(0)
         patches, rises = mel.unfold(1, PATCH, STRIDE), rise.unfold(1, PATCH, STRIDE)
         spread = patches.std(dim=2, correction=0)
-        both = torch.stack([patches.mean(2), spread, rises.mean(2)])
-        points.append(rearrange(both, "f g n -> n (f g)"))
+        statistics = torch.stack([patches.mean(2), spread, rises.mean(2)])
+        points.append(rearrange(statistics, "f g n -> n (f g)"))
     return torch.cat(points)
 
 
 def load_passt() -> Embed:
-    """PaSST, 768-d, 32 kHz, padded to 10 s; needs `pip install hear21passt`, downloads weights."""
+    """PaSST: 768-d, 32 kHz, padded to 10 s; needs `pip install hear21passt`, downloads weights."""
     try:
         from hear21passt.base import get_basic_model
     except ImportError as error:
@@ -65,7 +65,7 @@ def load_passt() -> Embed:
 
 
 def load_clap() -> Embed:
-    """LAION-CLAP, 512-d, 48 kHz; needs `pip install laion-clap`, downloads weights."""
+    """LAION-CLAP: 512-d, 48 kHz; needs `pip install laion-clap`, downloads weights."""
     try:
         from laion_clap import CLAP_Module
     except ImportError as error:

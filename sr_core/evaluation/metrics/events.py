@@ -1,4 +1,4 @@
-"""The event log beside a clip: what sounded when, and from which side."""
+"""The event log of a clip: the start time and direction of every sound."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-SILENT_FROM = 1200.0  # map units; the games of our clips fade sounds out by then
+SILENT_FROM = 1200.0  # distance in map units from which the games of our clips mute sounds
 OFF_AXIS = math.sin(math.radians(20))
-IN_VIEW_DEGREES = 45.0  # to either side, of the games of our clips
-BEFORE_SECONDS, AFTER_SECONDS = 0.3, 0.1  # in which nothing else may begin around a lone sound
+IN_VIEW_DEGREES = 45.0  # half of the horizontal field of view of the games of our clips
+BEFORE_SECONDS, AFTER_SECONDS = 0.3, 0.1  # no other sound starts this close to a lone sound
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A logged sound: when it began, and its direction (degrees, right is positive)."""
+    """A logged sound: start time and direction (degrees, right is positive)."""
 
     seconds: float
     angle: float
@@ -28,9 +28,9 @@ class Sound:
 
 @dataclass(frozen=True)
 class EventLog:
-    """Times (seconds) of the player's shots, and all sounds that can be heard, in order.
+    """Times (seconds) of the player's shots, and all audible sounds, ordered by time.
 
-    `sparse` says whether the clip was made with few sounds, where the log tells.
+    `sparse`: whether the clip was generated with few sounds; None if not recorded in the log.
     """
 
     shots: tuple[float, ...]
@@ -43,28 +43,29 @@ class EventLog:
         return sorted({sound.seconds for sound in self.sounds} | set(self.shots))
 
     def lone_off_axis(self) -> list[Sound]:
-        """Sounds at least 20 degrees off the axis (ahead or behind) with nothing else near.
+        """Sounds at least 20 degrees off the front-back axis without another start close to them.
 
-        Near is whatever begins 0.3 s before to 0.1 s after. What began earlier may sound on: see
-        `stereo.clearly_heard`. A shot's own sound lies on the axis and never counts.
+        Close means 0.3 s before to 0.1 s after. A sound that started earlier may still be playing:
+        `stereo.clearly_heard` excludes that case. The sound of a shot lies on the axis, so it is
+        never included.
         """
         return [
             sound
             for sound in self.sounds
             if abs(math.sin(math.radians(sound.angle))) >= OFF_AXIS
-            and self._others(sound.seconds - BEFORE_SECONDS, sound.seconds + AFTER_SECONDS) == 1
+            and self._starts(sound.seconds - BEFORE_SECONDS, sound.seconds + AFTER_SECONDS) == 1
         ]
 
-    def _others(self, start: float, end: float) -> int:
-        heard = [*(sound.seconds for sound in self.sounds), *self.shots]
-        return sum(start <= seconds <= end for seconds in heard)
+    def _starts(self, start: float, end: float) -> int:
+        times = [*(sound.seconds for sound in self.sounds), *self.shots]
+        return sum(start <= seconds <= end for seconds in times)
 
 
 def read_events(path: str | os.PathLike[str]) -> EventLog | None:
-    """The log of NAME.json beside the clip NAME.mp4; None where there is no such file.
+    """Reads NAME.json next to the clip NAME.mp4; None where there is no such file.
 
     The file holds {"events": [{"t": seconds, "kind": "shot" | "sound" | ..., "angle", "dist"}]}
-    and perhaps "sparse"; the rest is passed over. Raises ValueError where it does not.
+    and optionally "sparse"; other keys are ignored. Raises ValueError for any other content.
     """
     path = Path(path).with_suffix(".json")
     if not path.is_file():
@@ -81,7 +82,7 @@ def read_events(path: str | os.PathLike[str]) -> EventLog | None:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"got {path}, which is no event log ({error}); expected a JSON object whose 'events' "
-            "have 't' and 'kind'; mend it, or move it away from the clip"
+            "have 't' and 'kind'; correct it, or move it out of the clip's folder"
         ) from error
     in_order = tuple(sorted(sounds, key=lambda sound: sound.seconds))
     return EventLog(tuple(sorted(set(shots))), in_order, log.get("sparse"))

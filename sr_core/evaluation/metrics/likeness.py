@@ -1,4 +1,4 @@
-"""Distance of a sound to a clip's own sound, beside the distances of uninformed baselines."""
+"""Distance of a sound to the sound of a clip, compared with the distances of baselines."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from torch import Tensor
 
 from .mel import log_mel
 
-COLUMNS, BANDS_AT_ONCE = 12, 4  # of a log-mel spectrogram that are one cell: 100 ms, 16 bands
-AUDIBLE_DB = 60.0  # below the loudest cell of the clip; what is softer is silence
-STEADY_DB = 3.0  # further than two draws of one noise that a steady sound may be
-HALF = 0.5  # of the way from there to a baseline that a sound may be at most
+COLUMNS, BANDS_AT_ONCE = 12, 4  # columns (100 ms) and bands of a log-mel cell: 16 cells high
+AUDIBLE_DB = 60.0  # range below the loudest cell of the clip; softer cells count as silent
+STEADY_DB = 3.0  # allowed distance above `floor`, at least, where the sound is steady
+HALF = 0.5  # allowed distance above `floor`, as a share of a baseline's
 FFT, HOP = 2048, 512  # samples
 SILENCE, OTHER_PART, HISS = "silence", "another part of it", "hiss of its mean spectrum"
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """Distances in dB to a clip's own sound: of one that should be like it, and of baselines."""
+    """Distances in dB to the sound of a clip: of a sound that should resemble it, and baselines."""
 
     distance: float
-    floor: float  # between two draws of hiss of the clip's mean spectrum
+    floor: float  # distance between two draws of noise with the clip's mean spectrum
     baselines: dict[str, float]
 
     @property
     def limit(self) -> float:
-        """The largest distance of a sound that is clearly nearer than all baselines.
+        """The largest distance of a sound that is clearly closer than all baselines.
 
-        Where a sound is steady, another part of it and hiss are as near as can be, and a sound is
-        like it that is about as near.
+        For a steady sound two baselines (another part of it, and hiss) are already as close as
+        possible; there a sound passes if it is within STEADY_DB of `floor`.
         """
         limits = []
         for name, distance in self.baselines.items():
-            room = HALF * (distance - self.floor)
-            limits.append(self.floor + (room if name == SILENCE else max(room, STEADY_DB)))
+            margin = HALF * (distance - self.floor)
+            limits.append(self.floor + (margin if name == SILENCE else max(margin, STEADY_DB)))
         return min(limits)
 
     @property
@@ -46,7 +46,7 @@ class Likeness:
     def __str__(self) -> str:
         others = ", ".join(f"{name} {distance:.1f}" for name, distance in self.baselines.items())
         return (
-            f"{self.distance:.1f} dB from the clip's own sound, at most {self.limit:.1f} wanted "
+            f"{self.distance:.1f} dB from the clip's own sound, limit {self.limit:.1f} "
             f"({others}, two draws of such hiss {self.floor:.1f})"
         )
 
@@ -65,9 +65,9 @@ def likeness(waveform: Tensor, own: Tensor) -> Likeness:  # (2 s), (2 s)
 
 
 def cell_distance_db(waveform: Tensor, own: Tensor) -> float:  # (2 s), (2 s)
-    """Mean absolute difference of the levels in cells of 100 ms and a sixteenth of all mel bands.
+    """Mean absolute difference of the levels in cells of 100 ms x 4 of the 64 mel bands.
 
-    Cells are wide, so that two draws of one noise are near each other.
+    Cells are wide so that two draws of the same noise have a small distance.
     """
     x, y = _cells(waveform), _cells(own)
     softest = y.max() - AUDIBLE_DB
@@ -82,13 +82,13 @@ def _cells(waveform: Tensor) -> Tensor:  # (2 s) -> (m t) dB
 
 
 def _hiss(own: Tensor, generator: torch.Generator) -> Tensor:  # (2 s) -> (2 s)
-    """Steady noise whose channels have the mean spectra of the clip's."""
+    """Stationary noise; each channel has the mean spectrum of that channel of the clip."""
     window = torch.hann_window(FFT)
 
     def spectrum(waveform: Tensor) -> Tensor:
         return torch.stft(waveform, FFT, HOP, window=window, return_complex=True)
 
     noise = spectrum(torch.randn(own.shape, generator=generator))
-    wanted, there = (x.abs().square().mean(dim=-1).sqrt() for x in (spectrum(own), noise))
-    shaped = noise * (wanted / there.clamp_min(1e-9))[..., None]
+    target, white = (x.abs().square().mean(dim=-1).sqrt() for x in (spectrum(own), noise))
+    shaped = noise * (target / white.clamp_min(1e-9))[..., None]
     return torch.istft(shaped, FFT, HOP, window=window, length=own.shape[-1])

@@ -1,4 +1,4 @@
-"""Does a sound without end stay what it was? A looped clip's, part after part."""
+"""Drift of a long sound: the sound of a looped clip, compared part by part with the first part."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .loudness import SILENCE_DB, decibels
 from .mel import MEL_RATE, log_mel
 from .onsets import find_onsets, onset_strength
 
-FARTHEST_Z = 12.0  # standard deviations that integrals and searches reach
-PARTS = 10  # that a run is cut into; each but the first is compared with the first
-FARTHEST_LAG = 0.25  # seconds
+FARTHEST_Z = 12.0  # limit of integrals and searches, in standard deviations
+PARTS = 10  # number of parts of a run, at most; each is compared with the first
+FARTHEST_LAG = 0.25  # largest lag in seconds that is searched
 
 
 class Loop(NamedTuple):
-    """What is kept of the sound of one showing of the clip."""
+    """Statistics of the sound of one repetition of the clip."""
 
     power: float
-    offset: Tensor  # (c), the mean: DC
-    spectrum: Tensor  # (m) dB, the mean over time
-    strength: Tensor  # (t) dB, of onsets
+    offset: Tensor  # (c), mean of the samples: DC
+    spectrum: Tensor  # (m) dB, mean over time
+    strength: Tensor  # (t) dB, onset strength
     onsets: int
 
 
@@ -38,28 +38,29 @@ def analyse_loop(waveform: Tensor) -> Loop:  # (c s)
 
 
 def stability(sounds: Iterable[Tensor], period: int) -> dict[str, Any]:  # each (c period)
-    """Level, DC, spectrum, onsets and timing of every part of a run, and how far they drift.
+    """Level, DC, spectrum, onsets and timing of every part of a run, and their largest changes.
 
-    The first showing is left out, as it has no past yet. Changes are against the first part;
-    `..._spread` is the standard deviation from showing to showing, `..._chance` what the largest
-    change stays below in 95 % of the runs where nothing drifts and showings are independent.
-    Raises ValueError where there are fewer than three showings.
+    `sounds` are the repetitions of the clip, `period` samples each. The first is left out because
+    it has no history. Changes are relative to the first part; `..._spread` is the standard
+    deviation over repetitions; `..._chance` is the bound that the largest change stays below in
+    95 % of runs without drift, if repetitions are independent.
+    Raises ValueError for fewer than three repetitions.
     """
     loops = [analyse_loop(sound) for sound in sounds]
     if len(loops) < 3:
         raise ValueError(
             f"got a sound of {len(loops)} loops; expected three or more; generate a longer one"
         )
-    heard, seconds = loops[1:], period / SAMPLE_RATE
-    count = min(PARTS, len(heard))
-    cuts = [round(n * len(heard) / count) for n in range(count + 1)]
-    groups = [heard[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    later, seconds = loops[1:], period / SAMPLE_RATE
+    count = min(PARTS, len(later))
+    cuts = [round(n * len(later) / count) for n in range(count + 1)]
+    groups = [later[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
     parts = [_part(group, groups[0], seconds) for group in groups]
     for part, start in zip(parts, cuts, strict=False):
         part["from_s"] = (start + 1) * seconds
-    level_spread = _spread([_db(loop.power) for loop in heard])
-    rate_spread = _spread([loop.onsets / seconds for loop in heard])
-    chance, rate = farthest_by_chance(count) * (len(heard) / count) ** -0.5, _rate(parts, seconds)
+    level_spread = _spread([_db(loop.power) for loop in later])
+    rate_spread = _spread([loop.onsets / seconds for loop in later])
+    chance, rate = farthest_by_chance(count) * (len(later) / count) ** -0.5, _rate(parts, seconds)
     return {
         "loops": len(loops),
         "period_s": seconds,
@@ -78,12 +79,11 @@ def stability(sounds: Iterable[Tensor], period: int) -> dict[str, Any]:  # each 
 
 
 def farthest_by_chance(parts: int, share: float = 0.95) -> float:
-    """What max |x_n - x_0|, n = 1 ... parts - 1, stays below with probability `share`.
+    """Quantile `share` of max |x_n - x_0|, n = 1 ... parts - 1, for independent standard normal x.
 
-    The x are independent standard normal numbers, so this is sqrt(2) times Dunnett's two-sided
-    critical value for parts - 1 comparisons with one control and known variance (Dunnett, JASA
-    1955): P(max <= d) is the mean of (Phi(x_0 + d) - Phi(x_0 - d)) ** (parts - 1) over x_0.
-    Zero where there is nothing to compare.
+    This is sqrt(2) times Dunnett's two-sided critical value for parts - 1 comparisons with one
+    control and known variance (Dunnett, JASA 1955): P(max <= d) is the mean of
+    (Phi(x_0 + d) - Phi(x_0 - d)) ** (parts - 1) over x_0. 0 for fewer than two parts.
     """
     if parts < 2:
         return 0.0
@@ -99,13 +99,13 @@ def farthest_by_chance(parts: int, share: float = 0.95) -> float:
 
 
 def _part(group: list[Loop], first: list[Loop], seconds: float) -> dict[str, float]:
-    offset, before = _mean(group, "offset"), _mean(first, "offset")
+    offset, first_offset = _mean(group, "offset"), _mean(first, "offset")
     change = (_mean(group, "spectrum") - _mean(first, "spectrum")).abs().mean()
     lag = find_lag(_mean(group, "strength"), _mean(first, "strength"))
     return {
         "level_db": _db(sum(loop.power for loop in group) / len(group)),
         "dc_db": _db(float(offset.abs().max()) ** 2),
-        "dc_change_db": _db(float((offset - before).abs().max()) ** 2),
+        "dc_change_db": _db(float((offset - first_offset).abs().max()) ** 2),
         "spectrum_change_db": float(change),
         "onsets_per_s": sum(loop.onsets for loop in group) / len(group) / seconds,
         "lag_ms": 1000 * lag,
@@ -113,9 +113,9 @@ def _part(group: list[Loop], first: list[Loop], seconds: float) -> dict[str, flo
 
 
 def find_lag(strength: Tensor, reference: Tensor) -> float:  # (t), (t)
-    """Seconds by which onsets come later than the reference's: where they correlate best.
+    """Delay in seconds relative to the reference: the lag with the largest correlation.
 
-    Between columns a parabola tells; a strength that never changes has no lag.
+    A parabola interpolates between columns. 0 for a constant strength.
     """
     x, y = (s.double() - s.double().mean() for s in (strength, reference))
     if min(float(x.norm()), float(y.norm())) < 1e-6:
@@ -142,10 +142,10 @@ def _spread(values: list[float]) -> float:
 
 
 def _rate(parts: list[dict[str, float]], seconds: float) -> float:
-    """Onsets a second of the first part, at least one a showing: what changes are relative to."""
+    """Onsets per second of the first part, at least one per repetition; divisor of changes."""
     return max(parts[0]["onsets_per_s"], 1 / seconds)
 
 
 def _farthest(parts: list[dict[str, float]], name: str) -> float:
-    """The largest change against the first part, with its sign."""
+    """The change from the first part that is largest in magnitude, with its sign."""
     return max((part[name] - parts[0][name] for part in parts), key=abs)

@@ -1,1 +1,1 @@
-"""What is compared with what: clips, baselines, runs."""
+"""Evaluation protocol: clips, baselines, bootstrap intervals and summaries."""

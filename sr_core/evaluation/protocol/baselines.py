@@ -1,4 +1,4 @@
-"""Sounds for a clip: the model's, the model's without a picture, and through the codec."""
+"""Sounds for a clip: from the model, from the model with null frames, and through the codec."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ...pipeline import Pipeline
 from ...rates import SAMPLE_RATE
 from ...sampling.settings import Settings
 
-AT_ONCE = 30  # latents or frames that go through a model together
+AT_ONCE = 30  # latents or frames per forward pass
 
 
 def from_model(pipeline: Pipeline, frames: Frames, settings: Settings, seed: int) -> Tensor:
-    """What `generate` makes for these frames: (2 s)."""
+    """The sound that `generate` produces for these frames: (2 s)."""
     pieces = (piece[None] for piece in frames.pieces(frames.fitting(PIECE)))
     return _joined(stream(pipeline, pieces, settings, seed), frames.samples(SAMPLE_RATE))
 
@@ -30,7 +30,7 @@ def from_model(pipeline: Pipeline, frames: Frames, settings: Settings, seed: int
 def from_loops(
     pipeline: Pipeline, frames: Frames, settings: Settings, seed: int, count: int
 ) -> Iterator[Tensor]:
-    """The sound of a clip that is shown `count` times without a break: yields (2 s) a showing."""
+    """Yields the sound (2 s) of each of `count` repetitions of a clip in one continuous stream."""
 
     def pieces() -> Iterator[Tensor]:
         for _ in range(count):
@@ -39,13 +39,13 @@ def from_loops(
 
     waveforms = stream(pipeline, pieces(), settings, seed)
     for _ in range(count):
-        showing = list(islice(waveforms, -(-frames.count // frames.fitting(PIECE))))
-        yield _joined(showing, frames.count * pipeline.config.audio.hop)
+        repetition = list(islice(waveforms, -(-frames.count // frames.fitting(PIECE))))
+        yield _joined(repetition, frames.count * pipeline.config.audio.hop)
 
 
 @torch.inference_mode()
 def from_nothing(pipeline: Pipeline, frames: Frames, settings: Settings, seed: int) -> Tensor:
-    """What the model makes where every frame is the null frame of its training: (2 s)."""
+    """The sound of the model with the null token of its training for every frame: (2 s)."""
     model, samples = pipeline.model, frames.samples(SAMPLE_RATE)
     state, decoder = model.begin(replace(settings, guidance=1.0), seed), None
     waveforms = []
@@ -58,7 +58,7 @@ def from_nothing(pipeline: Pipeline, frames: Frames, settings: Settings, seed: i
 
 @torch.inference_mode()
 def through_codec(vae: AudioVAE, waveform: Tensor) -> Tensor:  # (2 s) -> (2 s)
-    """The most that a model on these latents can reach: encoded by the mean and decoded."""
+    """Encodes (posterior mean) and decodes a waveform: the ceiling of a model on these latents."""
     channels, hop, samples = vae.config.audio_channels, vae.config.hop, waveform.shape[-1]
     mixed = waveform if channels == 2 else waveform.mean(0, keepdim=True)
     whole = pad(mixed, (0, -samples % hop))[None].to(vae.latent_mean)

@@ -1,4 +1,4 @@
-"""Clips to evaluate on: a video with sound, perhaps an event log, and whether it is dense."""
+"""Clips for evaluation: a video with sound, an optional event log, and its group (dense, quiet)."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from ..metrics.events import EventLog, read_events
 from ..metrics.loudness import level_db
 from ..metrics.mel import log_mel
 
-DENSE_SOUNDS_PER_S = 3.0
-DENSE_LEVEL_DB = -25.0
+DENSE_SOUNDS_PER_S = 3.0  # logged sounds per second from which a clip is dense
+DENSE_LEVEL_DB = -25.0  # level from which a clip without a log is dense
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A video, its own sound's facts, and its log; the sound itself is read when it is needed."""
+    """A video, statistics of its sound, and its log; `sound` reads the waveform on demand."""
 
     path: Path
     name: str
     frames: VideoFrames
     log: EventLog | None
     level_db: float
-    spectrum: Tensor  # (m) dB, the median over time
+    spectrum: Tensor  # (m) dB, median over time
 
     @property
     def group(self) -> str:
-        """Dense or quiet: as the log's "sparse" says, by 3 logged sounds a second, or by -25 dB."""
+        """Dense or quiet: by "sparse" or the sounds per second of the log; without one by level."""
         if self.log is None:
             dense = self.level_db >= DENSE_LEVEL_DB
         elif self.log.sparse is not None:
@@ -49,20 +49,20 @@ class Clip:
         return "dense" if dense else "quiet"
 
     def seed(self, seed: int) -> int:
-        """The seed of this clip's noise, of `seed` and its name alone, 0 to 2**32 - 1.
+        """The seed of this clip's noise, 0 to 2**32 - 1: a function of `seed` and the clip's name.
 
-        With one noise for all clips their figures would not be independent draws, and an interval
-        over clips would not see what another noise does. `generate --seed` takes the number.
+        With the same noise for all clips their metrics would not be independent, and an interval
+        over clips would not include the variance due to the noise. `generate --seed` accepts it.
         """
         return int.from_bytes(hashlib.sha256(f"{seed} {self.name}".encode()).digest()[:4], "big")
 
     def sound(self) -> Tensor:  # -> (2 s)
-        """Its own sound, as long as the picture."""
+        """The sound of the video, as long as its picture."""
         return read_sound(self.frames)
 
 
 def read_sound(frames: VideoFrames) -> Tensor:  # -> (2 s)
-    """A video's own sound at 48 kHz in stereo, as long as its picture and in step with it."""
+    """Reads the sound of a video at 48 kHz in stereo, aligned with its picture and as long."""
     if not frames.has_sound:
         raise MediaError(f"{name_of(frames.source)} has no sound; give a clip with a sound stream")
     sound = SourceAudio(frames.source, frames.info.start).read(frames.samples(SAMPLE_RATE))
@@ -72,11 +72,11 @@ def read_sound(frames: VideoFrames) -> Tensor:  # -> (2 s)
 def read_clips(
     paths: Iterable[Path], frame_rate: int | Fraction = FRAME_RATE
 ) -> tuple[list[Clip], dict[str, str]]:
-    """Clips of files and folders, and what is wrong with those left out (path -> why).
+    """Reads clips from files and folders; also returns the skipped files (path -> reason).
 
-    Raises ValueError where none is left, or two cannot be told apart by name.
+    Raises ValueError where no clip is left, or where two clips have the same name.
     """
-    load_torchaudio()  # where it is missing, no clip is at fault
+    load_torchaudio()  # raises here if missing, instead of once per clip
     clips: list[Clip] = []
     skipped: dict[str, str] = {}
     for path in (file for given in paths for file in videos_in(given)):
@@ -90,27 +90,27 @@ def read_clips(
             f"got no clip that can be used ({'; '.join(skipped.values())}); expected videos with "
             "sound; give others"
         )
-    return _named_apart(clips), skipped
+    return _with_unique_names(clips), skipped
 
 
 def partners(clips: list[Clip]) -> list[Clip | None]:
-    """The chance baseline of each clip: another clip, of the same group where there is one."""
+    """The chance baseline of each clip: another clip, from the same group if possible."""
     found: list[Clip | None] = []
-    for place, clip in enumerate(clips):
-        others = clips[place + 1 :] + clips[:place]
-        alike = [other for other in others if other.group == clip.group]
-        found.append(next(iter(alike or others), None))
+    for index, clip in enumerate(clips):
+        others = clips[index + 1 :] + clips[:index]
+        same_group = [other for other in others if other.group == clip.group]
+        found.append(next(iter(same_group or others), None))
     return found
 
 
 def as_long_as(waveform: Tensor, samples: int) -> Tensor:  # (c s) -> (c samples)
-    """Repeated or cut to a length: chance must not come from silence at the end."""
+    """Repeats or cuts a waveform to a length; padding with silence would bias the chance level."""
     times = -(-samples // waveform.shape[-1])
     return torch.cat([waveform] * times, dim=-1)[:, :samples]
 
 
-def _named_apart(clips: list[Clip]) -> list[Clip]:
-    """Where names of files are the same, the folders' come before them."""
+def _with_unique_names(clips: list[Clip]) -> list[Clip]:
+    """Prefixes file names that occur more than once with the folder's name."""
     stems = Counter(clip.name for clip in clips)
     named = [
         replace(clip, name=f"{clip.path.resolve().parent.name}-{clip.name}")
@@ -121,7 +121,7 @@ def _named_apart(clips: list[Clip]) -> list[Clip]:
     name, times = Counter(clip.name for clip in named).most_common(1)[0]
     if times > 1:
         raise ValueError(
-            f"got {times} clips named {name}; expected names that differ; rename one, or give each "
+            f"got {times} clips named {name}; expected names that differ; rename one, or pass each "
             "clip once"
         )
     return named

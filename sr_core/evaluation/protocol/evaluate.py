@@ -1,4 +1,4 @@
-"""A checkpoint on clips: every figure beside its baselines, one clip in memory at a time."""
+"""Evaluation of a checkpoint on clips: metrics and baselines, with one clip in memory at a time."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ REFERENCE, CODEC, SHUFFLED, NULLED, HISS = "reference", "codec", "shuffled", "nu
 
 @dataclass
 class Column:
-    """What is kept of one sound over all clips; a few numbers a clip."""
+    """Results of one kind of sound for all clips; a few numbers per clip."""
 
     scores: list[Scores] = field(default_factory=list)
     points: list[Tensor] = field(default_factory=list)  # each (n d)
     side_points: list[Tensor] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)  # that generating took
+    seconds: list[float] = field(default_factory=list)  # duration of generation
     frames: list[int] = field(default_factory=list)
 
-    def add(self, heard: Analysed, scores: Scores, seconds: float, frames: int) -> None:
+    def add(self, sound: Analysed, scores: Scores, seconds: float, frames: int) -> None:
         self.scores.append(scores)
-        self.points.append(heard.points)
-        self.side_points.append(heard.side_points)
+        self.points.append(sound.points)
+        self.side_points.append(sound.side_points)
         self.seconds.append(seconds)
         self.frames.append(frames)
 
@@ -57,18 +57,19 @@ def evaluate(
     observers: Sequence[Observer] = (),
     loop_seconds: float = 0,
 ) -> dict[str, Any]:
-    """Figures of the reference, its codec copy, another clip's sound, the model without a picture
-    and the model with each of `settings`, for all clips and for dense and quiet ones apart; with
-    `loop_seconds` also of the first clip's long run.
+    """Computes the metrics of each kind of sound, for all clips and per group (dense, quiet).
 
-    Each clip has noise of its own, see `Clip.seed`; the loops have that of `seed`.
+    The sounds are the reference, the reference through the codec, another clip's sound, the model
+    with null frames, and the model with each of `settings`. With `loop_seconds` the result also
+    has a long run of the first clip. The noise differs per clip (see `Clip.seed`); the long run
+    uses `seed` itself.
     """
     clips, left_out = read_clips(paths, pipeline.frame_rate)
     loops = {}
     if loop_seconds:
         loops = long_run(pipeline, clips[0].frames, settings, seed, loop_seconds)
     done, hiss, columns = [], [], defaultdict(Column)
-    for clip, partner in zip(_shown(clips), partners(clips), strict=True):
+    for clip, partner in zip(_with_progress(clips), partners(clips), strict=True):
         try:
             sounds, seconds = _sounds(pipeline, clip, partner, settings, clip.seed(seed))
         except (ValueError, OSError) as error:
@@ -76,7 +77,7 @@ def evaluate(
             print(f"left out: {clip.path}: {error}", file=sys.stderr)
             continue
         done.append(clip)
-        reference = _keep(columns, sounds, seconds, clip, embed)
+        reference = _score_sounds(columns, sounds, seconds, clip, embed)
         hiss.append(mel_distance_db(_group_spectrum(clips, clip.group), reference.mel))
         for observe in observers:
             observe(clip, sounds)
@@ -84,7 +85,7 @@ def evaluate(
         raise ValueError(f"got no clip that could be evaluated: {'; '.join(left_out.values())}")
     return {
         "groups": _groups(done, columns, hiss),
-        "clips": [_of_clip(clip, n, columns, seed) for n, clip in enumerate(done)],
+        "clips": [_clip_figures(clip, n, columns, seed) for n, clip in enumerate(done)],
         "loops": loops,
         "left_out": left_out,
     }
@@ -101,9 +102,9 @@ def _sounds(
     settings: Sequence[Settings],
     seed: int,
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """All sounds for a clip by name, and how many seconds the model's took."""
+    """All sounds for a clip by name, and the seconds that generating took."""
     own = clip.sound()
-    # A clip on its own: half its length later is as good as another.
+    # A single clip has no partner: its own sound, shifted by half its length, replaces it.
     other = partner.sound() if partner else own.roll(own.shape[-1] // 2, dims=-1)
     sounds = {
         REFERENCE: own,
@@ -119,53 +120,56 @@ def _sounds(
     return sounds, seconds
 
 
-def _keep(
+def _score_sounds(
     columns: dict[str, Column],
     sounds: dict[str, Tensor],
     seconds: dict[str, float],
     clip: Clip,
     embed: Embed,
 ) -> Analysed:
-    """Score all sounds of a clip into their columns; returns the reference."""
+    """Adds the scores of all sounds of a clip to their columns; returns the reference."""
     reference = analyse(sounds[REFERENCE], embed)
     for name, waveform in sounds.items():
-        heard = reference if name == REFERENCE else analyse(waveform, embed)
-        scores = score(heard, reference, clip.log)
-        columns[name].add(heard, scores, seconds.get(name, 0), clip.frames.count)
+        sound = reference if name == REFERENCE else analyse(waveform, embed)
+        scores = score(sound, reference, clip.log)
+        columns[name].add(sound, scores, seconds.get(name, 0), clip.frames.count)
     return reference
 
 
-def _shown(clips: list[Clip]) -> Iterable[Clip]:
+def _with_progress(clips: list[Clip]) -> Iterable[Clip]:
     return tqdm(clips, unit="clip", file=sys.stderr, dynamic_ncols=True)
 
 
 def _group_spectrum(clips: list[Clip], group: str) -> Tensor:  # -> (m 1)
-    """The median spectrum of a group's clips: what a constant hiss would have."""
+    """Median spectrum of a group's clips: the spectrum of the baseline 'hiss'."""
     spectra = torch.stack([clip.spectrum for clip in clips if clip.group == group])
     return rearrange(spectra.median(dim=0).values, "m -> m 1")
 
 
 def _groups(clips: list[Clip], columns: dict[str, Column], hiss: list[float]) -> dict[str, Any]:
-    places = {"all": list(range(len(clips)))}
+    members = {"all": list(range(len(clips)))}
     for group in ("dense", "quiet"):
-        places[group] = [n for n, clip in enumerate(clips) if clip.group == group]
+        members[group] = [n for n, clip in enumerate(clips) if clip.group == group]
     return {
-        group: {"clips": len(at), "sounds": _figures(at, columns, hiss)}
-        for group, at in places.items()
-        if at
+        group: {"clips": len(indices), "sounds": _figures(indices, columns, hiss)}
+        for group, indices in members.items()
+        if indices
     }
 
 
-def _figures(at: list[int], columns: dict[str, Column], hiss: list[float]) -> dict[str, Figures]:
+def _figures(
+    indices: list[int], columns: dict[str, Column], hiss: list[float]
+) -> dict[str, Figures]:
     reference = columns[REFERENCE]
     figures: dict[str, Figures] = {}
     for name, column in columns.items():
-        own = summarise([column.scores[n] for n in at])
-        clouds = _cloud_figures(name, column, reference, at)
+        own = summarise([column.scores[n] for n in indices])
+        clouds = _cloud_figures(name, column, reference, indices)
         intervals = own["intervals"] | clouds["intervals"]
-        spent = ms_per_frame([column.seconds[n] for n in at], [column.frames[n] for n in at])
+        seconds, frames = [column.seconds[n] for n in indices], [column.frames[n] for n in indices]
+        spent = ms_per_frame(seconds, frames)
         figures[name] = own | clouds | {"ms_per_frame": spent, "intervals": intervals}
-    figures[HISS] = _hiss_figures([hiss[n] for n in at])
+    figures[HISS] = _hiss_figures([hiss[n] for n in indices])
     return figures
 
 
@@ -178,12 +182,13 @@ def _hiss_figures(distances: list[float]) -> Figures:
     }
 
 
-def _cloud_figures(name: str, column: Column, reference: Column, at: list[int]) -> Figures:
-    """Distances between sets, of which shuffling changes none.
+def _cloud_figures(name: str, column: Column, reference: Column, indices: list[int]) -> Figures:
+    """Distances between the set of a kind of sound and the set of references.
 
-    In its place every second clip's real sound stands against that of the clips between.
+    Shuffling clips does not change a set, so SHUFFLED instead compares the references of every
+    second clip with the references of the other clips.
     """
-    mine, real = (at[1::2], at[::2]) if name == SHUFFLED else (at, at)
+    mine, real = (indices[1::2], indices[::2]) if name == SHUFFLED else (indices, indices)
     source, paired = (reference, False) if name == SHUFFLED else (column, True)
     if not mine:
         return {"frechet": None, "mmd": None, "frechet_side": None, "intervals": {}}
@@ -195,9 +200,9 @@ def _cloud_figures(name: str, column: Column, reference: Column, at: list[int]) 
     return both | {"frechet_side": side["frechet"]}
 
 
-def _of_clip(clip: Clip, place: int, columns: dict[str, Column], seed: int) -> dict[str, Any]:
-    sounds = {name: summarise([column.scores[place]]) for name, column in columns.items()}
+def _clip_figures(clip: Clip, index: int, columns: dict[str, Column], seed: int) -> dict[str, Any]:
+    sounds = {name: summarise([column.scores[index]]) for name, column in columns.items()}
     for figures in sounds.values():
-        figures.pop("intervals")  # one clip has none
-    said = {"name": clip.name, "group": clip.group, "seed": clip.seed(seed)}
-    return said | {"sounds": sounds}
+        figures.pop("intervals")  # undefined for one clip
+    facts = {"name": clip.name, "group": clip.group, "seed": clip.seed(seed)}
+    return facts | {"sounds": sounds}

@@ -1,4 +1,4 @@
-"""How far a figure of clips may be from that of all clips of their kind: bootstrap over clips."""
+"""Confidence intervals of metrics: percentile bootstrap over clips."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from torch import Tensor
 from ..metrics.distances import frechet_from_moments, kernel_mean, mmd_of
 
 RESAMPLES = 1000
-CLOUD_RESAMPLES = 200  # of distances between sets: each takes an eigenvalue problem
-SHARE = 0.95
-WIDEST = 128  # numbers an embedding
+CLOUD_RESAMPLES = 200  # for distances between sets, of which each solves an eigenvalue problem
+SHARE = 0.95  # coverage of an interval
+WIDEST = 128  # largest width of embeddings that are resampled
 
 Interval = tuple[float, float]
 
 
 def resamples(clips: int, count: int = RESAMPLES, seed: int = 0) -> Tensor:  # -> (b n)
-    """How often each clip is in each of `count` draws of as many clips with replacement.
+    """Bootstrap counts: how often each clip is in each of `count` draws with replacement.
 
-    Efron and Tibshirani, An Introduction to the Bootstrap, sec. 13.3: whole clips are drawn, as
-    what lies within one clip is not independent. The same at every call.
+    Each draw has as many clips as the set (Efron and Tibshirani, An Introduction to the Bootstrap,
+    sec. 13.3). Whole clips are drawn because values within one clip are not independent.
+    Deterministic for a seed.
     """
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(clips, (count, clips), generator=generator)
@@ -32,7 +33,7 @@ def resamples(clips: int, count: int = RESAMPLES, seed: int = 0) -> Tensor:  # -
 
 
 def percentiles(values: Tensor) -> Interval | None:  # (b), NaN: undefined in that draw
-    """The middle 95 % of the draws that have a value; None where none has one."""
+    """Limits of the central 95 % of the values that are not NaN; None where all are NaN."""
     known = values[~values.isnan()]
     if not len(known):
         return None
@@ -42,8 +43,11 @@ def percentiles(values: Tensor) -> Interval | None:  # (b), NaN: undefined in th
 
 def ratio_interval(
     numerators: Sequence[float], denominators: Sequence[float]
-) -> Interval | None:  # one of each a clip
-    """Of sum(numerators) / sum(denominators); None for fewer than two clips that count."""
+) -> Interval | None:  # one of each per clip
+    """Interval of sum(numerators) / sum(denominators).
+
+    None where fewer than two clips have a denominator above 0.
+    """
     if sum(value > 0 for value in denominators) < 2:
         return None
     both = torch.tensor([numerators, denominators], dtype=torch.float64)
@@ -53,25 +57,29 @@ def ratio_interval(
 
 def frechet_interval(
     points: Sequence[Tensor], reference: Sequence[Tensor], paired: bool
-) -> Interval | None:  # each (n d), one a clip
-    """Of the Frechet distance between two sets of clips, drawn together where `paired`.
+) -> Interval | None:  # each (n d), one per clip
+    """Interval of the Frechet distance between two sets of clips; `paired`: same draws for both.
 
-    None for fewer than two clips a side, and for embeddings too wide to be resampled in seconds.
+    None where a set has fewer than two clips, and for embeddings wider than WIDEST, for which
+    resampling would be too slow.
     """
     if min(len(points), len(reference)) < 2 or points[0].shape[1] > WIDEST:
         return None
     both = torch.cat(_draws(points, reference, paired), dim=1)
-    once, places = both.unique(dim=0, return_inverse=True)  # few clips have few different draws
+    once, indices = both.unique(dim=0, return_inverse=True)  # few clips have few distinct draws
     mine, real = once.split([len(points), len(reference)], dim=1)
     draws = zip(*_moments(points, mine), *_moments(reference, real), strict=True)
     distances = [frechet_from_moments(*moments) for moments in draws]
-    return percentiles(torch.tensor(distances, dtype=torch.float64)[places])
+    return percentiles(torch.tensor(distances, dtype=torch.float64)[indices])
 
 
 def mmd_interval(
     points: Sequence[Tensor], reference: Sequence[Tensor], paired: bool
-) -> Interval | None:  # each (n d), one a clip
-    """Of the squared MMD x 1000, likewise; the kernel's sums between clips are taken once."""
+) -> Interval | None:  # each (n d), one per clip
+    """Interval of the squared MMD x 1000; kernel means between clips are computed only once.
+
+    None where a set has fewer than two clips.
+    """
     if min(len(points), len(reference)) < 2:
         return None
     mine, real = _draws(points, reference, paired)
@@ -88,7 +96,7 @@ def _draws(
 
 
 def _moments(points: Sequence[Tensor], draws: Tensor) -> tuple[Tensor, Tensor]:
-    """Means (b d) and covariances (b d d) of the points of each draw of clips."""
+    """Means (b d) and covariances (b d d) of the points in each draw of clips."""
     sums = torch.stack([own.double().sum(0) for own in points])
     squares = torch.stack([own.double().T @ own.double() for own in points])
     total = rearrange(draws @ _counts(points), "b -> b 1 1")
@@ -101,7 +109,7 @@ def _moments(points: Sequence[Tensor], draws: Tensor) -> tuple[Tensor, Tensor]:
 def _kernel_means(
     x: Sequence[Tensor], y: Sequence[Tensor], x_draws: Tensor, y_draws: Tensor
 ) -> Tensor:  # -> (b)
-    """Mean of the kernel over all pairs of points of each draw."""
+    """Mean of the kernel over all pairs of points in each draw."""
     between = torch.tensor([[kernel_mean(p, q) for q in y] for p in x], dtype=torch.float64)
     left, right = x_draws * _counts(x), y_draws * _counts(y)
     total = einsum(left, between, right, "b n, n m, b m -> b")

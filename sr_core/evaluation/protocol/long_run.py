@@ -1,4 +1,4 @@
-"""A clip shown over and over: how long its sound stays what it was, and the page that says so."""
+"""Long runs: the drift of the sound of a clip that repeats in one stream, and a report page."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ PAGE = """\
 
     python -m sr_core evaluate {clip} --loop {seconds:g} --only-loop --steps {steps} --report DIR
 
-shows the clip over and over in one stream and compares every part of the sound with the first one.
-The first showing is left out: it has no past yet. "By chance" is what the largest of the changes
-against the first part stays below in 95 % of the runs where nothing drifts: the standard deviation
-from showing to showing, divided by the root of the showings in a part, times Dunnett's value for so
-many comparisons with one part, times the root of 2. Showings are taken to be independent.
+repeats the clip in one stream and compares every part of the sound with the first part. The first
+repetition is left out because it has no history. "By chance" is the bound that the largest change
+from the first part stays below in 95 % of runs without drift: the standard deviation over
+repetitions, divided by the square root of the repetitions in a part, times Dunnett's critical value
+for that number of comparisons with one part, times the square root of 2. Repetitions are assumed
+to be independent.
 
-- level: mean power; DC: power of the mean of the worse channel, its change: that of the
-  difference of means; all relative to full scale
-- spectrum: mean difference of 64 mel bands
-- timing: by how much onsets come later than in the first part (cross-correlation)
+- level: mean power; DC: squared mean of the samples, of the channel where it is larger; DC change:
+  the same for the difference of the means; all in dB relative to full scale
+- spectrum: mean absolute difference of 64 mel bands
+- timing: delay of the onsets relative to the first part (cross-correlation)
 """
 HEAD = """\
 ## {name}, guidance {guidance:g}, seed {seed}
 
-{loops} showings of {period:g} s.
+{loops} repetitions of {period:g} s.
 
-| minutes | level dB | DC dB | DC change dB | spectrum dB | onsets a second | timing ms |
+| minutes | level dB | DC dB | DC change dB | spectrum dB | onsets per second | timing ms |
 |---|---:|---:|---:|---:|---:|---:|
 """
 VERDICT = """\
@@ -52,16 +53,16 @@ def long_run(
     seed: int,
     seconds: float,
 ) -> dict[str, Any]:
-    """How stable the sound is with each of the settings, as `stability` says, by "steps N".
+    """Results of `stability` for each of the settings, by "steps N".
 
-    Raises ValueError where `seconds` are not enough for three showings.
+    Raises ValueError where `seconds` are too short for three repetitions of the clip.
     """
     period = frames.count * pipeline.config.audio.hop
     count = round(seconds * SAMPLE_RATE / period)
     if count < 3:
         raise ValueError(
             f"got {seconds:g} s of loops of {frames.count} frames; expected three loops or more; "
-            "ask for longer, or give a shorter clip first"
+            "increase the duration, or give a shorter clip first"
         )
     return {
         f"steps {each.steps}": {"seconds": seconds}
@@ -84,7 +85,7 @@ def in_words(loops: Mapping[str, Any]) -> list[str]:
 
 
 def write_page(result: Mapping[str, Any], clip: Path, folder: Path) -> Path:
-    """Write FOLDER/long-run.md from what `evaluate` has found."""
+    """Writes FOLDER/long-run.md from the result of `evaluate`."""
     steps = " ".join(name.split()[1] for name in result["loops"])
     seconds = next(iter(result["loops"].values()))["seconds"]
     page = [

@@ -1,4 +1,4 @@
-"""Has a model learned a clip by heart? Its sound against what its own VAE makes of the clip's."""
+"""Overfit check: whether a model reproduces the sound of its training clip, decoded by its VAE."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from .summary import summarise
 
 WORDS = {
     REFERENCE: "the clip's own sound",
-    SHUFFLED: "chance: it, shifted in time or another clip's",
-    NULLED: "the model without a picture",
+    SHUFFLED: "chance: another clip, or shifted in time",
+    NULLED: "the model with null frames",
 }
 
 
 class OverfitCheck:
-    """An observer of `evaluate`; `judged` is the name of the sound that should be known.
+    """An observer of `evaluate`; `name` is the sound that should reproduce the clip's sound.
 
-    `codec` is how near the VAE comes to the last clip's own sound, `generated` how near the judged
-    sound comes to it: not to the VAE's, which may be silent.
+    `codec` and `generated` are the distances of the VAE's output and of the sound `name` to the
+    sound of the last clip. `generated` does not use the VAE's output as its reference because that
+    may be silent.
     """
 
-    def __init__(self, judged: str):
-        self.judged = judged
+    def __init__(self, name: str):
+        self.name = name
         self.scores: dict[str, list[Scores]] = defaultdict(list)
         self.codec: Likeness | None = None
         self.generated: Likeness | None = None
 
     def __call__(self, clip: Clip, sounds: Mapping[str, Tensor]) -> None:  # each (2 s)
         self.codec = likeness(sounds[CODEC], sounds[REFERENCE])
-        self.generated = likeness(sounds[self.judged], sounds[REFERENCE])
+        self.generated = likeness(sounds[self.name], sounds[REFERENCE])
         reference = analyse(sounds[CODEC], patch_statistics)
         for name, waveform in sounds.items():
-            heard = analyse(waveform, patch_statistics)
-            self.scores[name].append(score(heard, reference, None))
+            sound = analyse(waveform, patch_statistics)
+            self.scores[name].append(score(sound, reference, None))
 
     def onset_f1(self, name: str) -> float:
         return summarise(self.scores[name])["onset_f1"] or 0.0
@@ -49,8 +50,8 @@ class OverfitCheck:
         return summarise(self.scores[name])["envelope_r"] or 0.0
 
     def table(self) -> str:
-        """One line a sound."""
-        lines = [f"{'against the sound after the VAE':46} onset F1  envelope r"]
+        """A table with one line per sound."""
+        lines = [f"{'compared with the sound after the VAE':46} onset F1  envelope r"]
         for name in self.scores:
             if name != CODEC:
                 words = WORDS.get(name, f"generated, {name}")

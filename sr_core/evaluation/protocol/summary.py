@@ -1,4 +1,4 @@
-"""Figures of many clips: counts are pooled, the rest is the clips' mean."""
+"""Summary of the scores of many clips: counts are pooled, other metrics averaged over clips."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ..metrics.distances import frechet_distance, mmd
 from ..metrics.onsets import offset_histogram
 from .intervals import frechet_interval, mmd_interval, ratio_interval
 
-Figures = dict[str, Any]  # numbers; None where the clips cannot tell
+Figures = dict[str, Any]  # metric -> value; None where undefined
 Pair = tuple[float, float]
 
 
 class Line(NamedTuple):
-    """One line of the table: the figure's key, its words, and how it is written."""
+    """One line of the table: key of the metric, label, and number format."""
 
     key: str
     words: str
@@ -28,7 +28,7 @@ class Line(NamedTuple):
 LINES = (
     Line("onset_f1", "onset F1, +-66 ms", ".3f"),
     Line("onset_f1_close", "onset F1, +-50 ms", ".3f"),
-    Line("onsets_per_s", "onsets a second", ".2f"),
+    Line("onsets_per_s", "onsets per second", ".2f"),
     Line("offset_median_ms", "onset offset, median ms", "+.0f"),
     Line("event_f1", "onset F1 against the log", ".3f"),
     Line("shot_auc", "shot AUC", ".3f"),
@@ -53,12 +53,12 @@ LINES = (
     Line("side_mid_db", "side/mid dB", ".1f"),
     Line("right_side_share", "lone sounds: right side", ".3f"),
     Line("right_side_in_view", "the same, in view", ".3f"),
-    Line("ms_per_frame", "ms a frame, with decoding", ".1f"),
+    Line("ms_per_frame", "ms per frame, with decoding", ".1f"),
 )
 
 
 def summarise(scores: Sequence[Scores]) -> Figures:
-    """Figures of one sound over clips, at least one; "intervals" has those known, by figure."""
+    """Metrics of one kind of sound over one or more clips; "intervals": those defined, by key."""
     shares = {name: tuple(zip(*pairs, strict=True)) for name, pairs in _pooled(scores)}
     offsets = torch.cat([s.offsets for s in scores])
     figures: Figures = {name: _ratio(sum(a), sum(b)) for name, (a, b) in shares.items()}
@@ -74,14 +74,14 @@ def summarise(scores: Sequence[Scores]) -> Figures:
 
 
 def ms_per_frame(seconds: Sequence[float], frames: Sequence[int]) -> float | None:
-    """Of all clips together; None where nothing was generated."""
+    """Milliseconds of generation per frame over all clips; None where nothing was generated."""
     return _ratio(1000 * sum(seconds), sum(frames)) if any(seconds) else None
 
 
 def compare_clouds(
     points: Sequence[Tensor], reference: Sequence[Tensor], paired: bool
-) -> Figures:  # each (n d), one a clip
-    """Distances between two sets of clips, `paired` where both are of the same ones."""
+) -> Figures:  # each (n d), one per clip
+    """Distances between two sets of clips; `paired`: both sets come from the same clips."""
     mine, real = torch.cat(list(points)), torch.cat(list(reference))
     found = {
         "frechet": frechet_interval(points, reference, paired),
@@ -95,7 +95,7 @@ def compare_clouds(
 
 
 def _pooled(scores: Sequence[Scores]) -> Iterator[tuple[str, list[Pair]]]:
-    """Figures that are a sum over clips divided by another: both sides, a clip a pair."""
+    """Metrics that are a ratio of two sums over clips: one (numerator, denominator) per clip."""
     yield "onset_f1", [(2 * s.matched, s.found + s.wanted) for s in scores]
     yield "onset_f1_close", [(2 * s.matched_close, s.found + s.wanted) for s in scores]
     yield "onsets_per_s", [(s.found, s.seconds) for s in scores]
@@ -109,12 +109,12 @@ def _pooled(scores: Sequence[Scores]) -> Iterator[tuple[str, list[Pair]]]:
     }
     for name, values in lists.items():
         yield name, [(float(sum(own)), len(own)) for own in values]
-    for name, each in _each_clips(scores).items():
+    for name, each in _averaged(scores).items():
         yield name, [(0.0, 0) if value is None else (value, 1) for value in each]
 
 
-def _each_clips(scores: Sequence[Scores]) -> dict[str, list[float | None]]:
-    """Figures that are the clips' mean; None is left out."""
+def _averaged(scores: Sequence[Scores]) -> dict[str, list[float | None]]:
+    """Metrics that are averaged over clips: one value per clip; None is left out."""
     differences = [s.level_db - s.reference_level_db for s in scores]
     return {
         "envelope_r": [s.envelope_r for s in scores],

@@ -1,1 +1,1 @@
-"""How figures are shown: intervals, summaries, tables, pictures."""
+"""Presentation of results: tables, a report page with spectrograms, WAV export."""

@@ -1,4 +1,4 @@
-"""Folders of WAV files as the official toolkit (SonyResearch/soundreactor_v2a_eval) takes them."""
+"""Export of WAV files in the layout of the official toolkit, SonyResearch/soundreactor_v2a_eval."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..protocol.evaluate import CODEC, NULLED, REFERENCE, SHUFFLED
 
 
 class Export:
-    """Writes FOLDER/gt_audio/NAME.wav and, for each setting, FOLDER/pred_audio_steps_N/NAME.wav.
+    """Writes FOLDER/gt_audio/NAME.wav and, per setting, FOLDER/pred_audio_steps_N/NAME.wav.
 
-    The toolkit pairs files by name. Some of its measures strip "_generated" and "_sfx", its KL
-    and FSAD do not; so both files have the clip's plain name, which pairs them everywhere, also
-    with the picture's features, whose videos are the clips themselves.
+    The toolkit pairs files by name. Some of its metrics strip "_generated" and "_sfx", but its KL
+    and FSAD do not. Both files therefore have the clip's name without a suffix: all metrics pair
+    them, also with the video features, which are named after the clips.
     """
 
     def __init__(self, folder: Path):

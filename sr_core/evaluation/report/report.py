@@ -1,4 +1,4 @@
-"""A page of results and, for each clip, spectrograms of its sounds one above the other."""
+"""A page of results and, per clip, an image with the spectrograms of all its sounds."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..protocol.clips import Clip
 from ..protocol.evaluate import NULLED, SHUFFLED
 from .table import as_markdown
 
-TALL = 3  # pixels a band
-LABEL = 14  # pixels above each spectrogram
-SHADES = ((0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191))  # dark: quiet
+TALL = 3  # height of a band in pixels
+LABEL = 14  # height of the label above each spectrogram in pixels
+SHADES = ((0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191))  # quiet first
 
 
 class Report:
-    """Draws FOLDER/NAME.png for each clip as it comes; `write` adds FOLDER/report.md."""
+    """An observer of `evaluate` that draws FOLDER/NAME.png; `write` adds FOLDER/report.md."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -39,18 +39,18 @@ class Report:
         parts = [f"# {result['model']}, seed {result['seed']}", as_markdown(result), "## Clips"]
         for name in self.clips:
             group, sounds = figures[name]["group"], figures[name]["sounds"]
-            said = ", ".join(
+            words = ", ".join(
                 f"{sound} F1 {values['onset_f1'] or 0:.2f} mel {values['mel_db']:.1f} dB"
                 for sound, values in sounds.items()
             )
-            parts.append(f"### {name} ({group})\n\n{said}\n\n![{name}](<{name}.png>)")
+            parts.append(f"### {name} ({group})\n\n{words}\n\n![{name}](<{name}.png>)")
         target = self.folder / "report.md"
         write_text(target, "\n\n".join(parts) + "\n")
         return target
 
 
 def draw(sounds: Mapping[str, Tensor]) -> Any:  # each (2 s) -> PIL.Image
-    """Log-mel spectrograms over one time axis, low bands below, FLOOR_DB black, 0 dB bright."""
+    """Log-mel spectrograms, one below the other; low bands at the bottom, FLOOR_DB is black."""
     from PIL import Image, ImageDraw
 
     pictures = [_coloured(log_mel(waveform)) for waveform in sounds.values()]
@@ -65,10 +65,10 @@ def draw(sounds: Mapping[str, Tensor]) -> Any:  # each (2 s) -> PIL.Image
 
 
 def _coloured(mel: Tensor) -> Tensor:  # (m t) dB -> (y x 3) uint8
-    """Shades between those listed, evenly over the range."""
+    """Maps FLOOR_DB..0 dB to SHADES by linear interpolation."""
     shades = torch.tensor(SHADES, dtype=torch.float32)
-    place = (1 - mel / FLOOR_DB).clamp(0, 1) * (len(shades) - 1)
-    lower = place.floor().clamp_max(len(shades) - 2)
-    part = rearrange(place - lower, "m t -> m t 1")
+    position = (1 - mel / FLOOR_DB).clamp(0, 1) * (len(shades) - 1)
+    lower = position.floor().clamp_max(len(shades) - 2)
+    part = rearrange(position - lower, "m t -> m t 1")
     colours = torch.lerp(shades[lower.long()], shades[lower.long() + 1], part)
     return repeat(colours.flip(0), "m t c -> (m n) t c", n=TALL).round().to(torch.uint8)

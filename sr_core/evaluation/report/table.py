@@ -1,4 +1,4 @@
-"""Results in words: one table a group, figures down, sounds across."""
+"""Results as tables: one table per group, metrics in rows, sounds in columns."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..protocol.long_run import in_words
 from ..protocol.summary import LINES, Line
 
 NOT_COMPUTED = (
-    "not computed here, though in the paper: KL, IS, IB-score, DeSync, FSAD, and the Frechet "
-    "distances of left, right, mid and side in the embeddings it uses; they need other models' "
-    "weights: give what --export writes to the paper's toolkit"
+    "not computed here, but in the paper: KL, IS, IB-score, DeSync, FSAD, and Frechet distances of "
+    "left, right, mid and side in the paper's embeddings; these need weights of other models: run "
+    "the paper's toolkit on the files that --export writes"
 )
 
 
@@ -26,7 +26,7 @@ class Cell(NamedTuple):
 
 
 def as_text(result: Mapping[str, Any]) -> str:
-    """Columns in line, for a terminal; intervals stand below their figures."""
+    """Tables with aligned columns, for a terminal; intervals are in the line below their values."""
     parts = []
     for rows in _tables(result):
         lines = [line for row in rows for line in _lines(row)]
@@ -36,7 +36,7 @@ def as_text(result: Mapping[str, Any]) -> str:
 
 
 def as_markdown(result: Mapping[str, Any]) -> str:
-    """The same as Markdown, an interval beside its figure."""
+    """The same tables as Markdown; intervals are in the same cell as their values."""
     parts = []
     for head, *rows in _tables(result):
         rule = [Cell("---", ""), *[Cell("---:", "")] * (len(head) - 1)]
@@ -68,7 +68,7 @@ def _cell(figures: Mapping[str, Any], line: Line) -> Cell:
 
 
 def _lines(row: Sequence[Cell]) -> list[list[str]]:
-    """One line of values, and one of intervals where there are any."""
+    """One line of values, and one of intervals if there are any."""
     values, intervals = zip(*row, strict=True)
     return [list(values), list(intervals)] if any(intervals) else [list(values)]
 
@@ -79,14 +79,14 @@ def _aligned(row: list[str], widths: list[int]) -> str:
 
 
 def _remarks(result: Mapping[str, Any]) -> list[str]:
-    """What is not of the kind of the table."""
+    """Remarks below the tables: counts, intervals, metrics not computed, loops, skipped clips."""
     figures = result["groups"]["all"]["sounds"]["reference"]
     remarks = [
         f"{figures['isolated_shots']} isolated shots, {figures['lone_sounds']} lone off-axis "
         f"sounds, {figures['lone_sounds_in_view']} of them in view; "
         "chance is the column 'shuffled', the ceiling 'codec'",
         f"[low, high]: {SHARE:.0%} interval, percentile bootstrap over clips ({RESAMPLES} draws, "
-        f"{CLOUD_RESAMPLES} for Frechet distance and MMD); none for one clip alone",
+        f"{CLOUD_RESAMPLES} for Frechet distance and MMD); none for a single clip",
         NOT_COMPUTED,
     ]
     remarks += in_words(result["loops"])
