@@ -1,8 +1,8 @@
-"""One safetensors file <-> a pipeline.
+"""Checkpoints: load and save a pipeline as one safetensors file.
 
-Names of tensors are those of `Pipeline`'s parameters. The metadata (all strings) says the rest:
-`format`, `config` (JSON), `references` (JSON: parameter prefix -> file name and sha256 of a public
-frozen part that is not inside) and `training` (JSON: how the weights came about).
+Tensor names are those of `Pipeline`'s parameters. The metadata (all strings) contains `format`,
+`config` (JSON), `references` (JSON: parameter prefix -> file name and sha256 of a public frozen
+part that is not in the file) and `training` (JSON: how the weights were made).
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from .models.generator import Generator
 from .models.soundreactor.generator import SoundReactorGenerator
 from .pipeline import Pipeline, PipelineConfig
 
-FORMATS: dict[str, type[Generator]] = {"soundreactor-1": SoundReactorGenerator}  # a line a family
+FORMATS: dict[str, type[Generator]] = {"soundreactor-1": SoundReactorGenerator}  # one per family
 ASSETS = Path(__file__).parent / "assets"
 
 Find = Callable[[str], "str | os.PathLike"]
 
 
 def bundled_checkpoint() -> Path:
-    """The small checkpoint that comes with the package."""
+    """Path of the small checkpoint that is part of the package."""
     return ASSETS / "micro.safetensors"
 
 
@@ -46,13 +46,13 @@ def load_pipeline(
     device: str | torch.device = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Pipeline:
-    """The pipeline of a checkpoint, ready to generate.
+    """Load a checkpoint as a pipeline in eval mode.
 
-    `find(file name) -> path` says where referenced public parts are; by default beside the
-    checkpoint. Half precision is for the trained model alone: vision and VAE stay in float32,
-    because the difference of two nearly equal grids would be mostly rounding (42 % of it in
-    bfloat16 on slow brightening) and rounding in the decoder is heard as hiss.
-    Raises ValueError where the file is not a whole checkpoint.
+    `find(file name) -> path` locates referenced public parts; by default in the checkpoint's
+    folder. `dtype` applies to the generator only. Vision encoder and VAE stay in float32: the
+    difference of two nearly equal grids would consist largely of rounding errors (42 % of it in
+    bfloat16 on slow brightening), and rounding errors in the decoder are audible as hiss.
+    Raises ValueError if the file is not a complete checkpoint.
     """
     path = Path(path)
     metadata = read_metadata(path)
@@ -73,10 +73,10 @@ def save_pipeline(
     dtype: torch.dtype = torch.float32,
     references: Mapping[str, Path] | None = None,
 ) -> Path:
-    """Write the pipeline as one file, less what equals a public part in `references`.
+    """Write the pipeline as one file, without tensors that equal those of `references`.
 
-    `references` maps a prefix ("vae", "vision.backbone") to the converted file it came from. What
-    was fitted beside such a part (latent statistics) differs from that file and so is kept.
+    `references` maps a prefix ("vae", "vision.backbone") to the converted file of a public part.
+    Tensors of such a part that were fitted later (latent statistics) differ and so are written.
     """
     references = references or {}
     public = _public(references)
@@ -97,7 +97,7 @@ def save_pipeline(
 
 
 def config_of(metadata: Mapping[str, Any]) -> tuple[PipelineConfig, type[Generator]]:
-    """The configuration of a checkpoint, and its generator's family; of `read_metadata`."""
+    """The configuration and the generator class, from the result of `read_metadata`."""
     family, described = FORMATS[metadata["format"]], metadata["config"]
     rest = {name: value for name, value in described.items() if name != "model"}
     model = from_dict(family.Config, described.get("model", {}))
@@ -109,10 +109,10 @@ def _format_of(model: Generator) -> str:
 
 
 class _Uninitialised(TorchFunctionMode):
-    """Modules are made without initial values: those of a file replace them.
+    """Skips the initialisation of modules, whose values a file replaces.
 
-    On the meta device torch draws normal numbers in Python code that imports a thousand modules,
-    most of the time that a first load takes.
+    On the meta device torch draws normal numbers in Python code that imports about 1000 modules,
+    which is most of the time of the first load.
     """
 
     def __torch_function__(
@@ -126,13 +126,13 @@ class _Uninitialised(TorchFunctionMode):
 
 
 class Header(NamedTuple):
-    """What stands before the numbers of a safetensors file."""
+    """Header of a safetensors file."""
 
     metadata: dict[str, str]
-    tensors: dict[str, tuple[str, list[int]]]  # name -> kind of number, shape
+    tensors: dict[str, tuple[str, list[int]]]  # name -> dtype, shape
 
     def part_sizes(self) -> dict[str, int]:
-        """How many numbers each part of the file has, largest first."""
+        """Number of elements of each part of the file, in decreasing order."""
         sizes: Counter[str] = Counter()
         for name, (_, shape) in self.tensors.items():
             sizes[name.split(".")[0]] += math.prod(shape)
@@ -140,9 +140,9 @@ class Header(NamedTuple):
 
 
 def read_header(path: str | os.PathLike) -> Header:
-    """Raises ValueError where there is no such file, or it is none of safetensors."""
+    """Read a file's header. Raises ValueError if it is missing or not a safetensors file."""
     if not Path(path).is_file():
-        raise ValueError(f"got {path}, which is no file; expected a .safetensors file of ours")
+        raise ValueError(f"got {path}, which is no file; expected a SoundReactor .safetensors file")
     try:
         with safe_open(path, "pt") as file:
             slices = {name: file.get_slice(name) for name in file.keys()}
@@ -150,14 +150,14 @@ def read_header(path: str | os.PathLike) -> Header:
             return Header(file.metadata() or {}, tensors)
     except (SafetensorError, OSError) as error:
         raise ValueError(
-            f"got {path}, which cannot be read as safetensors ({error}); expected a checkpoint or "
-            "a part of ours; copy it again, or convert original weights with "
+            f"got {path}, which cannot be read as safetensors ({error}); expected a SoundReactor "
+            "checkpoint or a part of one; copy it again, or convert original weights with "
             "`python -m sr_core convert`"
         ) from error
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
-    """What a checkpoint says of itself, parsed: format, config, references, training."""
+    """The parsed metadata of a checkpoint: format, config, references, training."""
     metadata = read_header(path).metadata
     if not is_checkpoint(metadata):
         raise ValueError(
@@ -169,20 +169,20 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def is_checkpoint(metadata: Mapping[str, str]) -> bool:
-    """Whether a file's metadata says that it is a whole checkpoint, and no part of one."""
+    """Whether the metadata is that of a complete checkpoint, not of a part."""
     return metadata.get("format") in FORMATS
 
 
 def write_weights(weights: dict[str, Tensor], target: Path, metadata: dict[str, str]) -> Path:
-    """Write beside, then rename, so that a target is either whole or not there."""
+    """Write a temporary file, then rename it, so that the target is never incomplete."""
     with whole_file(target) as partial:
         save_file({name: value.contiguous() for name, value in weights.items()}, partial, metadata)
-        os.chmod(partial, _usual_mode())  # the writer makes files that only their owner reads
+        os.chmod(partial, _default_mode())  # safetensors creates files that only the owner can read
     return target
 
 
-def _usual_mode() -> int:
-    """Permissions of a new file, as the user's umask has it."""
+def _default_mode() -> int:
+    """Permissions of a new file under the user's umask."""
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
@@ -202,13 +202,13 @@ def _referenced(references: Mapping[str, Mapping[str, str]], find: Find) -> dict
         path = Path(find(part["file"]))
         if not path.is_file():
             raise ValueError(
-                f"got no file {part['file']} (looked at {path}); expected the public weights of "
-                f"{prefix!r}, which this checkpoint does not bundle; convert them with "
-                "`python -m sr_core convert` and put them there under that name"
+                f"got no file {part['file']} (expected at {path}); expected the public weights of "
+                f"{prefix!r}, which this checkpoint does not contain; convert them with "
+                "`python -m sr_core convert` and save them there under that name"
             )
         if sha256(path) != part["sha256"]:
             raise ValueError(
-                f"got other contents in {path} than this checkpoint was trained with; expected "
+                f"got other contents in {path} than those used to train this checkpoint; expected "
                 f"sha256 {part['sha256']}; convert the original file again"
             )
         weights |= _public({prefix: path})
@@ -224,7 +224,7 @@ def _public(files: Mapping[str, Path]) -> dict[str, Tensor]:
 
 
 def _check_names(path: Path, got: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
-    """Say which tensors do not fit before torch does, in one line."""
+    """Raise ValueError with the names of tensors that do not fit; clearer than torch's error."""
     missing, extra = sorted(set(expected) - set(got)), sorted(set(got) - set(expected))
     shapes = [n for n in set(got) & set(expected) if got[n].shape != expected[n].shape]
     for what, names in (("without", missing), ("with unknown", extra), ("with misshapen", shapes)):

@@ -1,4 +1,4 @@
-"""Frozen parts in files of their own: a vision encoder, a VAE; also taken out of a checkpoint."""
+"""Load and save a vision encoder or a VAE as a separate file; also load it from a checkpoint."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ VISION_FORMAT, VAE_FORMAT = "soundreactor-vision-1", "soundreactor-vae-1"
 
 
 def save_part(part: VisionEncoder | AudioVAE, path: str | os.PathLike) -> Path:
-    """Write a part with its configuration, whole or not at all."""
+    """Write a part with its configuration; the file is never incomplete."""
     kind = VISION_FORMAT if isinstance(part, VisionEncoder) else VAE_FORMAT
-    # One key, so that the same weights are the same bytes and a sha256 can name them.
+    # A single key, so that equal weights give equal bytes, which a sha256 can identify.
     described = {kind: json.dumps(to_dict(part.config))}
     return write_weights(part.state_dict(), Path(path), described)
 
 
 def load_vision(path: str | os.PathLike) -> VisionEncoder:
-    """The vision encoder of a part file or of a whole checkpoint, frozen, in float32."""
+    """Load the vision encoder of a part file or of a checkpoint, frozen, in float32."""
     metadata = read_header(path).metadata
     if is_checkpoint(metadata):
         return load_pipeline(path).vision
     if VISION_FORMAT not in metadata:
         raise ValueError(
             f"got {path}, which holds no vision encoder; expected one with its PCA, or a "
-            "checkpoint; `python -m sr_core prepare --dinov2` makes one of converted DINOv2 weights"
+            "checkpoint; make one from converted DINOv2 weights with "
+            "`python -m sr_core prepare --dinov2`"
         )
     config = from_dict(VisionConfig, json.loads(metadata[VISION_FORMAT]))
     with torch.device("meta"):
         vision = VisionEncoder(config)
-    return _filled(vision, path)
+    return _with_weights(vision, path)
 
 
 def load_any_vae(path: str | os.PathLike) -> AudioVAE:
-    """The VAE of a part file, a converted official file or a whole checkpoint, frozen."""
+    """Load the VAE of a part file, a converted official file or a checkpoint, frozen."""
     metadata = read_header(path).metadata
     if is_checkpoint(metadata):
         return load_pipeline(path).vae
@@ -53,10 +54,10 @@ def load_any_vae(path: str | os.PathLike) -> AudioVAE:
     audio = from_dict(PipelineConfig, {"audio": json.loads(metadata[VAE_FORMAT])}).audio
     with torch.device("meta"):
         vae = AudioVAE(audio)
-    return _filled(vae, path)
+    return _with_weights(vae, path)
 
 
-def _filled(part: nn.Module, path: str | os.PathLike) -> nn.Module:
+def _with_weights(part: nn.Module, path: str | os.PathLike) -> nn.Module:
     try:
         part.load_state_dict(load_file(Path(path)), assign=True)
     except RuntimeError as error:

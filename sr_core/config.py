@@ -1,4 +1,4 @@
-"""Configurations: frozen dataclasses <-> plain dicts, strictly."""
+"""Conversion between configurations (frozen dataclasses) and plain dicts, with type checks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ Config = TypeVar("Config")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A configuration as nested dicts and lists, ready for JSON."""
+    """A configuration as nested dicts and lists, which JSON can represent."""
     return {field.name: _plain(getattr(config, field.name)) for field in dataclasses.fields(config)}
 
 
 def from_dict(cls: type[Config], data: Mapping[str, Any], base: Config | None = None) -> Config:
-    """The configuration that `to_dict` wrote; fields that are not given are those of `base`.
+    """The inverse of `to_dict`; missing fields, nested ones too, have the values of `base`.
 
-    Without one they keep their defaults, also those that a field has for what is in it.
-    Raises ValueError for an unknown field or a value of another type, by name.
+    Without `base` they have their defaults. Raises ValueError, with the field's name, for an
+    unknown field or a value of another type.
     """
     types_of = get_type_hints(cls)
     names = [field.name for field in dataclasses.fields(cls)]
@@ -39,23 +39,23 @@ def from_dict(cls: type[Config], data: Mapping[str, Any], base: Config | None = 
 
 
 def changed(config: Config, assignments: Sequence[str]) -> Config:
-    """The configuration with `a.b=value` applied; values are JSON, or else taken as text.
+    """The configuration with assignments `a.b=value`; a value is JSON, or else a string.
 
-    Raises ValueError for a name that is not there, or a value of another type.
+    Raises ValueError for an unknown name or a value of another type.
     """
     data = to_dict(config)
     for assignment in assignments:
         name, found, text = assignment.partition("=")
         *path, last = name.split(".")
-        place = data
-        for step in path:
-            place = place.get(step) if isinstance(place, dict) else None
-        if not found or not isinstance(place, dict) or last not in place:
+        node = data
+        for key in path:
+            node = node.get(key) if isinstance(node, dict) else None
+        if not found or not isinstance(node, dict) or last not in node:
             raise ValueError(f"got {assignment!r}; expected NAME=VALUE with a name of --dry-run")
         try:
-            place[last] = json.loads(text)
+            node[last] = json.loads(text)
         except json.JSONDecodeError:
-            place[last] = text
+            node[last] = text
     return from_dict(type(config), data)
 
 
@@ -87,4 +87,4 @@ def _one_of(options: tuple[Any, ...], value: Any, where: str) -> Any:
             return _typed(option, value, where)
         except ValueError as error:
             problems.append(str(error))
-    raise ValueError(f"{where} is of no kind that it can be: {'; or: '.join(problems)}")
+    raise ValueError(f"{where} has none of its possible types: {'; or: '.join(problems)}")

@@ -1,7 +1,7 @@
-"""Foreign weights -> ours, once.
+"""Conversion of official weights to safetensors files with this package's parameter names.
 
-The only module that opens pickled files, and only with `weights_only=True`, so that nothing in a
-downloaded file can run. Converted files are safetensors with our parameter names.
+Only this module opens pickled files, and only with `weights_only=True`, so that a downloaded file
+cannot execute code.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .checkpoint import write_weights
 from .config import to_dict
 from .vision.dinov2 import DINOV2_FORMAT, DINOv2, DINOv2Config
 
-# Where a VAE lies in its file, best first: a training checkpoint holds the running average beside
-# the weights in training; the released files hold the average alone.
+# Prefixes of the VAE's tensors in a file, in order of preference: a training checkpoint contains
+# the running average and the weights in training; the released files contain the average only.
 VAE_PREFIXES = ("autoencoder_ema.ema_model.", "autoencoder.", "")
 
 
 def convert_vae(source: str | os.PathLike, target: str | os.PathLike) -> Path:
-    """SoundReactor's official VAE, causal or not (`.ckpt`, or its safetensors) -> ours.
+    """Convert SoundReactor's official VAE, causal or not (`.ckpt`, or safetensors of it).
 
-    Weight norm is folded and the latent statistics are the identity. Raises ValueError for a file
-    that needs code to open or holds something else.
+    Weight norm is folded into the weights; the latent statistics are the identity. Raises
+    ValueError for a file that requires code execution or contains something else.
     """
     try:
         vae = vae_from_weights(_oobleck_weights(read_weights(Path(source))))
@@ -41,7 +41,7 @@ def convert_vae(source: str | os.PathLike, target: str | os.PathLike) -> Path:
 
 
 def _oobleck_weights(official: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Our names -> tensors. The official module paths are ours with wrappers in between."""
+    """Tensors under this package's names: the official module paths without their wrappers."""
     found = [prefix for prefix in VAE_PREFIXES if f"{prefix}encoder.layers.0.bias" in official]
     if not found:
         raise ValueError(
@@ -49,14 +49,14 @@ def _oobleck_weights(official: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
             "take sr_causal_ds_1600_dim_64.ckpt or sr_noncausal_ds_1600_dim_64.ckpt"
         )
     sides = tuple(f"{found[0]}{side}.layers." for side in ("encoder", "decoder"))
-    own = {name: value for name, value in official.items() if name.startswith(sides)}
-    # Only non-causal resampling layers are wrapped: the wrappers' names tell the kinds apart.
-    wrapped = [any(f".{inner}.{inner}." in name for name in own) for inner in ("conv", "convtr")]
+    vae = {name: value for name, value in official.items() if name.startswith(sides)}
+    # Only non-causal resampling layers have wrappers, whose names thus identify a non-causal VAE.
+    wrapped = [any(f".{inner}.{inner}." in name for name in vae) for inner in ("conv", "convtr")]
     if wrapped[0] != wrapped[1]:
         raise ValueError("got a VAE that is causal on one side only; expected both sides alike")
     folded = {
         re.sub(r"\b(layers|conv|convtr)\.", "", name[len(found[0]) :]): value
-        for name, value in _fold_weight_norm(own).items()
+        for name, value in _fold_weight_norm(vae).items()
     }
     channels = folded["decoder.0.weight"].shape[1] if "decoder.0.weight" in folded else 0
     statistics = {"latent_mean": torch.zeros(channels), "latent_scale": torch.ones(channels)}
@@ -64,12 +64,16 @@ def _oobleck_weights(official: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
 
 
 def _fold_weight_norm(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """weight_g * weight_v / ||weight_v||, norms over all axes but the first, becomes weight."""
+    """weight = weight_g * weight_v / ||weight_v||, norm over all axes but the first.
+
+    Source: weight normalisation, arXiv 1602.07868, eq. 2.
+    """
     folded = {}
     for name, value in weights.items():
         if name.endswith(".weight_v") and f"{name[:-1]}g" in weights:
-            # References name a converted file by its sha256: float32 norms of float64 sums do not
-            # show in which order a machine adds, and the rest is exact IEEE arithmetic.
+            # Converted files must be bit-identical on all machines, as references contain their
+            # sha256: norms are float64 sums rounded to float32, so the order of summation has no
+            # effect; the other operations are exact IEEE arithmetic.
             norm = value.double().flatten(1).norm(dim=1).float()[:, None, None].double()
             value = weights[f"{name[:-1]}g"].double() * value.double() / norm
             name = name[: -len("_v")]
@@ -82,11 +86,11 @@ def _fold_weight_norm(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
 
 
 def convert_dinov2(source: str | os.PathLike, target: str | os.PathLike) -> Path:
-    """DINOv2 with registers, official `.pth` or Hugging Face `model.safetensors`, -> ours, float32.
+    """Convert DINOv2 with registers (`.pth`, or Hugging Face `model.safetensors`) to float32.
 
-    The variant is read from names and shapes. The number of heads shows in neither: it is taken
-    from a Hugging Face `config.json` beside the source, else heads are 64 wide as in all official
-    variants. Raises ValueError for any other network.
+    The variant is determined from names and shapes. The number of heads is in neither: it is read
+    from a Hugging Face `config.json` in the same folder, else heads have 64 channels as in all
+    official variants. Raises ValueError for any other network.
     """
     source = Path(source)
     weights = _official_dinov2_names(read_weights(source))
@@ -141,7 +145,7 @@ def _official_dinov2_names(weights: dict[str, torch.Tensor]) -> dict[str, torch.
 
 
 def _check_dinov2(weights: dict[str, torch.Tensor], source: Path) -> None:
-    """Raises ValueError for the neighbours one takes by mistake: each has its own advice."""
+    """Raises ValueError, with specific advice, for similar networks that are not supported."""
     basic = {"cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight"}
     if not basic <= set(weights):
         some = ", ".join(sorted(weights)[:3])
@@ -182,14 +186,14 @@ def _dinov2_heads(width: int, source: Path) -> int:
             return stored["num_attention_heads"]
     if width % 64:
         raise ValueError(
-            f"got {source} of width {width}, whose number of heads is not stored in it; expected a "
-            "multiple of 64; put the Hugging Face config.json beside the file"
+            f"got {source} of width {width} without its number of heads; expected a multiple of "
+            "64; put the Hugging Face config.json into the same folder"
         )
     return width // 64
 
 
 def read_weights(source: Path) -> dict[str, torch.Tensor]:
-    """Flat name -> tensor of a `.safetensors`, or of a `.pth`/`.ckpt` and its `state_dict`."""
+    """Tensors by name, from a `.safetensors`, or from a `.pth`/`.ckpt` or its `state_dict`."""
     if not source.is_file():
         raise ValueError(f"got {source}, which is no file; expected a weights file to convert")
     try:
@@ -198,10 +202,10 @@ def read_weights(source: Path) -> dict[str, torch.Tensor]:
         content = torch.load(source, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
-            f"got {source}, which needs code to be run to open it; expected plain weights; "
+            f"got {source}, which needs code execution to open; expected plain weights; "
             "take the file from its original publisher or save its state_dict alone"
         ) from error
-    # What torch.load raises for a file cut short or of another kind.
+    # The exceptions of torch.load for a truncated file or one of another type.
     except (SafetensorError, OSError, EOFError, KeyError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"got {source}, which cannot be read as weights ({type(error).__name__}: {error}); "

@@ -1,4 +1,4 @@
-"""The whole road: frames in, waveform out, state between."""
+"""The complete pipeline: frames -> waveform, with an explicit state between calls."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ class PipelineConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)  # or a family's `Config`
     audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
-    judged_frames: int = 0  # of a clip, to tell a picture unlike the training's; 0: never told
+    judged_frames: int = 0  # frames of a clip that the OOD detector uses; 0: no detector
 
     @property
     def latent_rate(self) -> Fraction:
-        """Latents a second."""
+        """Latents per second."""
         return Fraction(self.audio.sample_rate, self.audio.hop)
 
 
 class StreamState(NamedTuple):
-    """A stream between two frames; a value that may be kept, copied and continued twice."""
+    """State of a stream between two frames; immutable, can be continued repeatedly."""
 
-    vision: Tensor | None  # the last frame's grid (b n d)
+    vision: Tensor | None  # (b n d), grid of the last frame
     generator: GeneratorState
-    decoder: Any  # the tails of the decoder's convolutions
+    decoder: Any  # states of the decoder's convolutions
 
 
 class Pipeline(nn.Module):
-    """Frozen vision and audio around a trained generator.
+    """Frozen vision encoder, trained generator and frozen VAE.
 
-    `origin` tells how the weights came about: at least {"stage": ...}, "untrained" where they
-    are random. `family` is the generator's class. `threads` of the CPU compute its frames; None:
-    as many as suit its size.
+    `origin` describes how the weights were made: at least {"stage": ...}, "untrained" for random
+    weights. `family` is the generator's class. `threads` is the number of CPU threads; None: chosen
+    by the number of parameters.
     """
 
     threads: int | None = None
@@ -73,36 +73,36 @@ class Pipeline(nn.Module):
             latent_channels=config.audio.latent_channels,
         )
         self.vae = AudioVAE(config.audio)
-        # Checkpoints store the detector under this name.
+        # The name is a key of stored checkpoints.
         self.familiar: OODDetector | None = None
         if config.judged_frames:
             self.familiar = OODDetector(config.vision.channels, config.judged_frames)
 
     @property
     def frame_rate(self) -> Fraction:
-        """Frames a second."""
+        """Frames per second."""
         model = self.model
         return self.config.latent_rate * model.frames_per_step / model.latents_per_step
 
     @property
     def samples_per_step(self) -> int:
-        """Samples of a channel that a step of the generator gives."""
+        """Samples per channel of one generator step."""
         return self.model.latents_per_step * self.config.audio.hop
 
     def frames_for(self, samples: int) -> int:
-        """Frames of the whole steps that give at least so many samples."""
+        """Number of frames, in complete steps, that give at least `samples` samples."""
         return self.model.frames_per_step * max(0, -(-samples // self.samples_per_step))
 
     def fit_ood(self, grids: Iterable[Tensor], clips: int) -> None:
-        """Fit the out-of-distribution detector to grids with differences, each (b t n 2d).
+        """Fit the OOD detector to grids with temporal differences, each (b t n 2d).
 
-        `clips` is their number; with fewer than `ood.FEWEST` nothing is out of distribution.
+        `clips` is the number of clips; below `ood.FEWEST` the detector never warns.
         """
-        wanted = round(SECONDS * self.frame_rate)
-        seen = [clip_statistics(grid[:, :wanted]) for grid in grids]
-        self.familiar = OODDetector(self.config.vision.channels, seen[0].frames)
-        found = torch.cat([features(each, self.model.grid_scale) for each in seen])
-        self.familiar.fit(found, clips)
+        frames = round(SECONDS * self.frame_rate)
+        statistics = [clip_statistics(grid[:, :frames]) for grid in grids]
+        self.familiar = OODDetector(self.config.vision.channels, statistics[0].frames)
+        rows = torch.cat([features(clip, self.model.grid_scale) for clip in statistics])
+        self.familiar.fit(rows, clips)
         self.config = replace(self.config, judged_frames=self.familiar.frames)
 
     @cached_property
@@ -110,17 +110,17 @@ class Pipeline(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def computing(self) -> AbstractContextManager[None]:
-        """A context in which this pipeline's parts run, on their number of threads."""
+        """A context manager that sets this pipeline's number of CPU threads."""
         return on_threads(self.threads or threads_for(self._size, self.vae.latent_mean.device))
 
     @torch.inference_mode()
     def start(
         self, settings: Settings, seed: int, batch: int = 1, prompt: Tensor | None = None
     ) -> StreamState:
-        """A stream before its first frame; `prompt` (b c s) is sound that it continues."""
+        """The state before the first frame; `prompt` (b c s) is a waveform to continue."""
         if not self.config.audio.causal:
             raise ValueError(
-                "got a non-causal VAE, which needs the whole of a sound at once; expected a causal "
+                "got a non-causal VAE, which decodes a whole sound at once; expected a causal "
                 "one for streaming; sample all latents first and decode them in one call"
             )
         if prompt is None:
@@ -133,10 +133,10 @@ class Pipeline(nn.Module):
 
     @torch.inference_mode()
     def step(self, frames: Tensor, state: StreamState) -> tuple[Tensor, StreamState]:
-        """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c s).
+        """Sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c s).
 
-        It is that of the generator's whole steps; frames of a step that is not complete wait in the
-        state. s is 0 where no step is complete.
+        Only complete generator steps give sound; the frames of an incomplete step remain in the
+        state. s is 0 if no step is complete.
         """
         with self.computing():
             grid, vision = self.difference(self.vision(frames), state.vision)
@@ -145,12 +145,12 @@ class Pipeline(nn.Module):
         return waveform, StreamState(vision, generator, decoder)
 
     def complaints(self) -> list[str]:
-        """What a user of these weights should know before they generate anything."""
+        """Warnings about these weights, to be shown before generation."""
         if self.origin.get("stage") != "untrained":
             return []
-        return ["is untrained: its weights are random, and so is its sound; choose a trained one"]
+        return ["is untrained: its weights and its sound are random; choose a trained checkpoint"]
 
     def monitor(self, tell: Callable[[str], None]) -> Monitor:
-        """An observer of a clip's first seconds that warns if they are out of distribution."""
+        """A monitor that passes a warning to `tell` if a clip's start is out of distribution."""
         scale = None if self.familiar is None else self.model.grid_scale
         return Monitor(self.familiar, scale, self.origin, tell)

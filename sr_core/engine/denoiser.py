@@ -1,4 +1,4 @@
-"""The head for noise levels that are known beforehand."""
+"""The diffusion head for a fixed list of noise levels."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from ..sampling.solvers import Denoise
 
 
 class Denoiser:
-    """Reads the head's modulations, over half of its weights, once a latent and not once a step."""
+    """Computes the head's modulations for all noise levels of a latent in one call.
+
+    Their layers have over half of the head's weights, which are then read once per latent and not
+    once per solver step.
+    """
 
     def __init__(self, head: Head, sigmas: list[float], like: Tensor):
         precise = torch.promote_types(like.dtype, torch.float32)
         self.head = head
-        self.places = {sigma: place for place, sigma in enumerate(sigmas)}
+        self.index = {sigma: index for index, sigma in enumerate(sigmas)}
         self.sigmas = torch.tensor(sigmas, dtype=precise, device=like.device)
 
     def given(self, z: Tensor) -> Denoise:
-        """`denoise(x, sigma)` of latents (b k) for their condition z (b d)."""
+        """The function `denoise(x, sigma)` of latents x (b k) for their condition z (b d)."""
         levels = (self.sigmas.log() / 4)[:, None].expand(-1, len(z))
         modulations = self.head.modulations(levels, z)  # each (evaluations b d)
 
         def denoise(x: Tensor, sigma: float) -> Tensor:
-            place = self.places[sigma]
-            own = [part[place] for part in modulations]
-            level = self.sigmas[place].expand(len(x))
+            index = self.index[sigma]
+            selected = [part[index] for part in modulations]
+            level = self.sigmas[index].expand(len(x))
             return self.head.precondition(
-                x, level, lambda y, _: self.head.modulated(y.to(z.dtype), own)
+                x, level, lambda y, _: self.head.modulated(y.to(z.dtype), selected)
             )
 
         return denoise

@@ -1,4 +1,4 @@
-"""A generator for one stream that may keep buffers between steps: the family's fast one, if any."""
+"""Generator of one stream that keeps buffers between steps: the family's fast path, if any."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from .fast_soundreactor import FastSoundReactor
 
 
 class FastGenerator(Protocol):
-    """The steps of one stream; its state is entered and left as a value."""
+    """Generates one stream step by step; the state can be loaded and exported."""
 
     def encode_frames(self, features: Tensor) -> Tensor:  # (b t ...) -> (b t d)
         """The token of each frame."""
 
     def step(self, tokens: Tensor) -> Tensor:  # (b frames d) -> (b latents k)
-        """The latents of one whole step."""
+        """The latents of one complete step."""
 
     def enter(self, state: GeneratorState) -> None:
-        """Go on from a state, which is not written to."""
+        """Continue from `state`, which is not modified."""
 
     def state(self) -> GeneratorState:
-        """The state after the last step; it does not change any more."""
+        """The state after the last step; later steps do not modify it."""
 
 
 class PlainGenerator:
-    """The generator itself, for families without a fast path."""
+    """Adapter of a `Generator`, for families without a fast path."""
 
     def __init__(self, model: Generator, state: GeneratorState):
         self.model, self._state = model, state
@@ -46,7 +46,7 @@ class PlainGenerator:
 
 
 def fast_generator(model: Generator, state: GeneratorState, graphs: bool) -> FastGenerator:
-    """The fastest there is for this model; `graphs` as in `Session`."""
+    """The fastest implementation for this model; `graphs` as in `Session`."""
     if isinstance(model, SoundReactor):
         return FastSoundReactor(model, state, graphs)
     return PlainGenerator(model, state)

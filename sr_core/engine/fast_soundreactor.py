@@ -1,4 +1,4 @@
-"""SoundReactor's fast path: packed weights, a ring of keys and values, one pass a frame."""
+"""SoundReactor's fast path: packed weights, key-value ring, one transformer pass per frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .key_value_ring import KeyValueRing
 
 
 class FastSoundReactor:
-    """Equal to `SoundReactorGenerator` for one stream, which it keeps in buffers of its own."""
+    """Same results as `SoundReactorGenerator`, for one stream whose state is in static buffers."""
 
     def __init__(self, model: SoundReactorGenerator, state: GeneratorState, graphs: bool):
         self.model = model = inference_copy(model)
@@ -46,7 +46,7 @@ class FastSoundReactor:
         self._run_condition, self._run_draw = steps
 
     def enter(self, state: GeneratorState) -> None:
-        """Load a state into the existing buffers, which are the ones a captured graph reads."""
+        """Load a state into the existing buffers, whose addresses a captured graph uses."""
         past, self._latent = state.past or (None, None)
         self._noise.set_state(state.noise)
         self.ring.position = 0
@@ -66,7 +66,7 @@ class FastSoundReactor:
         return self.draw(self.condition(tokens))[:, None]
 
     def condition(self, token: Tensor) -> Tensor:
-        """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
+        """z of one frame with guidance (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
         check_room(self.model, self.settings, self.ring.position // PAIR)
         queries = 3 if self.settings.guidance != 1 and not self._matched else 2
         inputs = frame_inputs(
@@ -77,7 +77,7 @@ class FastSoundReactor:
         return z
 
     def draw(self, z: Tensor) -> Tensor:
-        """One latent from its condition: (b 2d) -> (b k)."""
+        """Draw one latent from its condition: (b 2d) -> (b k)."""
         noise = draw_noise(self.model, self.settings, self.batch, self._noise)
         self._latent = self._run_draw(z, noise)
         return self._latent
@@ -94,9 +94,10 @@ class FastSoundReactor:
         else:
             tokens = torch.cat([audio, *both.chunk(2)], dim=1)
         y = read_frame(model.transformer, tokens, self.ring, inputs)
-        past, real = y[:batch, 0], y[:batch, 1]
+        audio_output, real = y[:batch, 0], y[:batch, 1]
         null = y[batch:, 1] if self._matched else y[:, 2]
-        return torch.cat([past, null + strength * (real - null)], dim=-1)
+        # Guidance at the vision token only: SoundReactor, alg. 3.
+        return torch.cat([audio_output, null + strength * (real - null)], dim=-1)
 
     def _draw(self, z: Tensor, noise: Tensor) -> Tensor:
         sample = SAMPLERS[self.settings.method]

@@ -1,4 +1,4 @@
-"""The parts of a pipeline made ready for one frame at a time."""
+"""Copies of a pipeline's modules that are optimised for inference, one frame at a time."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PREPARED: WeakKeyDictionary[nn.Module, tuple[Any, nn.Module]] = WeakKeyDictiona
 
 
 def inference_copy(part: Part) -> Part:
-    """The same part with layers that are quick for a few tokens; a VAE's decoder alone has them.
+    """A copy with layers that are fast for few tokens; of a VAE only the decoder is replaced.
 
-    All who ask share it; it is made anew where the weights have changed.
+    The copy is cached and shared; it is rebuilt after the weights change.
     """
     weights = _fingerprint(part)
     if part not in _PREPARED or _PREPARED[part][0] != weights:

@@ -1,4 +1,4 @@
-"""The past of one stream in buffers that never grow."""
+"""Key-value cache of one stream in ring buffers of fixed size."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from ..models.soundreactor.transformer import PAIR, TransformerConfig, Transform
 
 
 class KeyValueRing:
-    """Keys (stored rotated) and values of the last `pairs` pairs of tokens, all layers of them.
+    """Keys (stored rotated) and values of the last `pairs` pairs of tokens, in all layers.
 
-    Attention does not care about order, so the newest pair overwrites the oldest in place. Slot 0
-    is outside the ring, for a token that no later one sees. The state that it enters from is
-    copied, and so is the one it gives back.
+    Attention does not depend on the order of the keys, so the newest pair overwrites the oldest in
+    place. Slot 0 is outside the ring, for a token to which no later token attends. States are
+    copied when they are loaded and exported.
     """
 
     def __init__(self, config: TransformerConfig, rows: int, pairs: int, like: Tensor):
         size = (config.depth, rows, config.heads, 1 + PAIR * pairs, config.width // config.heads)
-        self.pairs, self.position = pairs, 0  # position: tokens seen so far
-        # Zeros and not garbage: a masked key of NaN would still be NaN.
+        self.pairs, self.position = pairs, 0  # position: number of tokens processed so far
+        # Zeros, not uninitialised memory: a NaN in a masked key would still give NaN.
         self.keys, self.values = (like.new_zeros(size) for _ in range(2))
 
     def enter(self, past: TransformerState) -> None:
-        """Go on from a state of the plain path, whose tokens are whole pairs."""
-        for layer, own in enumerate(past):
-            slots = self._slots(own.position - own.keys.shape[2], own.position)
-            self.keys[layer][:, :, slots] = own.keys
-            self.values[layer][:, :, slots] = own.values
+        """Load a state of `Transformer`, which must consist of complete pairs."""
+        for layer, cache in enumerate(past):
+            slots = self._slots(cache.position - cache.keys.shape[2], cache.position)
+            self.keys[layer][:, :, slots] = cache.keys
+            self.values[layer][:, :, slots] = cache.values
         self.position = past[0].position
 
     def leave(self, first_kept: int) -> TransformerState:
-        """A state that the plain path goes on from, with the tokens since `first_kept`."""
+        """Export a state of `Transformer` with the tokens from position `first_kept` on."""
         slots = self._slots(first_kept, self.position)
         return tuple(
             KVState(keys[:, :, slots], values[:, :, slots], self.position)
@@ -41,13 +41,13 @@ class KeyValueRing:
 
     @property
     def pair_slot(self) -> int:
-        """The first of the two slots that the pair at `position` takes."""
+        """The first of the two slots for the pair at `position`."""
         return 1 + self.position % (PAIR * self.pairs)
 
     @property
     def filled(self) -> int:
-        """Slots in use once that pair is written, slot 0 counted too."""
+        """Number of slots in use after that pair is written, including slot 0."""
         return 1 + min(self.position + PAIR, PAIR * self.pairs)
 
-    def _slots(self, start: int, end: int) -> Tensor:  # an index copies what it selects
+    def _slots(self, start: int, end: int) -> Tensor:  # indexing with a tensor makes copies
         return 1 + torch.arange(start, end, device=self.keys.device) % (PAIR * self.pairs)

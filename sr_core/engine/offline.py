@@ -1,4 +1,4 @@
-"""The sound of a video: from its frames, in memory or as they come."""
+"""Sound of a whole video, from frames in memory or from an iterable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..pipeline import Pipeline
 from ..sampling.settings import Settings
 from .session import Session
 
-PIECE = 8  # frames at once: enough to fill the device, little to hold
+PIECE = 8  # frames per call: enough to use the device fully, with little memory
 
 
 def stream(
@@ -25,27 +25,27 @@ def stream(
     tell: Callable[[str], None] = warnings.warn,
     texts: Sequence[tuple[int, Any]] = (),
 ) -> Iterator[Tensor]:
-    """Sound for pieces of frames (b t 3 h w), as they come: yields (b c s).
+    """Generate sound incrementally: takes pieces of frames (b t 3 h w), yields waveforms (b c s).
 
-    The last frame is repeated where the generator's last step is not complete without it. `prompt`
-    is as in `Pipeline.start`, `tell` as in `Pipeline.monitor`; `texts` are what `encode_text` gave,
-    each with the frame from which on it leads.
+    The last frame is repeated until the generator's last step is complete. `prompt` is as in
+    `Pipeline.start`, `tell` as in `Pipeline.monitor`; `texts` are pairs of a frame index and the
+    output of `encode_text` that applies from that frame on.
     """
-    session, seen, left = None, 0, sorted(texts, key=lambda text: text[0])
+    session, done, left = None, 0, sorted(texts, key=lambda text: text[0])
     for frames in pieces:
         if session is None:
             start = pipeline.start(settings or Settings(), seed, len(frames), prompt)
-            # A clip is soon over, and a graph would be captured for each anew.
+            # No CUDA graphs: capturing them for each clip would take longer than it saves.
             session = Session(pipeline, start, tell, graphs=False)
-        while left and left[0][0] < seen + frames.shape[1]:
+        while left and left[0][0] < done + frames.shape[1]:
             at, text = left.pop(0)
-            before, frames = frames.tensor_split([at - seen], dim=1)
+            before, frames = frames.tensor_split([at - done], dim=1)
             if before.shape[1]:
                 yield session.step(before)
             session.replace_text(text)
-            seen = at
+            done = at
         yield session.step(frames)
-        seen += frames.shape[1]
+        done += frames.shape[1]
     while session is not None and session.incomplete:
         yield session.step(frames[:, -1:])
 
@@ -58,7 +58,7 @@ def generate(
     prompt: Tensor | None = None,
     texts: Sequence[tuple[int, Any]] = (),
 ) -> Tensor:
-    """The sound of a whole video in memory: (b t 3 h w) -> (b c s); see `stream`."""
+    """Sound of a whole video in memory: (b t 3 h w) -> (b c s); see `stream`."""
     if frames.shape[1] == 0:
         raise ValueError("got no frames; expected at least one")
     pieces = frames.split(PIECE, dim=1)

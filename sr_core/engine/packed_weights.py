@@ -1,9 +1,9 @@
-"""Layers whose weights lie in memory as the processor reads them, for a few tokens at a time.
+"""CPU layers with prepacked weights, for few tokens per call.
 
-PyTorch hands a CPU's matrix library plain weights. For one row that reads them at full speed; for
-two or more the library first rearranges them, at every call, which costs several times the product
-itself. oneDNN, which is inside PyTorch, can be given them rearranged once. Each layer here takes
-and gives what the layer it was made from does, states included.
+PyTorch passes plain weights to the CPU's matrix library. For one row these are read at full speed;
+for two or more rows the library repacks the weights at every call, which costs several times the
+product itself. oneDNN, which is part of PyTorch, accepts weights that are packed once. Each layer
+here has the same inputs, outputs and states as the layer it replaces.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from torch.nn import functional as F
 from ..layers.blocks import SnakeBeta
 from ..layers.causal import CausalConv1d, CausalConvTranspose1d, Stateful
 
-WIDE = 512  # channels from which a short convolution's cost is its weights, measured
-# Numbers in a weight up to which calling oneDNN costs more than rearranging does, measured: 28 us
-# of 50 on a processor with AVX2.
+WIDE = 512  # channels from which reading the weights dominates a short convolution, measured
+# Elements of a weight up to which the oneDNN call costs more than repacking, measured: 28 us of 50
+# on a processor with AVX2.
 SMALL = 256 * 256
-SHORT = 16  # samples up to which a channel's own few taps are quicker as a product, measured
+SHORT = 16  # samples up to which a depthwise convolution is faster as matrix products, measured
 
 
 def packed(module: nn.Module) -> nn.Module:
-    """The same module with the same parameters, less quick layers replaced; for inference alone.
+    """A copy for inference with the same parameters, in which slow layers are replaced.
 
-    The original is left as it is. Later changes of its weights do not reach the copy's packed ones.
+    The original is not modified. Later changes of its weights do not affect packed weights.
     """
     weight = getattr(module, "weight", None)
     if isinstance(module, SnakeBeta):
@@ -47,7 +47,7 @@ def packed(module: nn.Module) -> nn.Module:
 
 
 def with_members(module: nn.Module, members: dict[str, nn.Module]) -> nn.Module:
-    """A copy with the same parameters and some members replaced."""
+    """A copy that shares the parameters and has some submodules replaced."""
     clone = copy.copy(module)  # shares the dictionary of parameters
     clone._modules = module._modules | members
     return clone
@@ -69,19 +69,19 @@ def _is_depthwise(convolution: nn.Conv1d) -> bool:
 
 @functools.cache
 def packs(dtype: torch.dtype) -> bool:
-    """Whether this PyTorch and processor do it rightly: asked of a small product, once."""
+    """Whether packed products are correct with this PyTorch and processor; tested once."""
     if dtype not in (torch.float32, torch.bfloat16) or not torch.backends.mkldnn.is_available():
         return False
     weight, x = torch.linspace(-1, 1, 512).reshape(32, 16), torch.linspace(0, 1, 48).reshape(3, 16)
     try:
         y = PackedLinear(weight.to(dtype), None)(x.to(dtype))
-    except (RuntimeError, AttributeError, TypeError):  # another version's operators
+    except (RuntimeError, AttributeError, TypeError):  # operators of another PyTorch version
         return False
     return torch.allclose(y.float(), x @ weight.T, atol=0.1 if dtype == torch.bfloat16 else 1e-5)
 
 
 class PackedLinear(nn.Module):
-    """`F.linear` with a weight (d' d) and a bias (d') that are known beforehand."""
+    """`F.linear` with a constant weight (d' d), packed once, and a bias (d')."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None):
         super().__init__()
@@ -93,7 +93,7 @@ class PackedLinear(nn.Module):
 
 
 class PackedConv(Stateful, nn.Module):
-    """A causal convolution of few samples as one matrix product over all taps."""
+    """Causal convolution of few samples as one matrix product over all taps."""
 
     def __init__(self, layer: CausalConv1d):
         super().__init__()
@@ -108,13 +108,13 @@ class PackedConv(Stateful, nn.Module):
             x = F.pad(x, (self.tail, 0)) if state is None else torch.cat([state, x], dim=-1)
             state_after = x[..., samples:].clone()
         x = x.transpose(1, 2)
-        places = [tap * self.dilation for tap in range(self.taps)]
-        rows = torch.cat([x[:, place : place + samples] for place in places], dim=-1)
+        starts = [tap * self.dilation for tap in range(self.taps)]
+        rows = torch.cat([x[:, start : start + samples] for start in starts], dim=-1)
         return self.product(rows).transpose(1, 2), state_after
 
 
 class ShortDepthwise(Stateful, nn.Module):
-    """A causal convolution of each channel on its own, as small products where samples are few."""
+    """Causal depthwise convolution, as matrix products for at most SHORT samples."""
 
     def __init__(self, layer: CausalConv1d):
         super().__init__()
@@ -132,7 +132,7 @@ class ShortDepthwise(Stateful, nn.Module):
 
 
 class PackedConvTranspose(Stateful, nn.Module):
-    """A causal transposed convolution with a kernel of two strides: one product, then two adds."""
+    """Causal transposed convolution, kernel = 2 strides: one matrix product, then two additions."""
 
     def __init__(self, layer: CausalConvTranspose1d):
         super().__init__()
@@ -146,16 +146,16 @@ class PackedConvTranspose(Stateful, nn.Module):
         self, x: Tensor, state: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         layer = self.layer
-        if x.shape[-1] == 1:  # plain weights are read as fast as it gets
+        if x.shape[-1] == 1:  # one row: plain weights are read at full speed
             return layer(x, state)
         y = self.product(x.transpose(1, 2))
-        y = y.unflatten(2, (2, layer.stride[0], layer.out_channels))  # (b s now-or-next stride c')
+        y = y.unflatten(2, (2, layer.stride[0], layer.out_channels))  # (b s half stride c')
         ready, later = y[:, :, 0], y[:, :, 1]
-        ready[:, 1:] += later[:, :-1]  # y is our own, fresh from the product
+        ready[:, 1:] += later[:, :-1]  # in place: y is a new tensor
         if state is not None:
             ready[:, 0] += state.transpose(1, 2)
         ready = ready.flatten(1, 2).transpose(1, 2)
-        if layer.out_channels < WIDE:  # for those after it, which are not packed
+        if layer.out_channels < WIDE:  # the layers after it are not packed
             ready = ready.contiguous()
         if layer.bias is not None:
             ready = ready + layer.bias[:, None]
@@ -163,7 +163,7 @@ class PackedConvTranspose(Stateful, nn.Module):
 
 
 class FixedSnakeBeta(nn.Module):
-    """SnakeBeta with the two exponentials taken once and the rest in place."""
+    """SnakeBeta with both exponentials precomputed and in-place operations."""
 
     def __init__(self, layer: SnakeBeta):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The fast path of one stream: starts from a state, takes frames, returns a state."""
+"""The fast path of one stream: load a state, process frames, export a state."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .cuda_graph import CHECKED, Graphed
 from .fast_generator import fast_generator
 from .inference_copy import inference_copy
 
-WARM_UP = 1 + CHECKED  # steps; a stream's first one has no past, and so runs eagerly
+WARM_UP = 1 + CHECKED  # steps; the first step of a stream has no past and so runs eagerly
 Method = TypeVar("Method", bound=Callable[..., Tensor])
 
 
 def _computing(method: Method) -> Method:
-    """The method without gradients, on the pipeline's number of threads."""
+    """Run the method without gradients, on the pipeline's number of threads."""
 
     @wraps(method)
     def run(session: Session, *inputs: Tensor) -> Tensor:
@@ -33,11 +33,10 @@ def _computing(method: Method) -> Method:
 
 
 class Session:
-    """One stream of one pipeline, fast because it may keep what it needs between frames.
+    """One stream of one pipeline; faster than `Pipeline.step` because it keeps buffers.
 
-    The state that it is given is never written to, and one that it gives back never changes again,
-    so either can be continued by others. After an exception it is between two frames: go on from
-    the last state that it gave, in a new session.
+    States that it takes and returns are never modified, so others can continue them too. After an
+    exception its state is undefined: continue from the last exported state in a new session.
     """
 
     def __init__(
@@ -47,9 +46,9 @@ class Session:
         tell: Callable[[str], None] | None = None,
         graphs: bool = True,
     ):
-        """Go on from a state; `tell` is as in `Pipeline.monitor`.
+        """Continue from `state`; `tell` is as in `Pipeline.monitor`.
 
-        On CUDA, `graphs` replays each kind of step: quicker, after seconds of capturing.
+        `graphs` enables CUDA graphs: faster steps, after some seconds of capture.
         """
         self.pipeline, self.batch = pipeline, state.generator.batch
         with torch.inference_mode(), pipeline.computing():
@@ -77,19 +76,19 @@ class Session:
 
     @property
     def incomplete(self) -> bool:
-        """Whether frames wait for more of their step, which has given no sound yet."""
+        """Whether the last frames belong to an incomplete step, which has no sound yet."""
         return self._waiting is not None
 
     def replace_text(self, text: Any) -> None:
-        """Let what `encode_text` gave lead the steps that follow, an incomplete one included."""
+        """Use this output of `encode_text` for all later steps, including an incomplete one."""
         state = self.state()
         self._enter(state._replace(generator=state.generator._replace(text=text)))
 
     def warm_up(self, frames: Tensor) -> None:
-        """Capture CUDA graphs and fill caches on given frames (b 1 3 h w), ahead of the stream.
+        """Capture CUDA graphs and fill caches with `frames` (b 1 3 h w), before the stream starts.
 
-        The state of the stream is restored. Raises ValueError where a context of fixed length has
-        no room for the frames of the warm-up.
+        The state of the stream is restored. Raises ValueError if a context of fixed length has no
+        room for the frames of the warm-up.
         """
         state, monitor = self.state(), self._monitor
         self._monitor = None
@@ -100,9 +99,9 @@ class Session:
 
     @_computing
     def step(self, frames: Tensor) -> Tensor:
-        """The sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c s).
+        """Sound of the next frames: (b t 3 h w), 0..1 or uint8 -> (b c s).
 
-        It is that of whole steps, as in `Pipeline.step`.
+        Only complete steps give sound, as in `Pipeline.step`.
         """
         return self.decode(self.generate(self.encode(frames)))
 
@@ -110,7 +109,7 @@ class Session:
     def encode(self, frames: Tensor) -> Tensor:
         """The token of each frame: (b t 3 h w) -> (b t d)."""
         check_batch(len(frames), self.batch)
-        # Numbers that are no bytes are checked on the host: a graph cannot.
+        # Float frames run eagerly: their range check needs the values on the host.
         run = self._run_encode if frames.dtype == torch.uint8 else self._encode
         tokens, grid, self._grid = run(frames, self._grid)
         if self._monitor:
@@ -119,7 +118,7 @@ class Session:
 
     @_computing
     def encode_features(self, grid: Tensor) -> Tensor:
-        """The tokens of grids with differences computed elsewhere: (b t n 2d) -> (b t d)."""
+        """The tokens of given grids with temporal differences: (b t n 2d) -> (b t d)."""
         check_batch(len(grid), self.batch)
         if self._monitor:
             self._monitor.add(grid)
@@ -127,7 +126,7 @@ class Session:
 
     @_computing
     def generate(self, tokens: Tensor) -> Tensor:
-        """The latents of the steps that these tokens complete: (b t d) -> (b latents k)."""
+        """Latents of the steps that these tokens complete: (b t d) -> (b latents k)."""
         model = self.pipeline.model
         steps, self._waiting = whole_steps(tokens, self._waiting, model.frames_per_step)
         latents = [self.generator.step(step) for step in steps]
@@ -137,7 +136,7 @@ class Session:
 
     @_computing
     def decode(self, latents: Tensor) -> Tensor:
-        """Latents to waveform, in stream order: (b t k) -> (b c hop*t)."""
+        """Decode the next latents of the stream: (b t k) -> (b c hop*t)."""
         waveform, self._decoder = self._run_decode(latents, self._decoder)
         return waveform
 
@@ -150,6 +149,6 @@ class Session:
 
     @torch.inference_mode()
     def state(self) -> StreamState:
-        """The state of the stream, a value that `Pipeline.step` or another session can continue."""
-        own = self.generator.state()._replace(waiting=self._waiting, text=self._text)
-        return StreamState(self._grid, own, self._decoder)
+        """The state of the stream, which `Pipeline.step` or another session can continue."""
+        generator = self.generator.state()._replace(waiting=self._waiting, text=self._text)
+        return StreamState(self._grid, generator, self._decoder)

@@ -1,1 +1,1 @@
-"""Building blocks that more than one wing uses."""
+"""Layers shared by the vision, generator and audio packages."""

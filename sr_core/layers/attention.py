@@ -1,4 +1,4 @@
-"""Causal self-attention with rotary positions over a bounded, explicit past."""
+"""Causal self-attention with rotary positions and an explicit key-value cache of bounded size."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from torch.nn import functional as F
 
 
 class KVState(NamedTuple):
-    """What attention remembers of the tokens before: keys are stored rotated."""
+    """Key-value cache of the previous tokens; keys are stored rotated."""
 
     keys: Tensor  # (b h t d)
     values: Tensor  # (b h t d)
-    position: int  # tokens seen so far; those that left the window are counted too
+    position: int  # number of tokens processed so far, including those outside the window
 
 
 @dataclass(frozen=True)
 class Context:
-    """How far attention reaches and how positions turn into angles.
+    """Attention window and parameters of the rotary position embedding.
 
-    A window is counted in groups, and a token sees its own and the `window - 1` groups before:
-    tokens that belong together (an audio latent and the frame after it) leave together.
+    The window is counted in groups: a token attends to its own group and to the `window - 1`
+    groups before it. A group (an audio latent and the frame after it) leaves the window as a whole.
     """
 
-    base: float = 10_000.0  # of the rotary angles (RoFormer, arXiv 2104.09864)
-    scale: float = 1.0  # positions are divided by it: position interpolation, arXiv 2306.15595
-    window: int | None = None  # in groups; None reaches back without end
-    group: int = 1  # tokens that enter and leave the window together
+    base: float = 10_000.0  # base of the rotary frequencies (RoFormer, arXiv 2104.09864)
+    scale: float = 1.0  # divisor of positions: position interpolation, arXiv 2306.15595
+    window: int | None = None  # number of groups; None: unlimited
+    group: int = 1  # tokens per group
 
     def first_seen(self, position: int) -> int:
         """The earliest position that a query at `position` attends to."""
@@ -40,19 +40,19 @@ class Context:
 
 
 class AttentionLayout(NamedTuple):
-    """What all layers share in one call: rotary angles of the new tokens and who sees whom."""
+    """Rotary angles and attention mask of one call, shared by all layers."""
 
     cos: Tensor  # (t d/2)
     sin: Tensor  # (t d/2)
-    mask: Tensor | None  # (t past+t), True where seen; None: every query sees every key
-    causal: bool  # no past and no window in play, so the plain causal kernel will do
-    first_kept: int  # earliest position that the next call can still see
+    mask: Tensor | None  # (t past+t), True: attend; None: every query attends to every key
+    causal: bool  # no past and no window limit, so the kernel's own causal mask is sufficient
+    first_kept: int  # earliest position that the next call attends to
 
 
 def attention_layout(
     x: Tensor, head_width: int, position: int, context: Context
 ) -> AttentionLayout:
-    """Angles and mask for new tokens x (b t d) after `position` tokens of past."""
+    """Angles and mask of the new tokens x (b t d), which follow `position` previous tokens."""
     length = x.shape[1]
     end = position + length
     cos, sin = rotary_angles(torch.arange(position, end), head_width, context, x)
@@ -65,7 +65,7 @@ def attention_layout(
 def rotary_angles(positions: Tensor, head_width: int, context: Context, like: Tensor):
     """cos and sin of the rotary angles, with dtype and device of `like`: (t) -> 2 x (t d/2).
 
-    Angles are computed in float64 on the CPU: positions grow without end (30 Hz for ten hours is
+    Angles are computed in float64 on the CPU: positions are unbounded (ten hours at 30 Hz are
     2e6 tokens) and some devices have no float64.
     """
     frequencies = context.base ** -(torch.arange(0, head_width, 2).double() / head_width)
@@ -75,20 +75,20 @@ def rotary_angles(positions: Tensor, head_width: int, context: Context, like: Te
 
 def _mask(start: int, position: int, end: int, context: Context) -> Tensor:
     queries, keys = torch.arange(position, end)[:, None], torch.arange(start, end)[None]
-    seen = keys <= queries
+    visible = keys <= queries
     if context.window is not None:
-        seen &= queries // context.group - keys // context.group < context.window
-    return seen
+        visible &= queries // context.group - keys // context.group < context.window
+    return visible
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # (b h t d), (t d/2) -> (b h t d)
-    """Rotary position embedding on the two halves of each head."""
+    """Rotary position embedding (RoFormer, arXiv 2104.09864), pairing the two halves of a head."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
 
 
 class CausalAttention(nn.Module):
-    """Multi-head attention of new tokens to themselves and to the past in the state."""
+    """Multi-head attention of new tokens to themselves and to the cached past."""
 
     def __init__(self, width: int, heads: int, qk_norm: bool = False):
         super().__init__()
@@ -99,7 +99,7 @@ class CausalAttention(nn.Module):
         self.q_norm, self.k_norm = make_norm(), make_norm()
 
     def forward(self, x: Tensor, layout: AttentionLayout, state: KVState | None = None):
-        """(b t d) -> (b t d) and the state after x; `layout` is `attention_layout(x, ...)`."""
+        """Output (b t d) and the state after x (b t d); `layout` is `attention_layout(x, ...)`."""
         q, k, v = rearrange(self.qkv(x), "b t (qkv h d) -> qkv b h t d", qkv=3, h=self.heads)
         q = rotate(self.q_norm(q), layout.cos, layout.sin)
         k = rotate(self.k_norm(k), layout.cos, layout.sin)

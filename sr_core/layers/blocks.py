@@ -1,4 +1,4 @@
-"""Small layers without a sense of time."""
+"""Layers without state: feed-forward, activation, noise-level features, modulation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SwiGLU(nn.Module):
 
 
 class SnakeBeta(nn.Module):
-    """x + sin^2(e^alpha x) / e^beta, an alpha and beta a channel (BigVGAN, arXiv 2206.04658)."""
+    """x + sin^2(e^alpha x) / e^beta, alpha and beta per channel (BigVGAN, arXiv 2206.04658)."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -36,11 +36,11 @@ class SnakeBeta(nn.Module):
 
 
 def fourier_features(x: Tensor, channels: int) -> Tensor:  # (...) -> (... channels)
-    """cos and sin of a number at geometrically spaced frequencies, 1/8 to 16 cycles per unit.
+    """cos and sin of x at geometrically spaced frequencies, 1/8 to 16 cycles per unit.
 
-    The highest frequency is low on purpose: consistency tuning compares noise levels a percent
-    apart, and features that turn by radians over such a step make its target jump (sCM,
-    arXiv 2410.11081, sec. 4.1).
+    The highest frequency is low on purpose: consistency tuning compares noise levels that differ
+    by one percent, and features whose phase changes by radians over such a step make its target
+    unstable (sCM, arXiv 2410.11081, sec. 4.1).
     """
     octaves = torch.linspace(-3, 4, channels // 2, device=x.device, dtype=x.dtype)
     angles = 2 * math.pi * x[..., None] * octaves.exp2()
@@ -48,5 +48,5 @@ def fourier_features(x: Tensor, channels: int) -> Tensor:  # (...) -> (... chann
 
 
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """Adaptive normalisation's second half (DiT, arXiv 2212.09748): x is already normalised."""
+    """Shift and scale of adaptive layer norm (DiT, arXiv 2212.09748); x is already normalised."""
     return x * (1 + scale) + shift

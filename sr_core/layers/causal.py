@@ -1,8 +1,7 @@
-"""Causal convolutions with explicit state, and a sequence of modules that passes states on.
+"""Causal convolutions with explicit state, and a sequence of modules that carries their states.
 
-Every layer here is called as `y, state = layer(x, state)`, with None where a stream begins. A state
-is a value: it is never written into, holds nothing but what the next call needs, and may be used
-again for another future.
+Every layer here is called as `y, state = layer(x, state)`, with None at the start of a stream. A
+state is immutable, contains only what the next call needs, and can be continued more than once.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from torch.nn import functional as F
 
 
 class Stateful:
-    """Marks a module called as `y, state = module(x, state)`."""
+    """Marks a module that is called as `y, state = module(x, state)`."""
 
 
 class CausalConv1d(Stateful, nn.Conv1d):
-    """Convolution over this and earlier samples, with zeros before a stream's first sample.
+    """Convolution over the current and earlier samples; the stream is preceded by zeros.
 
-    Its state is the last (kernel - 1) * dilation + 1 - stride inputs, or () where that is none.
-    Raises ValueError for a piece that is not whole strides long.
+    The state is the last (kernel - 1) * dilation + 1 - stride inputs, or () if that number is 0.
+    Raises ValueError if the number of samples is not a multiple of the stride.
     """
 
     def __init__(
@@ -51,15 +50,15 @@ class CausalConv1d(Stateful, nn.Conv1d):
         if self.tail == 0:
             return super().forward(x), ()
         x = F.pad(x, (self.tail, 0)) if state is None else torch.cat([state, x], dim=-1)
-        # A view would keep all of x alive for as long as the state lives.
+        # A copy: a view would keep all of x in memory as long as the state.
         return super().forward(x), x[..., x.shape[-1] - self.tail :].clone()
 
 
 class CausalConvTranspose1d(Stateful, nn.ConvTranspose1d):
-    """Transposed convolution whose every input adds to its own and later outputs only.
+    """Transposed convolution in which an input contributes only to its own and later outputs.
 
-    Its state is the kernel - stride outputs, without bias, that later inputs still add to, or ()
-    where that is none.
+    The state is the kernel - stride incomplete outputs, without bias, to which later inputs are
+    added, or () if that number is 0.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, bias: bool = True):
@@ -75,15 +74,15 @@ class CausalConvTranspose1d(Stateful, nn.ConvTranspose1d):
             return super().forward(x), ()
         y = F.conv_transpose1d(x, self.weight, stride=self.stride)
         if state is not None:
-            y[..., : self.tail] += state  # y is our own, fresh from the line above
+            y[..., : self.tail] += state  # in place: y is a new tensor
         done = x.shape[-1] * self.stride[0]
-        # Bias joins here, not in the convolution: subtracted from the tail it would cost bf16 bits.
+        # The convolution has no bias: subtracting it from the state would lose bfloat16 precision.
         ready = y[..., :done] if self.bias is None else y[..., :done] + self.bias[:, None]
         return ready, y[..., done:].clone()
 
 
 class StatefulSequence(Stateful, nn.Sequential):
-    """Modules in a row; its state is the tuple of theirs, () where a member has none."""
+    """Modules in sequence; the state is the tuple of their states, () for one without state."""
 
     def forward(  # (b c s) -> (b c' s')
         self, x: Tensor, state: tuple | None = None
@@ -92,7 +91,7 @@ class StatefulSequence(Stateful, nn.Sequential):
         if len(before) != len(self):
             raise ValueError(
                 f"got a state of {len(before)} members; expected {len(self)}; "
-                "pass on the state that this very module returned"
+                "pass the state that this module returned"
             )
         after = []
         for member, own in zip(self, before, strict=True):

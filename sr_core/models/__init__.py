@@ -1,1 +1,1 @@
-"""Generators, a folder each: features and past latents -> the next latents."""
+"""Generators, one package per family: features and past latents -> the next latents."""

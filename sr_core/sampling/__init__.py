@@ -1,1 +1,1 @@
-"""Noise schedules, solvers and settings of drawing: pure functions of their arguments."""
+"""Noise schedules, solvers and sampling settings; all functions are pure."""

@@ -1,4 +1,4 @@
-"""What a listener may choose."""
+"""Sampling settings of a stream."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ HISTORIES = ("shared", "matched")
 
 @dataclass(frozen=True)
 class Settings:
-    """How the sound of a stream is drawn; fixed from its first frame to its last.
+    """Sampling settings; constant over a stream.
 
-    steps: evaluations of the head for a latent, 1 to 4 ("consistency"), or solver steps ("heun").
-    guidance: 1 is none; larger follows the picture more closely, at the cost of variety, and too
-        large exaggerates. The paper's model takes 3; `micro` is best at 2, the default.
+    steps: head evaluations per latent, 1 to 4 ("consistency"), or solver steps ("heun").
+    guidance: guidance scale; 1 is no guidance. Larger values follow the frames more closely with
+        less variety; too large values exaggerate. The paper uses 3; `micro` is best at 2, the
+        default.
     method: "consistency" for tuned checkpoints, "heun" for those of the diffusion stage.
-    context: how more frames than the training sequences had are remembered.
-        "window" sees the last ones (no limit of length), "trained" refuses more, "ntk" and
-        "interpolate" stretch the rotary positions over `length` frames.
-    length: frames of the whole video; needed by "ntk" and "interpolate" only.
-    null_history: guidance compares with a model that has not seen this frame ("shared", the
-        paper's) or has seen none ("matched", as in training; twice the transformer's work).
+    context: attention over streams that are longer than the training sequences. "window" attends
+        to the last frames (no limit of length), "trained" refuses longer streams, "ntk" and
+        "interpolate" scale the rotary positions to `length` frames.
+    length: number of frames of the whole video; needed by "ntk" and "interpolate" only.
+    null_history: unconditional branch of guidance. "shared" (the paper's) replaces the current
+        frame only; "matched" replaces all frames, as in training (twice the transformer's cost).
     """
 
     steps: int = 4
@@ -51,5 +52,5 @@ class Settings:
         if self.context in ("ntk", "interpolate") and (self.length or 0) < 1:
             raise ValueError(
                 f"got context {self.context!r} without a length; expected the number of frames of "
-                "the whole video; use context 'window' where it is not known"
+                "the whole video; use context 'window' if it is unknown"
             )

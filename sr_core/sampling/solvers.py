@@ -1,4 +1,4 @@
-"""From noise to a latent: solvers over `denoise(x, sigma)`, pure functions of their arguments."""
+"""Noise schedules and solvers that draw a latent from noise with `denoise(x, sigma)`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ Denoise = Callable[[Tensor, float], Tensor]  # (... k), noise level -> (... k)
 
 SIGMA_MAX, SIGMA_MIN = 80.0, 0.002  # EDM, arXiv 2206.00364, table 1
 
-# Noise levels that a consistency model visits, for latents of standard deviation 0.5. One and two
-# are ECT's (arXiv 2406.14548, CIFAR-10); three and four spread geometrically around them.
+# Noise levels of consistency sampling by number of steps, for latents of standard deviation 0.5.
+# Those of 1 and 2 steps are ECT's (arXiv 2406.14548, CIFAR-10); those of 3 and 4 are our choice,
+# spaced about geometrically.
 CONSISTENCY_SIGMAS = {
     1: (SIGMA_MAX,),
     2: (SIGMA_MAX, 0.821),
@@ -21,7 +22,7 @@ CONSISTENCY_SIGMAS = {
 
 
 def consistency_sigmas(steps: int, sigma_data: float) -> list[float]:
-    """The noise levels of 1 to 4 network evaluations."""
+    """Noise levels of consistency sampling with 1 to 4 steps, scaled by `sigma_data` / 0.5."""
     if steps not in CONSISTENCY_SIGMAS:
         raise ValueError(
             f"got {steps} steps; expected 1 to 4 with the consistency method; "
@@ -31,12 +32,12 @@ def consistency_sigmas(steps: int, sigma_data: float) -> list[float]:
 
 
 def heun_sigmas(steps: int, sigma_data: float, rho: float = 7.0) -> list[float]:
-    """EDM's schedule (eq. 5) of `steps` levels, without the final 0."""
+    """Noise levels of EDM (arXiv 2206.00364, eq. 5), scaled by `sigma_data` / 0.5; no final 0."""
     if steps < 1:
         raise ValueError(f"got {steps} steps; expected at least 1; 16 is a good start")
     start, end = SIGMA_MAX ** (1 / rho), SIGMA_MIN ** (1 / rho)
-    places = [i / max(steps - 1, 1) for i in range(steps)]
-    return [(start + place * (end - start)) ** rho * sigma_data / 0.5 for place in places]
+    fractions = [i / max(steps - 1, 1) for i in range(steps)]
+    return [(start + part * (end - start)) ** rho * sigma_data / 0.5 for part in fractions]
 
 
 def sample_consistency(denoise: Denoise, noise: Tensor, sigmas: list[float]) -> Tensor:
@@ -48,10 +49,10 @@ def sample_consistency(denoise: Denoise, noise: Tensor, sigmas: list[float]) -> 
 
 
 def sample_heun(denoise: Denoise, noise: Tensor, sigmas: list[float]) -> Tensor:
-    """EDM's second-order solver without churn (alg. 1): (1 ... k) -> (... k)."""
+    """EDM's deterministic Heun solver (arXiv 2206.00364, alg. 1): (1 ... k) -> (... k)."""
     x = sigmas[0] * noise[0]
     for sigma, following in zip(sigmas, [*sigmas[1:], 0.0], strict=True):
-        slope = (x - denoise(x, sigma)) / sigma
+        slope = (x - denoise(x, sigma)) / sigma  # dx/dsigma
         euler = x + (following - sigma) * slope
         if following == 0.0:
             return euler
@@ -60,5 +61,6 @@ def sample_heun(denoise: Denoise, noise: Tensor, sigmas: list[float]) -> Tensor:
     return x
 
 
-SIGMAS = {"consistency": consistency_sigmas, "heun": heun_sigmas}  # by `Settings.method`
+# Keys are `Settings.method`.
+SIGMAS = {"consistency": consistency_sigmas, "heun": heun_sigmas}
 SAMPLERS = {"consistency": sample_consistency, "heun": sample_heun}

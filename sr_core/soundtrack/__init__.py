@@ -1,1 +1,1 @@
-"""A clip and its sound: what both the nodes and the command line do with a pipeline."""
+"""Generation of a clip's sound, shared by the nodes and the command line."""

@@ -1,4 +1,4 @@
-"""One clip of a stream that goes on from clip to clip: its latents, or its sound at once."""
+"""One clip of a stream that may span several clips: generate its latents, or its sound."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ Show = Callable[[Iterable[Any], int], Iterator[Any]]  # items and their number -
 def sample_clip(
     features: Features, start: ClipState, device: torch.device, tell: Tell, show: Show
 ) -> tuple[Tensor, ClipState]:  # (b t k)
-    """A clip's latents on `device` and the state at its end; they are not decoded.
+    """Generate a clip's latents (not decoded) and the state at its end, both on `device`.
 
-    `tell` is as in `Pipeline.monitor`; `show` wraps what is done, for a progress bar.
+    `tell` is as in `Pipeline.monitor`; `show` wraps the iteration, for a progress bar.
     """
     pipeline, samples = features.pipeline, _samples(features.frames, features.pipeline)
     count = pipeline.frames_for(samples - start.surplus)
     latents = [torch.zeros(1, 0, pipeline.model.latent_channels, device=device)]
-    vision = moved(start.vision, torch.device("cpu"))  # as the pieces are
-    # No graphs: a clip is soon over, and they would be captured for each anew.
+    vision = moved(start.vision, torch.device("cpu"))  # the pieces are on the CPU too
+    # No CUDA graphs: capturing them for each clip would take longer than it saves.
     session = Session(pipeline, StreamState(None, start.generator, None), tell, graphs=False)
-    for piece in show(_drawn_from(features, start, vision, session) if count else (), count):
+    for piece in show(_feature_pieces(features, start, vision, session) if count else (), count):
         latents.append(session.generate(session.encode_features(piece)).float().to(device))
         vision = features.last_grid(piece)
-    whole = torch.cat(latents, dim=1)
-    decoding = Decoding(start.source, start.decoding, whole)
-    surplus = start.surplus + whole.shape[1] * pipeline.config.audio.hop - samples
+    joined = torch.cat(latents, dim=1)
+    decoding = Decoding(start.source, start.decoding, joined)
+    surplus = start.surplus + joined.shape[1] * pipeline.config.audio.hop - samples
     end = session.state()._replace(vision=vision)
-    return whole, start.after(end, decoding, surplus, device)
+    return joined, start.after(end, decoding, surplus, device)
 
 
 def play_clip(
@@ -52,9 +52,9 @@ def play_clip(
     tell: Tell,
     show: Show,
 ) -> ClipState:
-    """Give a clip's sound to `add` as it is made, pieces (b c s); the state at its end.
+    """Generate a clip's sound, pass each piece (b c s) to `add`, and return the state at its end.
 
-    `device` is where that is stored; `tell` and `show` are as in `sample_clip`.
+    The state is stored on `device`; `tell` and `show` are as in `sample_clip`.
     """
     session = Session(pipeline, start.stream(pipeline, device), tell)
     last = start.decoded(pipeline, device).last
@@ -64,7 +64,7 @@ def play_clip(
     count = pipeline.frames_for(samples - start.surplus)
     pieces = later(frames, _seconds(start, pipeline)).pieces(1) if count else iter(())
     made = 0
-    for waveform in show(_played(pieces, session), count):
+    for waveform in show(_waveform_pieces(pieces, session), count):
         if waveform.shape[-1]:
             last, made = waveform, made + waveform.shape[-1]
             add(waveform)
@@ -73,10 +73,10 @@ def play_clip(
     return start.after(end, decoding, start.surplus + made - samples, device)
 
 
-def _drawn_from(
+def _feature_pieces(
     features: Features, start: ClipState, vision: Tensor | None, session: Session
 ) -> Iterator[Tensor]:
-    """Features of each frame, the last repeated until the generator's last step is complete."""
+    """Features of each frame; the last frame is repeated until the last step is complete."""
     piece = None
     for piece in features.pieces(_seconds(start, features.pipeline), vision):
         yield piece
@@ -85,7 +85,7 @@ def _drawn_from(
         yield piece
 
 
-def _played(pieces: Iterator[Tensor], session: Session) -> Iterator[Tensor]:
+def _waveform_pieces(pieces: Iterator[Tensor], session: Session) -> Iterator[Tensor]:
     frame = None
     for frame in pieces:
         yield session.step(frame[None]).float()

@@ -13,28 +13,28 @@ from ..pipeline import Pipeline, StreamState
 from ..sampling.settings import Settings
 from .decoding import START, Decoded, Decoding, moved
 
-PAST_TWICE = "got a prompt and a state; expected one of them; disconnect the other"
+PAST_TWICE = "got both a prompt and a state; expected one of them; disconnect the other"
 
 
 @dataclass(frozen=True, eq=False)
 class ClipState:
-    """A stream between two clips, a value; its tensors are on the device that it was stored on."""
+    """State of a stream between two clips, immutable; tensors stay on the device of storage."""
 
-    source: str  # of the checkpoint
+    source: str  # identifier of the checkpoint
     seed: int
-    vision: Tensor | None  # (b n d): the last frame's own grid
+    vision: Tensor | None  # (b n d), grid of the last frame, without temporal difference
     generator: GeneratorState
     decoding: Decoding | None = None  # None before the first latent
-    surplus: int = 0  # samples made, for the last frames, beyond the clip's end
+    surplus: int = 0  # samples already generated beyond the clip's end, by its last step
 
     def decoded(self, pipeline: Pipeline, device: torch.device) -> Decoded:
-        """The decoder at the clip's end; what is computed for it is kept on `device`."""
+        """The decoder's output and state at the clip's end, computed if needed, on `device`."""
         if self.decoding is None:
             return START
         return self.decoding.after(pipeline, self.source, device)
 
     def stream(self, pipeline: Pipeline, device: torch.device) -> StreamState:
-        """The same as a pipeline takes it, on the devices of its modules."""
+        """The state in the form of `Pipeline`, on the devices of its modules."""
         decoder = moved(self.decoded(pipeline, device).state, pipeline.vae.latent_mean.device)
         return StreamState(
             moved(self.vision, pipeline.vision.pca_mean.device), self.generator, decoder
@@ -43,7 +43,7 @@ class ClipState:
     def after(
         self, end: StreamState, decoding: Decoding, surplus: int, device: torch.device
     ) -> ClipState:
-        """The same stream a clip later, stored on `device`."""
+        """The state of the same stream after the next clip, stored on `device`."""
         return replace(
             self,
             vision=moved(end.vision, device),
@@ -62,10 +62,10 @@ def begin_clip(
     prompt: Tensor | None = None,  # (b t k)
     text: str | None = None,
 ) -> ClipState:
-    """Where a clip begins: at a stream's start, after a prompt, or where `state` ends.
+    """State at a clip's beginning: start of a stream, after a prompt, or continuing `state`.
 
-    A `text` leads from here on; without one that of the state goes on. Raises ValueError for a
-    state of another checkpoint or other settings.
+    A `text` applies from here on; None keeps that of the state. Raises ValueError for a state of
+    another checkpoint or other settings.
     """
     if state is not None and prompt is not None:
         raise ValueError(PAST_TWICE)
@@ -87,8 +87,8 @@ def _continued(
     _check(state, source, settings)
     if not pipeline.config.audio.causal:
         raise ValueError(
-            "got a state for a checkpoint whose VAE needs a whole sound at once; expected none; "
-            "make the clip in one piece"
+            "got a state for a checkpoint with a non-causal VAE, which decodes a whole sound at "
+            "once; expected none; generate the clip in one piece"
         )
     generator = _moved(state.generator, next(pipeline.model.parameters()).device)
     if seed != state.seed:
@@ -107,7 +107,7 @@ def _check(state: ClipState, source: str, settings: Settings) -> None:
     if state.source != source:
         theirs, ours = (Path(name.rsplit(" ", 2)[0]).name for name in (state.source, source))
         raise ValueError(
-            f"got a state of checkpoint {theirs}; expected one of {ours}, as it is now; connect "
+            f"got a state of checkpoint {theirs}; expected one of {ours}, unchanged since; connect "
             "both nodes to the same Load SoundReactor Model"
         )
     before = state.generator.settings
@@ -116,10 +116,10 @@ def _check(state: ClipState, source: str, settings: Settings) -> None:
         if getattr(before, name) != getattr(settings, name):
             raise ValueError(
                 f"got a state drawn with {name} {getattr(before, name)}; expected {name} "
-                f"{getattr(settings, name)}, as it is set here; set both nodes alike"
+                f"{getattr(settings, name)}, the value of this node; set both nodes to the same"
             )
 
 
 def _moved(state: GeneratorState, device: torch.device) -> GeneratorState:
-    """The noise stays where it is: its generator is the CPU's."""
+    """Move all but the noise state, which is that of a CPU random generator."""
     return moved(state, device)._replace(noise=state.noise)

@@ -1,4 +1,4 @@
-"""Decoding of latents with the decoder's state carried from clip to clip."""
+"""Decoding of latents with a decoder state that continues from clip to clip."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..pipeline import Pipeline
 
 
 class Decoded(NamedTuple):
-    """The decoder's output and state after a step's latents."""
+    """The decoder's output and state after the latents of one step."""
 
-    last: Tensor | None  # (b c s): the sound of that step; None before the first one
+    last: Tensor | None  # (b c s), waveform of that step; None before the first step
     state: Any
 
 
@@ -24,22 +24,22 @@ START = Decoded(None, None)
 
 @dataclass(eq=False)
 class Decoding:
-    """Latents that follow others, and the decoder's state after them.
+    """Latents that continue those of `before`, and the decoder state after them (`found`).
 
-    Whoever draws latents may not decode them. Whoever decodes them first leaves `found` here; where
-    it is needed before, it is computed, with the same result.
+    The node that samples latents does not decode them. The first decoding stores its state in
+    `found`; if the state is needed earlier, it is computed here with the same result.
     """
 
-    source: str  # of the checkpoint
+    source: str  # identifier of the checkpoint
     before: Decoding | None
-    latents: Tensor | None  # (b t k)
+    latents: Tensor | None  # (b t k); None after `found` is stored
     found: Decoded | None = None
 
     def after(self, pipeline: Pipeline, source: str, device: torch.device) -> Decoded:
-        """The decoder after these latents; what is found is kept on `device`."""
+        """The decoder's output and state after these latents; the result is stored on `device`."""
         if self.source != source:
             raise ValueError(
-                "got latents that go on from sound of another checkpoint; expected this VAE's own; "
+                "got latents that continue sound of another checkpoint; expected this VAE's; "
                 "connect model and vae of the same Load SoundReactor Model"
             )
         if self.found is None:
@@ -50,7 +50,7 @@ class Decoding:
         return self.found
 
     def is_of(self, samples: Tensor, source: str) -> bool:  # (b k t)
-        """Whether these very latents, not ones made from them, go through the VAE of `source`."""
+        """Whether `samples` is the memory of these latents, not a copy, and `source` is theirs."""
         if self.latents is None or self.source != source:
             return False
         same = self.latents.data_ptr() == samples.data_ptr()
@@ -58,17 +58,17 @@ class Decoding:
 
     @classmethod
     def of(cls, source: str, found: Decoded, device: torch.device) -> Decoding:
-        """A decoder's state whose latents were not kept."""
+        """A `Decoding` with a known decoder state and without latents."""
         return cls(source, None, None, moved(found, device))
 
     def keep(self, found: Decoded, device: torch.device) -> None:
-        """Store the decoder's state, and release the latents that led to it."""
+        """Store the decoder's state and release the latents."""
         self.found = moved(found, device)
         self.before = self.latents = None
 
 
 def decode(latents: Tensor, pipeline: Pipeline, state: Any) -> Iterator[Decoded]:  # (b t k)
-    """The sound of each step's latents after `state`, with the decoder's state after it."""
+    """Decode latents step by step from `state`; yields each step's waveform and decoder state."""
     vae = pipeline.vae
     state = moved(state, vae.latent_mean.device)
     for piece in latents.split(pipeline.model.latents_per_step, dim=1):
@@ -79,7 +79,7 @@ def decode(latents: Tensor, pipeline: Pipeline, state: Any) -> Iterator[Decoded]
 
 
 def moved(value: Any, device: torch.device) -> Any:
-    """A state, tensors in tuples of tuples, with all its tensors on a device."""
+    """A state (nested tuples) with all its tensors moved to `device`."""
     if isinstance(value, Tensor):
         return value.to(device)
     if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""Visual features of a clip, computed while it is read."""
+"""Visual features of a clip, computed lazily while the clip is read."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Visual features of a clip, one frame at a time: every reading starts at the beginning.
+    """Visual features of a clip, read frame by frame; each iteration starts at the beginning.
 
     `pieces()` yields (b t n d) in float32 on the CPU with b = t = 1, so that a reader can stop
-    after any frame. While they are read, the pipeline's encoder must be on its device. Where the
-    clip continues another, the first frame is the one at `start` seconds, and `last` (b n d) is the
-    grid before it.
+    after any frame. During iteration the pipeline's encoder must be on its device. If the clip
+    continues another one, the first frame is at `start` seconds and `last` (b n d) is the previous
+    grid.
     """
 
     frames: Frames
@@ -41,14 +41,14 @@ class Features:
         return self.frames.count
 
     def last_grid(self, piece: Tensor) -> Tensor:  # (b t n d) -> (b n d)
-        """The grid of a piece's last frame, without its change."""
+        """The grid of a piece's last frame, without temporal difference."""
         return piece[:, -1, :, : self._channels].clone()
 
     def still(self, piece: Tensor) -> Tensor:  # (b t n d) -> (b 1 n d)
-        """The features of the frame that follows where the picture stands still: no change."""
-        held = piece[:, -1:].clone()
-        held[..., self._channels :] = 0
-        return held
+        """The features of a repetition of the last frame: its temporal difference is zero."""
+        repeated = piece[:, -1:].clone()
+        repeated[..., self._channels :] = 0
+        return repeated
 
     @property
     def _channels(self) -> int:
@@ -56,7 +56,7 @@ class Features:
 
 
 def encode(frames: Frames, pipeline: Pipeline, cache_bytes: int) -> Features:
-    """The grids of a clip; those of at most `cache_bytes` stay in memory once they were read."""
+    """The grids of a clip; cached after a complete reading if they fit in `cache_bytes`."""
     check_rate(frames, pipeline)
 
     def pieces(start: Fraction = START, last: Tensor | None = None) -> Iterator[Tensor]:
@@ -65,11 +65,11 @@ def encode(frames: Frames, pipeline: Pipeline, cache_bytes: int) -> Features:
                 grid = pipeline.vision(frame[None]).float().cpu()
             yield grid
 
-    return Features(frames, pipeline, _Kept(pieces, frames.count, cache_bytes))
+    return Features(frames, pipeline, _Cached(pieces, frames.count, cache_bytes))
 
 
 def difference(features: Features) -> Features:
-    """The same features with the change since the last frame beside them: d -> 2d."""
+    """The same features concatenated with their temporal difference: d -> 2d."""
 
     def pieces(start: Fraction = START, last: Tensor | None = None) -> Iterator[Tensor]:
         module = TemporalDifference()
@@ -82,35 +82,35 @@ def difference(features: Features) -> Features:
 
 
 def check_rate(frames: Frames, pipeline: Pipeline) -> None:
-    """Raises ValueError where frames come at another rate than the checkpoint's."""
+    """Raises ValueError unless the frame rate is the checkpoint's."""
     rate = pipeline.frame_rate
     if frames.rate != rate:
         raise ValueError(
-            f"got frames at {frames.rate} a second; expected {rate}, the rate of this checkpoint; "
+            f"got {frames.rate} frames per second; expected {rate}, the rate of this checkpoint; "
             "use a checkpoint of that rate"
         )
 
 
 def later(frames: Frames, start: Fraction) -> Frames:
-    """The same frames, the first one at `start` seconds."""
+    """The frames from `start` seconds on."""
     return PartOfFrames(frames, start) if start else frames
 
 
-class _Kept:
-    """Pieces that are remembered after a complete reading, if all of them fit."""
+class _Cached:
+    """Pieces that are cached after a complete reading, if all fit in `limit` bytes."""
 
     def __init__(self, pieces: Pieces, count: int, limit: int):
         self.pieces, self.count, self.limit = pieces, count, limit
-        self.kept: list[Tensor] = []
-        self.start = START  # of what is kept
+        self.cache: list[Tensor] = []
+        self.start = START  # start of the cached pieces, in seconds
 
     def __call__(self, start: Fraction = START, last: Tensor | None = None) -> Iterator[Tensor]:
-        if self.kept and self.start == start:
-            yield from self.kept
+        if self.cache and self.start == start:
+            yield from self.cache
             return
-        kept = []
+        read = []
         for piece in self.pieces(start):
             if piece.nbytes * self.count <= self.limit:
-                kept.append(piece)
+                read.append(piece)
             yield piece
-        self.kept, self.start = kept, start
+        self.cache, self.start = read, start

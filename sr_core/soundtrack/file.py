@@ -1,4 +1,4 @@
-"""A clip with its generated sound as one file."""
+"""Write a clip with its generated sound as one file."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def soundtrack(
     texts: Sequence[tuple[int, Any]] = (),
     at_once: int = PIECE,
 ) -> Iterator[Tensor]:
-    """The sound of a clip while it is read: pieces (c s) in float32 on the CPU.
+    """Generate the sound of a clip while reading it: pieces (c s) in float32 on the CPU.
 
-    `at_once` is how many frames are read together, as far as they are not too large. The other
-    arguments are those of `engine.offline.stream`.
+    `at_once` is the number of frames per call, reduced for large frames. The other arguments are
+    those of `engine.offline.stream`.
     """
     pieces = (piece[None] for piece in frames.pieces(frames.fitting(at_once)))
     for waveform in stream(pipeline, pieces, settings, seed, prompt, tell, texts):
@@ -48,9 +48,9 @@ def write_clip(
     encode: bool = False,
     metadata: Mapping[str, str] | None = None,
 ) -> Meter:
-    """Write a clip with its generated sound, and measure that sound.
+    """Write a clip with its generated sound, and return that sound's level meter.
 
-    The rest is as in `io.write.mux.mux`, which warns of clipping itself.
+    The other arguments are those of `io.write.mux.mux`, which itself warns about clipping.
     """
     meter = Meter()
 

@@ -1,1 +1,1 @@
-"""Frozen: frames -> a grid of features for each frame."""
+"""Frozen vision encoders: frames -> a grid of features per frame."""

@@ -1,6 +1,6 @@
 """DINOv2 with registers (arXiv 2304.07193, 2309.16588): frames -> patch tokens, inference only.
 
-Parameters have the names of facebookresearch/dinov2, so official weights fit without a table.
+Parameters have the names of facebookresearch/dinov2, so official weights load without renaming.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from torch.nn import functional as F
 
 from ..config import from_dict
 
-# Key of the configuration (JSON) in a converted file's metadata. It is the only key because
-# safetensors writes several in random order, and checkpoints refer to such files by their sha256.
+# Metadata key of the configuration (JSON) in a converted file. It is the only key: safetensors
+# writes several keys in random order, and checkpoints refer to such files by their sha256.
 DINOV2_FORMAT = "soundreactor.dinov2"
 
 
 @dataclass(frozen=True)
 class DINOv2Config:
-    """`vits14_reg` by default; `vitb14_reg` is 768, 12, 12 and `vitl14_reg` is 1024, 24, 16."""
+    """`vits14_reg` by default; width, depth and heads are 768, 12, 12 in `vitb14_reg` and 1024, 24,
+    16 in `vitl14_reg`.
+    """
 
     width: int = 384
     depth: int = 12
@@ -45,7 +47,7 @@ class DINOv2Config:
 
 
 class DINOv2(nn.Module):
-    """Vision transformer that sees one frame at a time and gives its normalised patch tokens."""
+    """Vision transformer that returns the normalised patch tokens of each frame independently."""
 
     def __init__(self, config: DINOv2Config):
         super().__init__()
@@ -57,12 +59,12 @@ class DINOv2(nn.Module):
         self.patch_embed = PatchEmbed(width, config.patch)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self._interpolated: dict[tuple[int, int], Tensor] = {}  # filled by `at`, in copies alone
+        self._interpolated: dict[tuple[int, int], Tensor] = {}  # filled only in copies made by `at`
         self._initialise()
         self.requires_grad_(False)
 
     def forward(self, frames: Tensor) -> Tensor:  # (b t 3 h w), already normalised -> (b t n d)
-        """Raises ValueError where the shape is another or a side is no multiple of the patch."""
+        """Raises ValueError for another shape, or a side that is not a multiple of the patch."""
         check_frames(frames)
         grid = self._grid(*frames.shape[-2:])
         x = self.patch_embed(rearrange(frames, "b t c h w -> (b t) c h w"))
@@ -76,7 +78,7 @@ class DINOv2(nn.Module):
         return rearrange(x, "(b t) n d -> b t n d", b=frames.shape[0])
 
     def at(self, grid: tuple[int, int]) -> DINOv2:
-        """A copy with the same parameters whose positions for one grid are interpolated already."""
+        """A copy that shares the parameters and caches the position embedding of one grid."""
         clone = copy.copy(self)
         clone._interpolated = {grid: self._positions(grid)}
         return clone
@@ -91,8 +93,8 @@ class DINOv2(nn.Module):
         return height // patch, width // patch
 
     def _positions(self, grid: tuple[int, int]) -> Tensor:  # -> (1 n d)
-        # Computed anew each time: a cache would be state that copies and moves of the module do not
-        # know of, so only `at` makes one. At least float32, as official.
+        # Not cached here: copying the module or moving it to a device would not update a cache, so
+        # only `at` creates one. Computed in float32 at least, as in the official code.
         side = self.config.position_grid
         stored = rearrange(self.pos_embed[:, 1:], "b (h w) d -> b d h w", h=side)
         exact = stored.to(torch.promote_types(stored.dtype, torch.float32))
@@ -110,7 +112,7 @@ class DINOv2(nn.Module):
 
 
 class PatchEmbed(nn.Module):
-    """One linear map of each patch's pixels."""
+    """Linear projection of each patch's pixels."""
 
     def __init__(self, width: int, patch: int):
         super().__init__()
@@ -121,7 +123,7 @@ class PatchEmbed(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-norm attention and MLP, each with a learned scale for every channel."""
+    """Pre-norm attention and MLP, each followed by a learned scale per channel."""
 
     def __init__(self, config: DINOv2Config):
         super().__init__()
@@ -153,7 +155,7 @@ class Attention(nn.Module):
 
 
 class LayerScale(nn.Module):
-    """A learned factor for every channel (CaiT, arXiv 2103.17239)."""
+    """Learned factor per channel (CaiT, arXiv 2103.17239)."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -164,7 +166,7 @@ class LayerScale(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two layers with an exact GELU between."""
+    """Two linear layers with an exact (not approximated) GELU between them."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
@@ -176,17 +178,17 @@ class MLP(nn.Module):
 
 
 def load_dinov2(path: str | os.PathLike) -> DINOv2:
-    """The backbone in a file that `convert_dinov2` wrote: float32, frozen, in eval mode.
+    """Load a file written by `convert_dinov2`: float32, frozen, in eval mode.
 
-    Raises ValueError where the file is another one.
+    Raises ValueError for any other file.
     """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except SafetensorError as error:
-        raise ValueError(f"got {path}, no safetensors file ({error}); {_EXPECTED}") from error
+        raise ValueError(f"got {path}, not a safetensors file ({error}); {_EXPECTED}") from error
     if DINOV2_FORMAT not in metadata:
-        raise ValueError(f"got {path}, which is not marked as such; {_EXPECTED}")
+        raise ValueError(f"got {path} without {DINOV2_FORMAT} metadata; {_EXPECTED}")
     with torch.device("meta"):
         backbone = DINOv2(from_dict(DINOv2Config, json.loads(metadata[DINOV2_FORMAT])))
     backbone.load_state_dict(load_file(path), strict=True, assign=True)
@@ -204,5 +206,5 @@ def check_frames(frames: Tensor) -> None:
     if frames.ndim != 5 or frames.shape[2] != 3:
         raise ValueError(
             f"got frames of shape {tuple(frames.shape)}; expected (batch, time, 3, height, width); "
-            "move the colour axis there, drop an alpha channel, repeat a grey one three times"
+            "move the colour axis to position 2, drop an alpha channel, repeat a grey one 3 times"
         )

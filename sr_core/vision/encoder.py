@@ -1,4 +1,4 @@
-"""Frames of any size -> a small grid of features for each: resize, normalise, backbone, PCA."""
+"""Frames of any size -> a grid of features per frame: resize, normalise, backbone, PCA."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from torch.nn import functional as F
 from .dinov2 import DINOv2, DINOv2Config, check_frames
 from .patches import Patches, PatchesConfig
 
-STRIP = 4_000_000  # pixels of a frame that are held as floats at once
+STRIP = 4_000_000  # pixels of a frame that are converted to float at once, at most
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class VisionConfig:
-    """One frame size, and so one grid, for a checkpoint; 16:9 frames lose no shape by default."""
+    """Frame size, and so grid size, of a checkpoint; the default keeps the shape of 16:9 frames."""
 
     backbone: DINOv2Config | PatchesConfig = DINOv2Config()
-    height: int = 224  # pixels that the backbone sees
+    height: int = 224  # pixels of the backbone's input
     width: int = 392
-    channels: int = 59  # of the reduced grid (SoundReactor, arXiv 2510.02110)
+    channels: int = 59  # number of PCA channels (SoundReactor, arXiv 2510.02110)
 
     def __post_init__(self):
         patch = self.backbone.patch
@@ -45,10 +45,9 @@ class VisionConfig:
 
 
 class VisionEncoder(nn.Module):
-    """Frozen encoder that sees one frame at a time.
+    """Frozen encoder that processes each frame independently.
 
-    The PCA is linear, so it is kept as a mean and a basis; until one is fitted it passes the
-    backbone's first channels through.
+    The PCA is a mean and a basis. Before it is fitted, it selects the backbone's first channels.
     """
 
     def __init__(self, config: VisionConfig):
@@ -58,14 +57,14 @@ class VisionEncoder(nn.Module):
         patches = isinstance(config.backbone, PatchesConfig)
         self.backbone = Patches(config.backbone) if patches else DINOv2(config.backbone)
         self.register_buffer("pca_mean", torch.zeros(width))
-        # Not torch.eye: on the meta device it imports a thousand modules, a second of a load.
+        # Not torch.eye: on the meta device it imports about 1000 modules, 1 s of the loading time.
         self.register_buffer("pca_basis", torch.zeros(width, config.channels).fill_diagonal_(1))
 
     def forward(self, frames: Tensor) -> Tensor:  # (b t 3 h w) -> (b t n channels)
-        """Grid of each frame; frames are uint8 0..255 or float 0..1, of any size and device.
+        """Grid of each frame; frames are uint8 0..255 or float 0..1, of any size, on any device.
 
-        Patches run row by row. Raises ValueError for another shape or range, and for pixels that
-        are NaN or infinite.
+        Patches are in row-major order. Raises ValueError for another shape or range, and for NaN
+        or infinite pixels.
         """
         check_frames(frames)
         pixels = self._resize(frames)
@@ -81,11 +80,11 @@ class VisionEncoder(nn.Module):
             )
         if not frames.shape[-1] or not frames.shape[-2]:
             raise ValueError(f"got frames of shape {tuple(frames.shape)}; expected some pixels")
-        # Bytes travel to the device as bytes; resizing needs more precision than bfloat16 has.
+        # uint8 is moved to the device as uint8; resizing needs more precision than bfloat16 has.
         precision = torch.promote_types(self.pca_mean.dtype, torch.float32)
         pixels = rearrange(frames, "b t c h w -> (b t) c h w").to(self.pca_mean.device)
-        # One by one: large frames as floats, several at once, are tens of megabytes that come and
-        # go, and leave holes in the process's memory which never come back.
+        # Frame by frame: several large frames in float are temporary buffers of tens of megabytes,
+        # which fragment the process's memory permanently.
         size = self.config.height, self.config.width
         pixels = torch.cat([_resize_in_strips(one, precision, *size) for one in pixels.split(1)])
         if frames.dtype == torch.uint8:
@@ -96,9 +95,9 @@ class VisionEncoder(nn.Module):
 def _resize_in_strips(
     pixels: Tensor, precision: torch.dtype, height: int, width: int
 ) -> Tensor:  # (1 3 h w) -> (1 3 height width)
-    """The same as `resize` at that precision, without a large frame's floats all at once.
+    """`resize` at `precision`, without converting all of a large frame to float at once.
 
-    Resizing is separable: the width is done strip by strip, then the height.
+    Resizing is separable: the width is resized in strips of rows, then the height.
     """
     rows = max(height, STRIP // pixels.shape[-1])
     if pixels.shape[-2] <= rows:
@@ -108,24 +107,24 @@ def _resize_in_strips(
 
 
 def resize(pixels: Tensor, height: int, width: int) -> Tensor:  # float (n 3 h w) -> the same
-    """The one way frames get the size that a backbone sees."""
+    """Resize frames to the backbone's input size: bilinear, antialiased, without cropping."""
     if tuple(pixels.shape[-2:]) == (height, width):
         return pixels
     return F.interpolate(pixels, size=(height, width), mode="bilinear", antialias=True)
 
 
-def _check_range(pixels: Tensor) -> None:  # (b t 3 h w), small by now: resizing keeps NaN
+def _check_range(pixels: Tensor) -> None:  # (b t 3 h w), after resizing, which propagates NaN
     if not pixels.numel():
         return
-    # One look at the device: a minimum and a maximum are NaN where any pixel is.
+    # One transfer from the device: minimum and maximum are NaN if any pixel is.
     extremes = torch.stack([pixels.amin(dim=(0, 2, 3, 4)), pixels.amax(dim=(0, 2, 3, 4))], dim=1)
     for frame, (low, high) in enumerate(extremes.tolist()):
         if not (abs(low) < float("inf") and abs(high) < float("inf")):
             raise ValueError(
                 f"got NaN or infinite pixels in frame {frame} of this piece; expected numbers in "
-                "0..1; look at the step that made this picture"
+                "0..1; check the step that made this frame"
             )
-        # Sharp resampling elsewhere may overshoot a little; another scale is far outside.
+        # Earlier resampling may overshoot 0..1 slightly; a wrong scale is far outside.
         if low < -0.5 or high > 2:
             raise ValueError(
                 f"got float pixels from {low:.3g} to {high:.3g} in frame {frame} of this piece; "
@@ -133,7 +132,8 @@ def _check_range(pixels: Tensor) -> None:  # (b t 3 h w), small by now: resizing
             )
 
 
-def normalise(pixels: Tensor) -> Tensor:  # (b t 3 h w) 0..1 -> the same, as ImageNet's statistics
-    # Plain numbers rather than a buffer: a buffer would be rounded with the module's dtype.
+def normalise(pixels: Tensor) -> Tensor:  # (b t 3 h w), 0..1 -> (b t 3 h w)
+    """Normalise with the mean and standard deviation of ImageNet."""
+    # Constants, not a buffer: a buffer would be rounded to the module's dtype.
     channels = zip(pixels.unbind(dim=2), IMAGENET_MEAN, IMAGENET_STD, strict=True)
     return torch.stack([(channel - mean) / std for channel, mean, std in channels], dim=2)

@@ -1,4 +1,4 @@
-"""Detection of out-of-distribution (OOD) clips: pictures unlike those of the training data."""
+"""Detection of out-of-distribution (OOD) clips: frames unlike those of the training data."""
 
 from __future__ import annotations
 
@@ -8,64 +8,64 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-SECONDS = 3  # of a clip that its statistics are computed over
-FLOOR = 0.003  # of a channel's usual variance: smaller variances are treated alike
-# Of the covariance towards its diagonal. Few clips estimate correlations badly, and a new map of
-# the same game must not be out of distribution.
+SECONDS = 3  # seconds of a clip whose statistics are computed, from its start
+FLOOR = 0.003  # added to variances that are relative to the training variance of a channel
+# Shrinkage of the covariance towards its diagonal, 0..1. Few clips estimate correlations poorly,
+# and a new map of the same game must not be out of distribution.
 SHRINKAGE = 0.5
-QUANTILE = 0.99  # of the training clips are nearer than the limit
-# Clips. With fewer the limit is too low: it would warn of 7 in 10 clips of the same distribution
-# with 20 clips, 1 in 7 with 60, 1 in 25 with 100 (drawn from Gaussians of as many dimensions as
-# `micro` has).
+QUANTILE = 0.99  # fraction of the training clips within the limit
+# Minimum number of training clips. With fewer clips the limit is too low: it would warn of 7 in 10
+# clips of the same distribution with 20 clips, 1 in 7 with 60, 1 in 25 with 100 (simulated with
+# Gaussians of as many dimensions as `micro` has).
 FEWEST = 100
 
 
 class ClipStatistics(NamedTuple):
-    """Running statistics of a clip: frames, and sums over them of the patches' mean and square."""
+    """Running first and second moments of a clip's features."""
 
-    frames: int
-    first: Tensor  # (b 2d)
-    second: Tensor  # (b 2d)
+    frames: int  # number of frames
+    first: Tensor  # (b 2d), sum over frames of the mean over patches
+    second: Tensor  # (b 2d), sum over frames of the mean square over patches
 
 
 class OODDetector(nn.Module):
-    """A Gaussian over statistics of the training clips, with a limit of the Mahalanobis distance.
+    """Gaussian over the features of the training clips, with a limit of the Mahalanobis distance.
 
-    The statistics of a clip are, for each channel, the log variance over patches and time and the
-    log power of the temporal difference. Means are left out: brightness and colour differ between
+    The features of a clip are, per channel, the log variance over patches and time and the log
+    power of the temporal difference. Means are excluded: brightness and colour differ between
     clips of the same kind.
     """
 
     def __init__(self, channels: int, frames: int):
         super().__init__()
-        self.frames = frames  # that the statistics of a clip are computed over
+        self.frames = frames  # number of frames whose statistics are computed
         self.register_buffer("mean", torch.zeros(2 * channels))
         # Not torch.eye, as in vision/encoder.py.
         self.register_buffer("whitening", torch.zeros(2 * channels, 2 * channels).fill_diagonal_(1))
         self.register_buffer("limit", torch.tensor(torch.inf))
 
     def add(self, grid: Tensor, statistics: ClipStatistics | None) -> ClipStatistics:
-        """The statistics with further frames (b t n 2d), as far as they count."""
+        """Add grids (b t n 2d) to the statistics, up to `frames` frames in total."""
         counted = statistics.frames if statistics else 0
         return clip_statistics(grid[:, : self.frames - counted], statistics)
 
     def is_beyond_limit(self, statistics: ClipStatistics, scale: Tensor) -> bool:
-        """Whether the statistics are complete and beyond the limit."""
+        """Whether the statistics cover `frames` frames and their distance exceeds the limit."""
         complete = statistics.frames >= self.frames
         return complete and bool((self.distance(statistics, scale) > self.limit.cpu()).any())
 
     def distance(self, statistics: ClipStatistics, scale: Tensor) -> Tensor:
-        """Squared Mahalanobis distance divided by the dimensions: below 1 for most training clips.
+        """Squared Mahalanobis distance per dimension, (b): below 1 for most training clips.
 
-        `scale` (2d) is the grid's usual deviation; gives (b).
+        `scale` (2d) is the standard deviation of each channel in the training set.
         """
         x = features(statistics, scale) - self.mean.cpu().float()
         return (x @ self.whitening.cpu().float().T).square().mean(dim=-1)
 
     def fit(self, rows: Tensor, clips: int) -> None:  # (rows 2d)
-        """Fit the Gaussian and its limit to features; without effect on too few clips.
+        """Fit the Gaussian and its limit to features; does nothing if `clips` is below FEWEST.
 
-        `clips` is the number of clips that the rows are from; a clip may have several.
+        `clips` is the number of clips from which the rows are taken; a clip may have several rows.
         """
         if clips < FEWEST:
             return
@@ -81,7 +81,7 @@ class OODDetector(nn.Module):
 
 
 class Monitor:
-    """Computes the statistics of a stream and reports once if they are out of distribution."""
+    """Computes the statistics of a stream and warns once if they are out of distribution."""
 
     def __init__(
         self,
@@ -90,15 +90,15 @@ class Monitor:
         origin: dict[str, Any],
         tell: Callable[[str], None],
     ):
-        """`scale` is as in `OODDetector.distance`, `origin` as in `Pipeline`.
+        """`scale` is as in `OODDetector.distance`, `origin` as in `Pipeline`; `tell` gets the text.
 
-        Without a detector nothing is reported.
+        Without a detector there is no warning.
         """
         self.detector, self.scale, self.origin, self.tell = detector, scale, origin, tell
         self._statistics: ClipStatistics | None = None
 
     def add(self, grid: Tensor) -> None:
-        """Take the next frames' grids with their differences: (b t n 2d)."""
+        """Add the next frames' grids with temporal differences: (b t n 2d)."""
         detector, before = self.detector, self._statistics
         if detector is None or self.scale is None:
             return
@@ -110,7 +110,7 @@ class Monitor:
 
 
 def clip_statistics(grid: Tensor, before: ClipStatistics | None = None) -> ClipStatistics:
-    """The statistics of frames' grids with their differences (b t n 2d), added to `before`."""
+    """Statistics of grids with temporal differences (b t n 2d), added to `before`."""
     grid = grid.float()
     first, second = grid.mean(dim=2).sum(dim=1), grid.square().mean(dim=2).sum(dim=1)
     if before is None:
@@ -128,7 +128,7 @@ def features(statistics: ClipStatistics, scale: Tensor) -> Tensor:
 
 
 def warning_text(origin: dict[str, Any]) -> str:
-    """The text of the out-of-distribution warning; `origin` as in Pipeline."""
+    """Text of the out-of-distribution warning; `origin` is as in `Pipeline`."""
     known = origin.get("knows") or origin.get("data") or "unnamed footage"
     return (
         f"this picture is unlike anything the model was trained on ({known}); its sound may not fit"

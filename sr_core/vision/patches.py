@@ -1,4 +1,4 @@
-"""Raw patches as features: nothing learned but the PCA after it, and nearly free."""
+"""Raw pixels of patches as features: only the PCA after them is fitted; very low cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PatchesConfig:
 
 
 class Patches(nn.Module):
-    """Normalised frames (b t 3 h w) -> each patch's own pixels (b t n d), row by row."""
+    """Normalised frames (b t 3 h w) -> the pixels of each patch (b t n d), in row-major order."""
 
     def __init__(self, config: PatchesConfig):
         super().__init__()

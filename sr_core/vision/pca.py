@@ -1,4 +1,4 @@
-"""Principal axes of patch tokens, from one pass over any number of them."""
+"""Principal component analysis (PCA) of patch tokens in one pass over the data."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from torch import Tensor
 
 
 class PCA(NamedTuple):
-    """`(token - mean) @ basis` are the coordinates; float64, on the CPU."""
+    """Mean and principal axes, float64 on the CPU; the projection is `(token - mean) @ basis`."""
 
     mean: Tensor  # (d,)
-    basis: Tensor  # (d k), orthonormal columns, the strongest first
-    explained: Tensor  # (k,), each column's share of the variance; its cumsum is the CEV
+    basis: Tensor  # (d k), orthonormal columns in order of decreasing variance
+    explained: Tensor  # (k,), fraction of the variance per column; its cumulative sum is the CEV
 
 
 class StreamingPCA:
-    """Exact mean and covariance of tokens that arrive piece by piece.
+    """Exact mean and covariance of tokens that arrive in batches.
 
-    Each piece is centred on its own mean before it is added, so tokens far from zero lose no
-    digits (Chan, Golub and LeVeque, "Updating formulae", 1979).
+    Each batch is centred on its own mean before it is added, so a large mean causes no loss of
+    precision (Chan, Golub and LeVeque, "Updating formulae", 1979).
     """
 
     def __init__(self, width: int):
@@ -29,7 +29,7 @@ class StreamingPCA:
         self.scatter = torch.zeros(width, width, dtype=torch.float64)
 
     def update(self, tokens: Tensor) -> None:  # (n d), any dtype and device
-        """Raises ValueError for another width, and for NaN or infinite tokens."""
+        """Add tokens. Raises ValueError for another width, and for NaN or infinite tokens."""
         if tokens.ndim != 2 or tokens.shape[1] != len(self.mean):
             raise ValueError(
                 f"got tokens of shape {tuple(tokens.shape)}; expected (n, {len(self.mean)}); "
@@ -37,18 +37,18 @@ class StreamingPCA:
             )
         if not len(tokens):
             return
-        # The CPU adds in float64 whatever the device that encoded: some have no float64.
+        # Summed in float64 on the CPU: some devices have no float64.
         tokens = tokens.detach().cpu().double()
         mean = tokens.mean(dim=0)
         if not mean.isfinite().all():
-            raise ValueError("got NaN or infinite tokens; expected numbers; look at the frames")
+            raise ValueError("got NaN or infinite tokens; expected numbers; check the frames")
         centred = tokens - mean
         self._add(len(tokens), mean, centred.T @ centred)
 
     def result(self, channels: int) -> PCA:
-        """The strongest axes; each points where its largest component is positive.
+        """The axes of largest variance; the largest component of each is positive.
 
-        Raises ValueError for more axes than the width, or too few tokens to tell them.
+        Raises ValueError if `channels` exceeds the width, or is not below the number of tokens.
         """
         if not 0 < channels <= len(self.mean):
             raise ValueError(f"got {channels} channels; expected 1 to {len(self.mean)}")

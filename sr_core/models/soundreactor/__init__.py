@@ -1,1 +1,1 @@
-"""The SoundReactor generator (arXiv 2510.02110): what is trained, a page each."""
+"""The SoundReactor generator (arXiv 2510.02110): all trained modules."""

@@ -1,4 +1,4 @@
-"""A frame's grid of features -> one token."""
+"""Aggregator: the grid of features of a frame -> one token."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class AggregatorConfig:
     width: int = 512
     depth: int = 2
     heads: int = 8
-    stride: int = 2  # patches that one convolution step covers, along height and width
+    stride: int = 2  # patches, kernel and stride of the convolution along height and width
     mlp_ratio: int = 4
 
 
 class Aggregator(nn.Module):
-    """Projection and spatial downsampling, then a shallow transformer read at one learned token.
+    """Projection with spatial downsampling, then a shallow transformer with one readout token.
 
-    The token is appended at the end and every other place has a learned position
-    (SoundReactor, arXiv 2510.02110, fig. 2).
+    The learned readout token is appended at the end; every other token has a learned position
+    embedding (SoundReactor, arXiv 2510.02110, fig. 2).
     """
 
     def __init__(self, config: AggregatorConfig, grid: tuple[int, int], channels: int):
@@ -36,7 +36,7 @@ class Aggregator(nn.Module):
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width)
 
-    def forward(self, grid: Tensor) -> Tensor:  # (b t n d) -> (b t d'), each frame on its own
+    def forward(self, grid: Tensor) -> Tensor:  # (b t n d) -> (b t d'), frames independent
         batch = grid.shape[0]
         x = rearrange(grid, "b t (h w) d -> (b t) d h w", h=self.grid[0])
         x = rearrange(self.project(x), "b d h w -> b (h w) d") + self.positions
@@ -47,7 +47,7 @@ class Aggregator(nn.Module):
 
 
 def divided(grid: tuple[int, int], stride: int) -> tuple[int, int]:
-    """Rows and columns of places after folding; ValueError where patches would be left over."""
+    """Rows and columns after downsampling; ValueError unless `stride` divides both sides."""
     if grid[0] % stride or grid[1] % stride:
         raise ValueError(
             f"got a grid of {grid[0]}x{grid[1]} patches; expected both to be multiples of the "
@@ -57,7 +57,7 @@ def divided(grid: tuple[int, int], stride: int) -> tuple[int, int]:
 
 
 def check_grid(grid: Tensor, sides: tuple[int, int], channels: int) -> None:
-    """Raise ValueError unless grid is (b t n d) of this many patches and channels."""
+    """Raise ValueError unless grid is (b t n d) with n = rows x columns and d = channels."""
     expected = (sides[0] * sides[1], channels)
     if grid.ndim != 4 or tuple(grid.shape[2:]) != expected:
         raise ValueError(
@@ -68,7 +68,7 @@ def check_grid(grid: Tensor, sides: tuple[int, int], channels: int) -> None:
 
 
 class Block(nn.Module):
-    """Pre-norm attention over the places of one frame, then an MLP."""
+    """Pre-norm attention over the tokens of one frame, then an MLP."""
 
     def __init__(self, config: AggregatorConfig):
         super().__init__()

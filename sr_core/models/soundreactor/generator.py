@@ -1,4 +1,4 @@
-"""Autoregressive sampling: each latent is drawn from the frames so far and the latents before."""
+"""Autoregressive sampling: each latent is conditioned on past latents and frames up to its own."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .transformer import PAIR, TransformerState
 
 
 class Past(NamedTuple):
-    """What SoundReactor keeps of a stream."""
+    """SoundReactor's cache of a stream."""
 
     transformer: TransformerState
-    latent: Tensor  # (b k), drawn last and not yet read by the transformer
+    latent: Tensor  # (b k), the last latent, which is not yet in the transformer's cache
 
 
 class SoundReactorGenerator(SoundReactor, Generator):
@@ -30,11 +30,11 @@ class SoundReactorGenerator(SoundReactor, Generator):
     def begin(
         self, settings: Settings, seed: int, batch: int = 1, prompt: Tensor | None = None
     ) -> GeneratorState:
-        """A stream before its first frame, or after a `prompt`: latents (b t k) to continue."""
+        """The state before the first frame, or after a `prompt` of latents (b t k)."""
         noise = torch.Generator().manual_seed(seed).get_state()
         if prompt is None or prompt.shape[1] == 0:
             return GeneratorState(settings, batch, noise)
-        prompt = _checked_prompt(self, prompt, batch)[:, -_memory(self, settings) :]
+        prompt = _checked_prompt(self, prompt, batch)[:, -_prompt_frames(self, settings) :]
         tokens = self.null_tokens(batch, prompt.shape[1])
         _, past = self.condition(tokens, prompt, context_of(self, settings))
         if keeps_null_history(settings):
@@ -55,7 +55,7 @@ class SoundReactorGenerator(SoundReactor, Generator):
 def _condition(
     model: SoundReactor, token: Tensor, state: GeneratorState
 ) -> tuple[Tensor, TransformerState]:
-    """z of one frame, guided (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
+    """z of one frame with guidance (SoundReactor, alg. 3): token (b 1 d) -> (b 2d)."""
     settings, batch = state.settings, state.batch
     context = context_of(model, settings)
     guided, matched = settings.guidance != 1, keeps_null_history(settings)
@@ -64,22 +64,22 @@ def _condition(
     audio = model.embed_audio(latent, batch)
     if matched:
         audio = torch.cat([audio, audio])
-    heard, past = model.transformer(audio, before, context)
+    audio_output, past = model.transformer(audio, before, context)
     rows = torch.cat([token, model.null_tokens(batch, 1)]) if guided else token
     if guided and not matched:
-        seen_past = _rows(past, _twice)
+        vision_past = _rows(past, _twice)
     else:
-        seen_past = past
-    seen, past = model.transformer(model.vision_input(rows), seen_past, context)
+        vision_past = past
+    vision_output, past = model.transformer(model.vision_input(rows), vision_past, context)
     if guided:
-        real, null = seen.chunk(2)
-        seen = null + settings.guidance * (real - null)
+        real, null = vision_output.chunk(2)
+        vision_output = null + settings.guidance * (real - null)  # SoundReactor, alg. 3
         past = past if matched else _rows(past, lambda x: x[:batch])
-    return torch.cat([heard[:batch], seen], dim=-1)[:, 0], past
+    return torch.cat([audio_output[:batch], vision_output], dim=-1)[:, 0], past
 
 
 def _solve(model: SoundReactor, z: Tensor, noise: Tensor, settings: Settings) -> Tensor:
-    """One latent from its condition: (b 2d), (evaluations b k) -> (b k)."""
+    """Draw one latent from its condition: (b 2d), (evaluations b k) -> (b k)."""
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
         return model.head(x, x.new_full(x.shape[:-1], sigma), z)
@@ -91,14 +91,14 @@ def _solve(model: SoundReactor, z: Tensor, noise: Tensor, settings: Settings) ->
 def draw_noise(
     model: SoundReactor, settings: Settings, batch: int, generator: torch.Generator
 ) -> Tensor:
-    """One frame's noise (evaluations b k), on the CPU wherever the model is."""
+    """Noise of one frame (evaluations b k), always drawn on the CPU."""
     count = settings.steps if settings.method == "consistency" else 1
     noise = torch.randn(count, batch, model.latent_channels, generator=generator)
     return noise.to(torch.promote_types(model.start.dtype, torch.float32))
 
 
 def context_of(model: SoundReactor, settings: Settings) -> Context:
-    """How far the transformer attends, and how it stretches positions over a long video."""
+    """Attention context of `settings.context`; see `Settings`."""
     config = model.config.transformer
     stretch = max(1.0, (settings.length or 0) / config.train_frames)
     head_width = config.width // config.heads
@@ -112,7 +112,7 @@ def context_of(model: SoundReactor, settings: Settings) -> Context:
 
 
 def frame_limit(model: SoundReactor, settings: Settings) -> int | None:
-    """Frames (a prompt's included) that a stream may have; None has no limit."""
+    """Maximum number of frames of a stream, including its prompt; None: no limit."""
     if settings.context == "window":
         return None
     trained = model.config.transformer.train_frames
@@ -120,7 +120,7 @@ def frame_limit(model: SoundReactor, settings: Settings) -> int | None:
 
 
 def check_room(model: SoundReactor, settings: Settings, seen: int) -> None:
-    """Raises ValueError where `seen` frames are all that the context has room for."""
+    """Raises ValueError if `seen` frames already fill the context."""
     limit = frame_limit(model, settings)
     if limit is not None and seen >= limit:
         raise ValueError(
@@ -130,8 +130,8 @@ def check_room(model: SoundReactor, settings: Settings, seen: int) -> None:
         )
 
 
-def _memory(model: SoundReactor, settings: Settings) -> int:
-    """Frames of a prompt that are worth reading: those that the first new frame still sees."""
+def _prompt_frames(model: SoundReactor, settings: Settings) -> int:
+    """Maximum number of prompt frames to which the first new frame attends."""
     return model.config.transformer.train_frames if settings.context == "window" else 1 << 62
 
 
@@ -145,16 +145,17 @@ def _checked_prompt(model: SoundReactor, prompt: Tensor, batch: int) -> Tensor:
 
 
 def keeps_null_history(settings: Settings) -> bool:
+    """Whether the cache has additional rows without any frames, for guidance."""
     return settings.guidance != 1 and settings.null_history == "matched"
 
 
 def _rows(past: TransformerState, change) -> TransformerState:
-    """The same past with its batch rows changed."""
+    """The past with `change` applied to the batch axis of keys and values."""
     return tuple(
         layer._replace(keys=change(layer.keys), values=change(layer.values)) for layer in past
     )
 
 
 def _twice(x: Tensor) -> Tensor:  # (b ...) -> (2b ...)
-    """A stream of one video shares its memory between both rows; attention only reads it."""
+    """Repeat the batch; a batch of 1 is a view, since attention only reads the cache."""
     return x.expand(2, *x.shape[1:]) if len(x) == 1 else torch.cat([x, x])

@@ -17,11 +17,11 @@ from ...layers.blocks import fourier_features, modulate
 class HeadConfig:
     width: int = 1280
     depth: int = 8
-    sigma_data: float = 0.5  # standard deviation of the latents the head is trained on
+    sigma_data: float = 0.5  # standard deviation of the training latents
 
 
 class Scalings(NamedTuple):
-    """c_skip, c_out, c_in (`into`) and c_noise of EDM's preconditioning."""
+    """c_skip, c_out, c_in (`into`) and c_noise of EDM's preconditioning (arXiv 2206.00364)."""
 
     skip: Tensor
     out: Tensor
@@ -37,9 +37,9 @@ def edm_scalings(sigma: Tensor, sigma_data: float) -> Scalings:  # (...)
 
 
 class Head(nn.Module):
-    """MAR's per-token MLP (arXiv 2406.11838, sec. 3.3) inside EDM's preconditioning.
+    """Per-token MLP of MAR (arXiv 2406.11838, sec. 3.3) with EDM preconditioning.
 
-    The same network is the denoiser of stage 1 and the consistency function of stage 2.
+    The same network is the denoiser in stage 1 and the consistency function in stage 2.
     """
 
     def __init__(self, config: HeadConfig, latent_channels: int, condition_width: int):
@@ -57,7 +57,7 @@ class Head(nn.Module):
         self._initialise()
 
     def forward(self, x: Tensor, sigma: Tensor, z: Tensor) -> Tensor:
-        """(... k), (...), (... d) -> (... k): the denoised latent D(x; sigma, z), EDM eq. 7."""
+        """Denoised latent D(x; sigma, z), EDM eq. 7: (... k), (...), (... d) -> (... k)."""
         return self.precondition(
             x, sigma, lambda y, c_noise: self.network(y.to(z.dtype), c_noise, z)
         )
@@ -65,10 +65,10 @@ class Head(nn.Module):
     def precondition(
         self, x: Tensor, sigma: Tensor, network: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
-        """D(x; sigma) around `network(scaled x, c_noise)`: (... k), (...) -> (... k).
+        """D(x; sigma), EDM eq. 7, F = `network(c_in * x, c_noise)`: (... k), (...) -> (... k).
 
-        Scaling is in float32 at least: consistency tuning looks at differences that half
-        precision cannot hold.
+        Scaling is in float32 at least: consistency tuning needs differences that half precision
+        cannot represent.
         """
         precise = torch.promote_types(x.dtype, torch.float32)
         x, scalings = x.to(precise), edm_scalings(sigma.to(precise), self.config.sigma_data)
@@ -76,18 +76,18 @@ class Head(nn.Module):
         return skip * x + out * network(into * x, scalings.noise).to(precise)
 
     def network(self, x: Tensor, c_noise: Tensor, z: Tensor) -> Tensor:
-        """The raw network of the preconditioned input: (... k), (...), (... d) -> (... k)."""
+        """Network F on a preconditioned input: (... k), (...), (... d) -> (... k)."""
         return self.modulated(x, self.modulations(c_noise, z))
 
     def modulations(self, c_noise: Tensor, z: Tensor) -> list[Tensor]:  # (...), (... d)
-        """What the condition asks of each block (... 3d) and, last, of the output (... 2d)."""
-        # Features of the noise level in full precision: they are what tells close levels apart.
+        """Modulation of each block (... 3d) and, as the last item, of the output (... 2d)."""
+        # Noise features in full precision: nearby noise levels must remain distinguishable.
         features = fourier_features(c_noise, 256).to(z.dtype)
         y = F.silu(self.noise(features) + self.condition(z))
         return [part.modulation(y) for part in (*self.blocks, self)]
 
     def modulated(self, x: Tensor, modulations: list[Tensor]) -> Tensor:
-        """The network's other half: a noisy latent through the modulated blocks."""
+        """Network F on a preconditioned input, given the result of `modulations`."""
         x = self.input(x)
         for block, own in zip(self.blocks, modulations[:-1], strict=True):
             x = block(x, own)
@@ -95,11 +95,11 @@ class Head(nn.Module):
         return self.output(modulate(self.norm(x), shift, scale))
 
     def log_variance(self, sigma: Tensor) -> Tensor:
-        """Learned uncertainty of a noise level (EDM2, arXiv 2312.02696, eq. 14): (...) -> (...)."""
+        """Learned log variance u(sigma) (EDM2, arXiv 2312.02696, eq. 14): (...) -> (...)."""
         return self.uncertainty(fourier_features(sigma.log() / 4, 128))[..., 0]
 
     def _initialise(self) -> None:
-        """MAR's start: Xavier linears; every gate, modulation and the output begin at zero."""
+        """MAR's initialisation: Xavier; zero for gates, modulations and the output layer."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -112,12 +112,12 @@ class Head(nn.Module):
 
 
 class Block(nn.Module):
-    """Residual MLP whose normalisation and gate follow the condition."""
+    """Residual MLP with adaptive layer norm and gate, modulated by the condition."""
 
     def __init__(self, width: int):
         super().__init__()
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        # Dropout is off until consistency tuning asks for it.
+        # Dropout is 0 except in consistency tuning.
         self.mlp = nn.Sequential(
             nn.Linear(width, width), nn.SiLU(), nn.Dropout(0.0), nn.Linear(width, width)
         )

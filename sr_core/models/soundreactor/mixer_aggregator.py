@@ -1,4 +1,4 @@
-"""A frame's grid -> one token with matrix products alone: the cheap way, for small models."""
+"""MLP-Mixer aggregator: the grid of a frame -> one token; low cost, for small models."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from .aggregator import divided
 
 @dataclass(frozen=True)
 class MixerAggregatorConfig:
-    width: int = 128  # of the token
+    width: int = 128  # channels of the output token
     channels: int = 64
     depth: int = 2
-    stride: int = 2  # patches folded into one place, along height and width
+    stride: int = 2  # patches merged into one position, along height and width
 
 
 class MixerAggregator(nn.Module):
-    """Fold, MLP-Mixer blocks (arXiv 2105.01601), then one linear map of all places.
+    """Patch merging, MLP-Mixer blocks (arXiv 2105.01601), then one linear layer over all positions.
 
-    The last map keeps the places apart, so that a flash in the middle and one at the edge differ.
+    The last layer has separate weights per position, so the token encodes where in the frame a
+    change occurs.
     """
 
     def __init__(self, config: MixerAggregatorConfig, grid: tuple[int, int], channels: int):
         super().__init__()
         rows, columns = divided(grid, config.stride)
-        self.grid, self.stride, places = tuple(grid), config.stride, rows * columns
+        self.grid, self.stride, tokens = tuple(grid), config.stride, rows * columns
         self.project = nn.Linear(channels * config.stride**2, config.channels)
-        self.blocks = nn.Sequential(*(Block(places, config.channels) for _ in range(config.depth)))
+        self.blocks = nn.Sequential(*(Block(tokens, config.channels) for _ in range(config.depth)))
         self.norm = nn.LayerNorm(config.channels)
-        self.readout = nn.Linear(places * config.channels, config.width)
+        self.readout = nn.Linear(tokens * config.channels, config.width)
 
-    def forward(self, grid: Tensor) -> Tensor:  # (b t n d) -> (b t d'), each frame on its own
+    def forward(self, grid: Tensor) -> Tensor:  # (b t n d) -> (b t d'), frames independent
         batch, (rows, columns), side = grid.shape[0], self.grid, self.stride
         x = rearrange(
             grid,
@@ -48,13 +49,13 @@ class MixerAggregator(nn.Module):
 
 
 class Block(nn.Module):
-    """Places exchange what they have, then each thinks about it."""
+    """Token mixing, then channel mixing (MLP-Mixer, arXiv 2105.01601, eq. 1)."""
 
-    def __init__(self, places: int, width: int):
+    def __init__(self, tokens: int, width: int):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.mix = nn.Sequential(
-            nn.Linear(places, 2 * places), nn.GELU(), nn.Linear(2 * places, places)
+            nn.Linear(tokens, 2 * tokens), nn.GELU(), nn.Linear(2 * tokens, tokens)
         )
         self.mlp = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)

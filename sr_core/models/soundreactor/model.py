@@ -1,4 +1,4 @@
-"""The trained whole: frames' grids and past latents -> the condition of the next latent."""
+"""The trained network: grids of frames and past latents -> condition of the next latent."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class SoundReactorConfig:
 class SoundReactor(nn.Module):
     """Aggregator, causal transformer and diffusion head (SoundReactor, arXiv 2510.02110, fig. 2).
 
-    The transformer reads x_0, v_1, x_1, v_2, ...: x_i is the i-th latent, v_i the i-th frame's
-    token and x_0 a learned start. Its outputs at x_(i-1) and at v_i together are z_i, which
-    conditions the head that draws x_i; so z_i knows the frames up to i and the latents before i.
+    The transformer's input is x_0, v_1, x_1, v_2, ...: x_i is the i-th latent, v_i the token of the
+    i-th frame and x_0 a learned start token. Its outputs at x_(i-1) and v_i, concatenated, are z_i,
+    the condition with which the head draws x_i. z_i depends on frames 1..i and latents 1..i-1.
     """
 
     def __init__(
@@ -43,21 +43,20 @@ class SoundReactor(nn.Module):
         mixer = isinstance(config.aggregator, MixerAggregatorConfig)
         aggregator = MixerAggregator if mixer else Aggregator
         self.aggregator = aggregator(config.aggregator, grid, grid_channels)
-        # Differences are far smaller than what they are differences of: both are brought to the
-        # training set's unit variance. The identity until it is fitted.
+        # Temporal differences are much smaller than the features: each channel is normalised to
+        # unit variance over the training set. The identity before it is fitted.
         self.register_buffer("grid_mean", torch.zeros(grid_channels))
         self.register_buffer("grid_scale", torch.ones(grid_channels))
         self.audio_input = nn.Linear(latent_channels, width)
         self.vision_input = nn.Linear(config.aggregator.width, width)
-        self.start = nn.Parameter(torch.empty(width).normal_(std=0.02))  # in the place of x_0
-        self.null = nn.Parameter(
-            torch.empty(config.aggregator.width).normal_(std=0.02)
-        )  # of no frame
+        self.start = nn.Parameter(torch.empty(width).normal_(std=0.02))  # x_0
+        # Token of an unknown frame, for guidance.
+        self.null = nn.Parameter(torch.empty(config.aggregator.width).normal_(std=0.02))
         self.transformer = Transformer(config.transformer)
         self.head = Head(config.head, latent_channels, 2 * width)
 
     def encode_frames(self, grid: Tensor) -> Tensor:
-        """The token of each frame, on its own: (b t n d) -> (b t d')."""
+        """One token per frame, computed from that frame only: (b t n d) -> (b t d')."""
         check_grid(grid, self.aggregator.grid, len(self.grid_mean))
         return self.aggregator((grid.to(self.start) - self.grid_mean) / self.grid_scale)
 
@@ -66,7 +65,7 @@ class SoundReactor(nn.Module):
     ) -> tuple[Tensor, TransformerState]:
         """Teacher forcing: all tokens (b t d) and their latents (b t k) -> z (b t 2d), state.
 
-        The last latent is not read: it becomes the first input of the step that follows.
+        The last latent is not an input here: it is the first input of the next step.
         """
         audio = self.audio_input(latents[:, :-1])
         audio = torch.cat([self.embed_audio(None, len(latents)), audio], dim=1)
@@ -75,11 +74,11 @@ class SoundReactor(nn.Module):
         return rearrange(y, "b (t pair) d -> b t (pair d)", pair=2), state
 
     def embed_audio(self, latent: Tensor | None, batch: int) -> Tensor:
-        """The token of a latent (b k), or of the start where there is none: (b 1 d)."""
+        """The token (b 1 d) of a latent (b k), or the start token for None."""
         if latent is None:
             return self.start.expand(batch, 1, -1)
         return self.audio_input(latent)[:, None]
 
     def null_tokens(self, batch: int, frames: int) -> Tensor:
-        """Tokens of frames that are not known, in place of the aggregator's: (b t d)."""
+        """Null tokens (b t d) in place of the aggregator's output, for unknown frames."""
         return self.null.expand(batch, frames, -1)

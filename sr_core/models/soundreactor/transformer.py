@@ -10,7 +10,7 @@ from ...layers.attention import AttentionLayout, CausalAttention, Context, KVSta
 from ...layers.blocks import SwiGLU
 
 TransformerState = tuple[KVState, ...]
-PAIR = 2  # tokens a frame: of the latent before it, and its own; they leave the window together
+PAIR = 2  # tokens per frame: an audio token and the vision token after it
 
 
 @dataclass(frozen=True)
@@ -18,14 +18,14 @@ class TransformerConfig:
     width: int = 1024
     depth: int = 18
     heads: int = 16
-    hidden: int = 3072  # of the SwiGLU; gives 245 M parameters, the paper's "about 250 M"
+    hidden: int = 3072  # SwiGLU width; gives 245 M parameters, the paper's "about 250 M"
     rope_base: float = 10_000.0
     qk_norm: bool = False
-    train_frames: int = 240  # length of the training sequences, 8 s at 30 Hz: set by training
+    train_frames: int = 240  # frames of a training sequence, 8 s at 30 Hz; set by training
 
 
 class Transformer(nn.Module):
-    """LLaMA-style decoder: RMSNorm before each part, SwiGLU, rotary positions."""
+    """LLaMA-style decoder (arXiv 2302.13971): pre-RMSNorm, SwiGLU, rotary positions."""
 
     def __init__(self, config: TransformerConfig):
         super().__init__()
@@ -36,7 +36,7 @@ class Transformer(nn.Module):
     def forward(
         self, x: Tensor, state: TransformerState | None = None, context: Context | None = None
     ) -> tuple[Tensor, TransformerState]:  # (b t d) -> (b t d)
-        """New tokens after those in the state; the context must stay the same along a stream."""
+        """Process tokens that follow those in the state; `context` must not change in a stream."""
         context = context or Context(base=self.config.rope_base)
         position = state[0].position if state else 0
         shared = attention_layout(x, self.config.width // self.config.heads, position, context)
@@ -54,7 +54,7 @@ class Block(nn.Module):
         self.attention = CausalAttention(config.width, config.heads, config.qk_norm)
         self.norm2 = nn.RMSNorm(config.width, eps=1e-6)
         self.mlp = SwiGLU(config.width, config.hidden)
-        self.dropout = nn.Dropout(0.0)  # off until consistency tuning asks for it
+        self.dropout = nn.Dropout(0.0)  # 0 except in consistency tuning
 
     def forward(
         self, x: Tensor, shared: AttentionLayout, state: KVState | None
