@@ -100,7 +100,7 @@ def config_of(metadata: Mapping[str, Any]) -> tuple[PipelineConfig, type[Generat
     """The configuration and the generator class, from the result of `read_metadata`."""
     family, described = FORMATS[metadata["format"]], metadata["config"]
     rest = {name: value for name, value in described.items() if name != "model"}
-    model = from_dict(family.Config, described.get("model", {}))
+    model: Any = from_dict(family.Config, described.get("model", {}))
     return replace(from_dict(PipelineConfig, rest), model=model), family
 
 
@@ -118,11 +118,12 @@ class _Uninitialised(TorchFunctionMode):
     def __torch_function__(
         self, function: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        named = kwargs or {}
         if function is Tensor.normal_:
             return args[0]
         if getattr(function, "__module__", None) == "torch.nn.init":
-            return kwargs["tensor"]
-        return function(*args, **(kwargs or {}))
+            return named["tensor"]
+        return function(*args, **named)
 
 
 class Header(NamedTuple):

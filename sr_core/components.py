@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file
@@ -15,6 +16,8 @@ from .checkpoint import is_checkpoint, load_pipeline, read_header, write_weights
 from .config import from_dict, to_dict
 from .pipeline import PipelineConfig
 from .vision.encoder import VisionConfig, VisionEncoder
+
+Part = TypeVar("Part", bound=nn.Module)
 
 VISION_FORMAT, VAE_FORMAT = "soundreactor-vision-1", "soundreactor-vae-1"
 
@@ -57,7 +60,7 @@ def load_any_vae(path: str | os.PathLike) -> AudioVAE:
     return _with_weights(vae, path)
 
 
-def _with_weights(part: nn.Module, path: str | os.PathLike) -> nn.Module:
+def _with_weights(part: Part, path: str | os.PathLike) -> Part:
     try:
         part.load_state_dict(load_file(Path(path)), assign=True)
     except RuntimeError as error:

@@ -6,9 +6,12 @@ import dataclasses
 import json
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-Config = TypeVar("Config")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Config = TypeVar("Config", bound="DataclassInstance")
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -47,7 +50,7 @@ def changed(config: Config, assignments: Sequence[str]) -> Config:
     for assignment in assignments:
         name, found, text = assignment.partition("=")
         *path, last = name.split(".")
-        node = data
+        node: Any = data
         for key in path:
             node = node.get(key) if isinstance(node, dict) else None
         if not found or not isinstance(node, dict) or last not in node:
@@ -66,7 +69,11 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(expected: Any, value: Any, where: str, base: Any = None) -> Any:
-    if dataclasses.is_dataclass(expected) and isinstance(value, Mapping):
+    if (
+        isinstance(expected, type)
+        and dataclasses.is_dataclass(expected)
+        and isinstance(value, Mapping)
+    ):
         return from_dict(expected, value, base)
     if get_origin(expected) is tuple and isinstance(value, (list, tuple)):
         return tuple(_typed(get_args(expected)[0], item, where) for item in value)

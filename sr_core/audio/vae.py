@@ -32,6 +32,9 @@ class AudioVAE(nn.Module):
     random.
     """
 
+    latent_mean: Tensor  # (k)
+    latent_scale: Tensor  # (k)
+
     def __init__(self, config: OobleckConfig | SpectralConfig):
         super().__init__()
         self.config = config

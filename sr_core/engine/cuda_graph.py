@@ -39,7 +39,7 @@ class Graphed:
             return self._run_eagerly(*inputs)
         if self._replay is None:
             self._begin(leaves, tree)
-        if self._disabled or not self._has_shapes_of(leaves):
+        if self._replay is None or self._disabled or not self._has_shapes_of(leaves):
             return self._run_eagerly(*inputs)
         self._copy_inputs(leaves)
         self._replay()

@@ -7,7 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ..models.generator import Generator, GeneratorState
-from ..models.soundreactor.model import SoundReactor
+from ..models.soundreactor.generator import SoundReactorGenerator
 from .fast_soundreactor import FastSoundReactor
 
 
@@ -47,6 +47,6 @@ class PlainGenerator:
 
 def fast_generator(model: Generator, state: GeneratorState, graphs: bool) -> FastGenerator:
     """The fastest implementation for this model; `graphs` as in `Session`."""
-    if isinstance(model, SoundReactor):
+    if isinstance(model, SoundReactorGenerator):
         return FastSoundReactor(model, state, graphs)
     return PlainGenerator(model, state)

@@ -33,29 +33,29 @@ class FastSoundReactor:
         self.context = context_of(model, settings)
         self._matched = keeps_null_history(settings)
         rows = 2 * batch if self._matched else batch
-        pairs = self.context.window or frame_limit(model, settings)
+        pairs = frame_limit(model, settings) or model.config.transformer.train_frames
         self.ring = KeyValueRing(model.config.transformer, rows, pairs, model.start)
         self._noise = torch.Generator()
         self.enter(state)
         self.sigmas = SIGMAS[settings.method](settings.steps, model.config.head.sigma_data)
         self._denoiser = Denoiser(model.head, self.sigmas, model.start)
         self._on_cuda = model.start.is_cuda
-        steps = (self._condition, self._draw)
-        if self._on_cuda and graphs:
-            steps = tuple(Graphed(step, model.start.device) for step in steps)
-        self._run_condition, self._run_draw = steps
+        graphs, device = graphs and self._on_cuda, model.start.device
+        self._run_condition = Graphed(self._condition, device) if graphs else self._condition
+        self._run_draw = Graphed(self._draw, device) if graphs else self._draw
 
     def enter(self, state: GeneratorState) -> None:
         """Load a state into the existing buffers, whose addresses a captured graph uses."""
-        past, self._latent = state.past or (None, None)
+        self._latent: Tensor | None = None
         self._noise.set_state(state.noise)
         self.ring.position = 0
-        if past:
-            self.ring.enter(past)
+        if state.past is not None:
+            self._latent = state.past.latent
+            self.ring.enter(state.past.transformer)
 
     def state(self) -> GeneratorState:
         position, past = self.ring.position, None
-        if position:
+        if position and self._latent is not None:
             past = Past(self.ring.leave(self.context.first_seen(position)), self._latent)
         return GeneratorState(self.settings, self.batch, self._noise.get_state(), past)
 

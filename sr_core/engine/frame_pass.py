@@ -53,7 +53,7 @@ def read_frame(
     pass for v alone has the same depth.
     """
     x, inputs = tokens, FrameInputs(*(part.to(tokens.device) for part in inputs))
-    for block, keys, values in zip(transformer.blocks, ring.keys, ring.values, strict=True):
+    for block, keys, values in zip(transformer.layers(), ring.keys, ring.values, strict=True):
         x = x + _attend(block.attention, block.norm1(x), inputs, keys, values)
         x = x + block.mlp(block.norm2(x))
     return transformer.norm(x)

@@ -10,7 +10,7 @@ from torch import nn
 from ..audio.vae import AudioVAE
 from ..vision.dinov2 import DINOv2
 from ..vision.encoder import VisionEncoder
-from .packed_weights import packed, with_members
+from .packed_weights import packed, packed_members, with_members
 
 Part = TypeVar("Part", bound=nn.Module)
 
@@ -23,17 +23,20 @@ def inference_copy(part: Part) -> Part:
     The copy is cached and shared; it is rebuilt after the weights change.
     """
     weights = _fingerprint(part)
-    if part not in _PREPARED or _PREPARED[part][0] != weights:
-        _PREPARED[part] = weights, _ready(part)
-    return _PREPARED[part][1]
+    cached = _PREPARED.get(part)
+    if cached is not None and cached[0] == weights and isinstance(cached[1], type(part)):
+        return cached[1]
+    made = _ready(part)
+    _PREPARED[part] = weights, made
+    return made
 
 
-def _ready(part: nn.Module) -> nn.Module:
+def _ready(part: Part) -> Part:
     if isinstance(part, AudioVAE):
         return with_members(part, {"decoder": packed(part.decoder)})
     if isinstance(part, VisionEncoder) and isinstance(part.backbone, DINOv2):
         part = with_members(part, {"backbone": part.backbone.at(part.config.grid)})
-    return packed(part)
+    return packed_members(part)
 
 
 def _fingerprint(module: nn.Module) -> list[tuple]:

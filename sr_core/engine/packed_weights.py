@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ..layers.blocks import SnakeBeta
-from ..layers.causal import CausalConv1d, CausalConvTranspose1d, Stateful
+from ..layers.causal import CausalConv1d, CausalConvTranspose1d, ConvState, Stateful
+
+Part = TypeVar("Part", bound=nn.Module)
 
 WIDE = 512  # channels from which reading the weights dominates a short convolution, measured
 # Elements of a weight up to which the oneDNN call costs more than repacking, measured: 28 us of 50
@@ -33,23 +36,37 @@ def packed(module: nn.Module) -> nn.Module:
     weight = getattr(module, "weight", None)
     if isinstance(module, SnakeBeta):
         return FixedSnakeBeta(module)
-    on_cpu = torch.is_tensor(weight) and weight.device.type == "cpu"
-    if on_cpu and type(module) is CausalConv1d and _is_depthwise(module):
-        return ShortDepthwise(module)
-    if on_cpu and packs(weight.dtype):
-        if type(module) is nn.Linear and weight.numel() > SMALL:
-            return PackedLinear(module.weight, module.bias)
-        if type(module) is CausalConv1d and min(weight.shape[:2]) >= WIDE and _is_plain(module):
-            return PackedConv(module)
-        if type(module) is CausalConvTranspose1d and module.tail == module.stride[0]:
-            return PackedConvTranspose(module)
+    if isinstance(weight, Tensor) and weight.device.type == "cpu":
+        replaced = _replaced(module, weight)
+        if replaced is not None:
+            return replaced
+    return packed_members(module)
+
+
+def packed_members(module: Part) -> Part:
+    """The same for the submodules of a module that is not replaced itself."""
     return with_members(module, {name: packed(child) for name, child in module.named_children()})
 
 
-def with_members(module: nn.Module, members: dict[str, nn.Module]) -> nn.Module:
+def _replaced(module: nn.Module, weight: Tensor) -> nn.Module | None:
+    """The faster layer for this one on the CPU; None if there is none."""
+    if type(module) is CausalConv1d and _is_depthwise(module):
+        return ShortDepthwise(module)
+    if not packs(weight.dtype):
+        return None
+    if type(module) is nn.Linear and weight.numel() > SMALL:
+        return PackedLinear(module.weight, module.bias)
+    if type(module) is CausalConv1d and min(weight.shape[:2]) >= WIDE and _is_plain(module):
+        return PackedConv(module)
+    if type(module) is CausalConvTranspose1d and module.tail == module.stride[0]:
+        return PackedConvTranspose(module)
+    return None
+
+
+def with_members(module: Part, members: Mapping[str, nn.Module]) -> Part:
     """A copy that shares the parameters and has some submodules replaced."""
     clone = copy.copy(module)  # shares the dictionary of parameters
-    clone._modules = module._modules | members
+    clone._modules = {**module._modules, **members}
     return clone
 
 
@@ -101,11 +118,13 @@ class PackedConv(Stateful, nn.Module):
         self.product = PackedLinear(layer.weight.transpose(1, 2).flatten(1), layer.bias)
 
     def forward(  # (b c s) -> (b c' s)
-        self, x: Tensor, state: Tensor | tuple | None = None
-    ) -> tuple[Tensor, Tensor | tuple]:
-        samples, state_after = x.shape[-1], ()
+        self, x: Tensor, state: ConvState | None = None
+    ) -> tuple[Tensor, ConvState]:
+        samples = x.shape[-1]
+        state_after: ConvState = ()
         if self.tail:
-            x = F.pad(x, (self.tail, 0)) if state is None else torch.cat([state, x], dim=-1)
+            before = state if isinstance(state, Tensor) else x.new_zeros(*x.shape[:2], self.tail)
+            x = torch.cat([before, x], dim=-1)
             state_after = x[..., samples:].clone()
         x = x.transpose(1, 2)
         starts = [tap * self.dilation for tap in range(self.taps)]
@@ -121,14 +140,16 @@ class ShortDepthwise(Stateful, nn.Module):
         self.layer, self.taps = layer, layer.weight.transpose(1, 2)  # (d k 1)
 
     def forward(  # (b d s) -> (b d s)
-        self, x: Tensor, state: Tensor | tuple | None = None
-    ) -> tuple[Tensor, Tensor | tuple]:
+        self, x: Tensor, state: ConvState | None = None
+    ) -> tuple[Tensor, ConvState]:
         layer, samples = self.layer, x.shape[-1]
-        if state is None or samples > SHORT:
+        if not isinstance(state, Tensor) or samples > SHORT:
             return layer(x, state)
         x = torch.cat([state, x], dim=-1)
-        y = x.unfold(-1, layer.kernel_size[0], 1) @ self.taps  # (b d s 1)
-        return y[..., 0] + layer.bias[:, None], x[..., samples:].clone()
+        y = (x.unfold(-1, layer.kernel_size[0], 1) @ self.taps)[..., 0]
+        if layer.bias is not None:
+            y = y + layer.bias[:, None]
+        return y, x[..., samples:].clone()
 
 
 class PackedConvTranspose(Stateful, nn.Module):
@@ -143,8 +164,8 @@ class PackedConvTranspose(Stateful, nn.Module):
         return PackedLinear(self.layer.weight.permute(2, 1, 0).flatten(0, 1), None)
 
     def forward(  # (b c s) -> (b c' s*stride)
-        self, x: Tensor, state: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self, x: Tensor, state: ConvState | None = None
+    ) -> tuple[Tensor, ConvState]:
         layer = self.layer
         if x.shape[-1] == 1:  # one row: plain weights are read at full speed
             return layer(x, state)
@@ -152,7 +173,7 @@ class PackedConvTranspose(Stateful, nn.Module):
         y = y.unflatten(2, (2, layer.stride[0], layer.out_channels))  # (b s half stride c')
         ready, later = y[:, :, 0], y[:, :, 1]
         ready[:, 1:] += later[:, :-1]  # in place: y is a new tensor
-        if state is not None:
+        if isinstance(state, Tensor):
             ready[:, 0] += state.transpose(1, 2)
         ready = ready.flatten(1, 2).transpose(1, 2)
         if layer.out_channels < WIDE:  # the layers after it are not packed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, wraps
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,16 +18,17 @@ from .fast_generator import fast_generator
 from .inference_copy import inference_copy
 
 WARM_UP = 1 + CHECKED  # steps; the first step of a stream has no past and so runs eagerly
-Method = TypeVar("Method", bound=Callable[..., Tensor])
+Inputs = ParamSpec("Inputs")
+Method: TypeAlias = "Callable[Concatenate[Session, Inputs], Tensor]"
 
 
-def _computing(method: Method) -> Method:
+def _computing(method: Method[Inputs]) -> Method[Inputs]:
     """Run the method without gradients, on the pipeline's number of threads."""
 
     @wraps(method)
-    def run(session: Session, *inputs: Tensor) -> Tensor:
+    def run(session: Session, *inputs: Inputs.args, **named: Inputs.kwargs) -> Tensor:
         with torch.inference_mode(), session.pipeline.computing():
-            return method(session, *inputs)
+            return method(session, *inputs, **named)
 
     return run
 
@@ -55,10 +56,10 @@ class Session:
             self.generator = fast_generator(pipeline.model, state.generator, graphs)
         self._enter(state)
         self._monitor = None if tell is None else pipeline.monitor(tell)
-        device, steps = pipeline.vae.latent_mean.device, (self._encode, self._decode)
-        if device.type == "cuda" and graphs:
-            steps = tuple(Graphed(step, device) for step in steps)
-        self._run_encode, self._run_decode = steps
+        device = pipeline.vae.latent_mean.device
+        graphs = graphs and device.type == "cuda"
+        self._run_encode = Graphed(self._encode, device) if graphs else self._encode
+        self._run_decode = Graphed(self._decode, device) if graphs else self._decode
 
     @cached_property
     def vision(self) -> VisionEncoder:

@@ -6,11 +6,13 @@ state is immutable, contains only what the next call needs, and can be continued
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+ConvState: TypeAlias = "Tensor | tuple[()]"
 
 
 class Stateful:
@@ -41,15 +43,16 @@ class CausalConv1d(Stateful, nn.Conv1d):
         if self.tail < 0:
             raise ValueError(f"got kernel {kernel}, stride {stride}; expected kernel >= stride")
 
-    def forward(  # (b c s) -> (b c' s/stride)
-        self, x: Tensor, state: Tensor | tuple | None = None
-    ) -> tuple[Tensor, Tensor | tuple]:
+    # The convolution without state is not a use of this class, so its signature differs.
+    def forward(  # type: ignore[override]  # (b c s) -> (b c' s/stride)
+        self, x: Tensor, state: ConvState | None = None
+    ) -> tuple[Tensor, ConvState]:
         samples, stride = x.shape[-1], self.stride[0]
         if samples % stride:
             raise ValueError(f"got {samples} samples; expected whole strides of {stride}; pad them")
         if self.tail == 0:
             return super().forward(x), ()
-        x = F.pad(x, (self.tail, 0)) if state is None else torch.cat([state, x], dim=-1)
+        x = torch.cat([state, x], dim=-1) if isinstance(state, Tensor) else F.pad(x, (self.tail, 0))
         # A copy: a view would keep all of x in memory as long as the state.
         return super().forward(x), x[..., x.shape[-1] - self.tail :].clone()
 
@@ -67,13 +70,13 @@ class CausalConvTranspose1d(Stateful, nn.ConvTranspose1d):
         if self.tail < 0:
             raise ValueError(f"got kernel {kernel}, stride {stride}; expected kernel >= stride")
 
-    def forward(  # (b c s) -> (b c' s*stride)
-        self, x: Tensor, state: Tensor | tuple | None = None
-    ) -> tuple[Tensor, Tensor | tuple]:
+    def forward(  # type: ignore[override]  # (b c s) -> (b c' s*stride)
+        self, x: Tensor, state: ConvState | None = None
+    ) -> tuple[Tensor, ConvState]:
         if self.tail == 0:
             return super().forward(x), ()
         y = F.conv_transpose1d(x, self.weight, stride=self.stride)
-        if state is not None:
+        if isinstance(state, Tensor):
             y[..., : self.tail] += state  # in place: y is a new tensor
         done = x.shape[-1] * self.stride[0]
         # The convolution has no bias: subtracting it from the state would lose bfloat16 precision.
@@ -87,7 +90,7 @@ class StatefulSequence(Stateful, nn.Sequential):
     def forward(  # (b c s) -> (b c' s')
         self, x: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple]:
-        before: tuple[Any, ...] = (None,) * len(self) if state is None else state
+        before = (None,) * len(self) if state is None else state
         if len(before) != len(self):
             raise ValueError(
                 f"got a state of {len(before)} members; expected {len(self)}; "

@@ -58,7 +58,7 @@ def play_clip(
     """
     session = Session(pipeline, start.stream(pipeline, device), tell)
     last = start.decoded(pipeline, device).last
-    if start.surplus:
+    if start.surplus and last is not None:
         add(last[..., -start.surplus :])
     samples = _samples(frames, pipeline)
     count = pipeline.frames_for(samples - start.surplus)
@@ -77,20 +77,21 @@ def _feature_pieces(
     features: Features, start: ClipState, vision: Tensor | None, session: Session
 ) -> Iterator[Tensor]:
     """Features of each frame; the last frame is repeated until the last step is complete."""
-    piece = None
+    last: Tensor | None = None
     for piece in features.pieces(_seconds(start, features.pipeline), vision):
         yield piece
-    while session.incomplete:
-        piece = features.still(piece)
-        yield piece
+        last = piece
+    while session.incomplete and last is not None:
+        last = features.still(last)
+        yield last
 
 
 def _waveform_pieces(pieces: Iterator[Tensor], session: Session) -> Iterator[Tensor]:
-    frame = None
-    for frame in pieces:
-        yield session.step(frame[None]).float()
-    while session.incomplete:
-        yield session.step(frame[None]).float()
+    last: Tensor | None = None
+    for last in pieces:
+        yield session.step(last[None]).float()
+    while session.incomplete and last is not None:
+        yield session.step(last[None]).float()
 
 
 def _samples(frames: Frames, pipeline: Pipeline) -> int:

@@ -42,12 +42,13 @@ class Decoding:
                 "got latents that continue sound of another checkpoint; expected this VAE's; "
                 "connect model and vae of the same Load SoundReactor Model"
             )
-        if self.found is None:
-            found = START if self.before is None else self.before.after(pipeline, source, device)
+        if self.found is not None:
+            return self.found
+        found = START if self.before is None else self.before.after(pipeline, source, device)
+        if self.latents is not None:
             for step in decode(self.latents, pipeline, found.state):
                 found = step
-            self.keep(found, device)
-        return self.found
+        return self.keep(found, device)
 
     def is_of(self, samples: Tensor, source: str) -> bool:  # (b k t)
         """Whether `samples` is the memory of these latents, not a copy, and `source` is theirs."""
@@ -61,10 +62,11 @@ class Decoding:
         """A `Decoding` with a known decoder state and without latents."""
         return cls(source, None, None, moved(found, device))
 
-    def keep(self, found: Decoded, device: torch.device) -> None:
-        """Store the decoder's state and release the latents."""
-        self.found = moved(found, device)
+    def keep(self, found: Decoded, device: torch.device) -> Decoded:
+        """Store the decoder's state, release the latents, and return what is stored."""
+        self.found = kept = Decoded(*moved(tuple(found), device))
         self.before = self.latents = None
+        return kept
 
 
 def decode(latents: Tensor, pipeline: Pipeline, state: Any) -> Iterator[Decoded]:  # (b t k)

@@ -50,12 +50,16 @@ class VisionEncoder(nn.Module):
     The PCA is a mean and a basis. Before it is fitted, it selects the backbone's first channels.
     """
 
+    pca_mean: Tensor  # (d)
+    pca_basis: Tensor  # (d channels)
+
     def __init__(self, config: VisionConfig):
         super().__init__()
         self.config = config
-        width = config.backbone.width
-        patches = isinstance(config.backbone, PatchesConfig)
-        self.backbone = Patches(config.backbone) if patches else DINOv2(config.backbone)
+        backbone, width = config.backbone, config.backbone.width
+        self.backbone: DINOv2 | Patches = (
+            Patches(backbone) if isinstance(backbone, PatchesConfig) else DINOv2(backbone)
+        )
         self.register_buffer("pca_mean", torch.zeros(width))
         # Not torch.eye: on the meta device it imports about 1000 modules, 1 s of the loading time.
         self.register_buffer("pca_basis", torch.zeros(width, config.channels).fill_diagonal_(1))

@@ -36,6 +36,10 @@ class OODDetector(nn.Module):
     clips of the same kind.
     """
 
+    mean: Tensor  # (2d)
+    whitening: Tensor  # (2d 2d)
+    limit: Tensor  # ()
+
     def __init__(self, channels: int, frames: int):
         super().__init__()
         self.frames = frames  # number of frames whose statistics are computed

@@ -29,7 +29,7 @@ class Aggregator(nn.Module):
     def __init__(self, config: AggregatorConfig, grid: tuple[int, int], channels: int):
         super().__init__()
         rows, columns = divided(grid, config.stride)
-        self.grid = tuple(grid)
+        self.grid = (grid[0], grid[1])
         self.project = nn.Conv2d(channels, config.width, config.stride, stride=config.stride)
         self.positions = nn.Parameter(torch.empty(rows * columns, config.width).normal_(std=0.02))
         self.readout = nn.Parameter(torch.empty(1, config.width).normal_(std=0.02))

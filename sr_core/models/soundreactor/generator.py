@@ -116,7 +116,7 @@ def frame_limit(model: SoundReactor, settings: Settings) -> int | None:
     if settings.context == "window":
         return None
     trained = model.config.transformer.train_frames
-    return trained if settings.context == "trained" else max(trained, settings.length)
+    return trained if settings.context == "trained" else max(trained, settings.length or 0)
 
 
 def check_room(model: SoundReactor, settings: Settings, seen: int) -> None:

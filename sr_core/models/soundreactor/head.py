@@ -104,10 +104,13 @@ class Head(nn.Module):
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
                 nn.init.zeros_(module.bias)
-        for linear in (self.noise[0], self.noise[2]):
-            nn.init.normal_(linear.weight, std=0.02)
-        for linear in [self.modulation, self.output, *(block.modulation for block in self.blocks)]:
-            nn.init.zeros_(linear.weight)
+        for layer in self.noise:
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, std=0.02)
+        for module in self.modules():
+            if isinstance(module, (Block, Head)):
+                nn.init.zeros_(module.modulation.weight)
+        nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.uncertainty.weight)
 
 

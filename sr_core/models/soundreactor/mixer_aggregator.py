@@ -28,7 +28,8 @@ class MixerAggregator(nn.Module):
     def __init__(self, config: MixerAggregatorConfig, grid: tuple[int, int], channels: int):
         super().__init__()
         rows, columns = divided(grid, config.stride)
-        self.grid, self.stride, tokens = tuple(grid), config.stride, rows * columns
+        self.grid = (grid[0], grid[1])
+        self.stride, tokens = config.stride, rows * columns
         self.project = nn.Linear(channels * config.stride**2, config.channels)
         self.blocks = nn.Sequential(*(Block(tokens, config.channels) for _ in range(config.depth)))
         self.norm = nn.LayerNorm(config.channels)

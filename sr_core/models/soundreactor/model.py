@@ -30,6 +30,9 @@ class SoundReactor(nn.Module):
     the condition with which the head draws x_i. z_i depends on frames 1..i and latents 1..i-1.
     """
 
+    grid_mean: Tensor  # (d)
+    grid_scale: Tensor  # (d)
+
     def __init__(
         self,
         config: SoundReactorConfig,
@@ -40,9 +43,7 @@ class SoundReactor(nn.Module):
         super().__init__()
         width = config.transformer.width
         self.config, self.latent_channels = config, latent_channels
-        mixer = isinstance(config.aggregator, MixerAggregatorConfig)
-        aggregator = MixerAggregator if mixer else Aggregator
-        self.aggregator = aggregator(config.aggregator, grid, grid_channels)
+        self.aggregator = _aggregator(config.aggregator, grid, grid_channels)
         # Temporal differences are much smaller than the features: each channel is normalised to
         # unit variance over the training set. The identity before it is fitted.
         self.register_buffer("grid_mean", torch.zeros(grid_channels))
@@ -82,3 +83,11 @@ class SoundReactor(nn.Module):
     def null_tokens(self, batch: int, frames: int) -> Tensor:
         """Null tokens (b t d) in place of the aggregator's output, for unknown frames."""
         return self.null.expand(batch, frames, -1)
+
+
+def _aggregator(
+    config: AggregatorConfig | MixerAggregatorConfig, grid: tuple[int, int], channels: int
+) -> Aggregator | MixerAggregator:
+    if isinstance(config, MixerAggregatorConfig):
+        return MixerAggregator(config, grid, channels)
+    return Aggregator(config, grid, channels)

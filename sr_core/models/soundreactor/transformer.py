@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -32,6 +33,12 @@ class Transformer(nn.Module):
         self.config = config
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
         self.norm = nn.RMSNorm(config.width, eps=1e-6)
+
+    def layers(self) -> Iterator[Block]:
+        """The blocks in order."""
+        for block in self.blocks:
+            if isinstance(block, Block):
+                yield block
 
     def forward(
         self, x: Tensor, state: TransformerState | None = None, context: Context | None = None
