@@ -40,7 +40,7 @@ def test_each_signal_is_cleaned_up_after_and_gives_its_code(monkeypatch, capsys,
 
     monkeypatch.setattr(inspect, "run", run)
     assert main(["inspect", "x"]) == 128 + number and cleaned
-    assert capsys.readouterr().err == "stopped; no file is half written\n"
+    assert capsys.readouterr().err == "stopped; no incomplete file is left\n"
     assert [signal.getsignal(one) for one in ENDING] == before
 
 
