@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         with on_ending(stop):
             return _run(arguments)
     except KeyboardInterrupt as stopped:
-        say("stopped; no file is half written")
+        say("stopped; no incomplete file is left")
         return 128 + getattr(stopped, "number", signal.SIGINT)
     except OSError as error:
         if not is_closed_pipe(error):
@@ -73,9 +73,9 @@ def describe(error: Exception, training: bool = False) -> str:
     if "out of memory" in text.lower():
         help = "use --device cpu or close other programs"
         if training:
-            help = "take fewer rows at once: --set loop.accumulate=N takes a step's in N parts"
+            help = "process fewer rows at once: --set loop.accumulate=N splits a step into N parts"
         return f"the device ran out of memory; {help} ({text})"
-    return f"{type(error).__name__}: {text} (add --debug to see where)"
+    return f"{type(error).__name__}: {text} (--debug shows the traceback)"
 
 
 class _Parser(argparse.ArgumentParser):

@@ -131,13 +131,13 @@ def _download(address: Address, info: ModelInfo, tell: Tell) -> Fetched:
 
 def _announcement(address: Address, info: ModelInfo, file: str, size: int | None) -> str:
     described = info.card_data or {}
-    licence = described.get("license") or "not told by its card"
+    licence = described.get("license") or "not given in its card"
     if licence == "other":
         licence = described.get("license_name") or licence
-    told = f"{size / 1e6:.1f} MB" if size is not None else "of unknown size"
+    volume = f"{size / 1e6:.1f} MB" if size is not None else "of unknown size"
     return (
         f"downloading {file} of {page_of(address)}: revision {address.revision or 'main'}, commit "
-        f"{info.sha}, {told}, licence {licence}"
+        f"{info.sha}, {volume}, licence {licence}"
     )
 
 

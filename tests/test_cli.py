@@ -148,7 +148,7 @@ def test_colliding_names_are_refused_before_any_work(tmp_path):
     with pytest.raises(ValueError, match="expected a folder"):
         plan([one, other], tmp_path / "out.mp4")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ValueError, match="without a video in it .its folders are not looked into"):
+    with pytest.raises(ValueError, match="without a video in it .its subfolders are not searched"):
         plan([tmp_path / "empty"], tmp_path / "out")
 
 

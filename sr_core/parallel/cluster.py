@@ -20,7 +20,7 @@ Paths = Callable[[Any], Iterable["str | os.PathLike"]]
 BLOCKS = 10_000  # number of Ray Data blocks, at most: more would only fill the driver's memory
 TRIES = 3  # attempts of a job whose worker died: the machine may have failed, or the job kills it
 GOODBYE = 1.0  # seconds to wait before disconnecting
-NEEDS = "every machine must see the same paths (a shared disk) and have this package installed"
+NEEDS = "every machine must have the same paths (a shared disk) and this package installed"
 
 
 def on_cluster(
@@ -62,7 +62,7 @@ def _slots(ray: Any, kind: str) -> int:
     found = int(ray.cluster_resources().get(kind, 0))
     if not found:
         raise ValueError(
-            f"got a cluster without a {kind}; where it grows on demand, give --workers"
+            f"got a cluster without a {kind}; expected one; if it scales on demand, give --workers"
         )
     return found
 
@@ -79,7 +79,7 @@ def _connected(address: str) -> Any:
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ValueError(
             f"got --ray {address}, where no cluster answers ({error}); expected one that "
-            "`ray start --head` began; give auto on one of its machines, or HOST:PORT"
+            "`ray start --head` started; give auto on one of its machines, or HOST:PORT"
         ) from error
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -122,7 +122,7 @@ class _Actor:
         job, paths = pickle.loads(job)
         for path in paths:
             if not Path(path).exists():
-                text = f"got {path}, which {socket.gethostname()} does not see; {NEEDS}"
+                text = f"got {path}, which does not exist on {socket.gethostname()}; {NEEDS}"
                 return Answer(error=ValueError(text))
         answer = self.worker(job)
         if answer.ready:

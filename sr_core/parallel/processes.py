@@ -23,6 +23,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 
 def in_processes(make: Make, jobs: Sequence[Any], workers: int, gpu: bool) -> Iterator[Outcome]:
+    """Run jobs in worker processes and yield outcomes as they complete."""
     waiting, busy = iter(jobs), {}
     idle = processes = [Process(make, number, gpu) for number in range(workers)]
     try:

@@ -66,6 +66,7 @@ def _portable(error: Exception) -> Exception:
 
 
 def outcome_of(job: Any, answer: Answer) -> Outcome:
+    """Re-emit the worker's warnings and return the outcome; raises an error of `make`."""
     for message in answer.warnings:
         warnings.warn(message, stacklevel=2)
     if not answer.ready:

@@ -40,7 +40,7 @@ def test_each_signal_is_cleaned_up_after_and_gives_its_code(monkeypatch, capsys,
 
     monkeypatch.setattr(inspect, "run", run)
     assert main(["inspect", "x"]) == 128 + number and cleaned
-    assert capsys.readouterr().err == "stopped; no file is half written\n"
+    assert capsys.readouterr().err == "stopped; no incomplete file is left\n"
     assert [signal.getsignal(one) for one in ENDING] == before
 
 
@@ -80,7 +80,7 @@ def test_a_stopped_generate_leaves_no_half_file(tmp_path, number, workers):
     process.send_signal(getattr(signal, number))  # to this one process alone
     _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + getattr(signal, number)
-    assert err.decode().strip().endswith("stopped; no file is half written")
+    assert err.decode().strip().endswith("stopped; no incomplete file is left")
     assert b"Traceback" not in err and not list(tmp_path.glob("out/*"))
 
 

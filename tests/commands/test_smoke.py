@@ -24,7 +24,7 @@ def test_what_has_not_learned_is_called_so(tmp_path, monkeypatch, capsys):
     video, folder = film(tmp_path / "a video.mp4", 4.5), tmp_path / "out"
     assert main(["smoke", str(video), "-o", str(folder), "--device", "cpu"]) == 1
     out = capsys.readouterr().out
-    assert "it does not learn: look at `train vae`" in out and "generated, steps 4" in out
+    assert "it does not learn: check `train vae`" in out and "generated, steps 4" in out
     for stage in ("vae", "diffusion", "consistency"):
         assert f"$ python -m sr_core train {stage} " in out and f"{stage}: loss" in out
         assert len((folder / stage / "curve.jsonl").read_text().splitlines()) == 2
@@ -58,7 +58,7 @@ def test_a_clip_of_wind_is_judged_by_its_own_sound(tmp_path, monkeypatch, capsys
     assert main(words) == (0 if well else 1)
     out = capsys.readouterr().out
     assert "\nvae: learned: " in out and "\ndiffusion: learned: " in out
-    assert ("it learns" if well else "it does not learn: look at `train consistency`") in out
+    assert ("it learns" if well else "it does not learn: check `train consistency`") in out
 
 
 def test_smoke_has_settings_of_its_own(capsys):

@@ -123,4 +123,4 @@ def test_a_reader_that_goes_away_ends_the_stream(start, tmp_path, form):
     process.stdout.read(10_000)
     process.stdout.close()
     assert process.wait(timeout=60) == 0
-    assert b"the reader of the sound has gone" in process.stderr.read()
+    assert b"the reader of the sound closed the pipe" in process.stderr.read()

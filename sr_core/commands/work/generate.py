@@ -67,8 +67,8 @@ class Generator:
             options.old_gain_db,
             options.encode,
         )
-        for complaint in meter.faintness():
-            warnings.warn(f"{target}: {complaint}", stacklevel=2)
+        for message in meter.faintness():
+            warnings.warn(f"{target}: {message}", stacklevel=2)
 
 
 def device_of(options: argparse.Namespace) -> str:
@@ -76,10 +76,10 @@ def device_of(options: argparse.Namespace) -> str:
     return best_device(options.device or ("cpu" if options.ray else None))
 
 
-def best_device(wish: str | None) -> str:
+def best_device(requested: str | None) -> str:
     """The requested device, or the first available one of cuda, mps, cpu."""
-    if wish:
-        return wish
+    if requested:
+        return requested
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
@@ -97,8 +97,8 @@ def load(options: argparse.Namespace, device: str) -> Pipeline:
         model_of(options), device=device, dtype=getattr(torch, options.dtype or half)
     )
     use_threads(options.threads, pipeline)
-    for complaint in pipeline.complaints():
-        warnings.warn(f"{model_of(options).name} {complaint}", stacklevel=2)
+    for message in pipeline.complaints():
+        warnings.warn(f"{model_of(options).name} {message}", stacklevel=2)
     return pipeline
 
 

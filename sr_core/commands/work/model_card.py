@@ -58,14 +58,14 @@ def _facts(checkpoint: Path, described: dict[str, Any]) -> dict[str, str | None]
     steps = f", {training['step']} steps" if "step" in training else ""
     return {
         "format": described["format"],
-        "stage": f"{training.get('stage', 'not told')}{steps}",
-        "learned from": training.get("data"),
-        "knows": training.get("knows"),
+        "stage": f"{training.get('stage', 'unknown')}{steps}",
+        "training data": training.get("data"),
+        "domain": training.get("knows"),
         "licence": training.get("licence"),
-        "begun with": _begun(training.get("init")),
+        "initialised from": _initialised_from(training.get("init")),
         "parameters": ", ".join(f"{part} {n / 1e6:.3f} M" for part, n in sizes.items()),
         "file": f"{checkpoint.stat().st_size / 1e6:.1f} MB",
-        "picture": f"{_frame_rate(described)} frames a second, seen at "
+        "video": f"{_frame_rate(described)} frames per second, resized to "
         f"{config.vision.height}x{config.vision.width}",
         "sound": f"{config.audio.sample_rate} Hz",
     }
@@ -77,7 +77,7 @@ def _frame_rate(described: dict[str, Any]) -> Fraction:
     return config.latent_rate * family.frames_per_step / family.latents_per_step
 
 
-def _begun(init: dict[str, Any] | None) -> str | None:
+def _initialised_from(init: dict[str, Any] | None) -> str | None:
     if init is None:
         return None
     if "address" in init:

@@ -79,7 +79,7 @@ def overfit(options: argparse.Namespace) -> int:
     for stage, found in verdicts.items():
         print(f"{stage}: {'learned' if found.is_like else 'did not learn'}: {found}")
     bad = [stage for stage, found in verdicts.items() if not found.is_like]
-    print(f"it does not learn: look at `train {bad[0]}`" if bad else "it learns")
+    print(f"it does not learn: check `train {bad[0]}`" if bad else "it learns")
     return 1 if bad else 0
 
 

@@ -161,13 +161,13 @@ class _Run:
                 with suppress(Exception):  # would hide the first error
                     self._close(reader)
                 raise
-            say("the reader of the sound has gone")
+            say("the reader of the sound closed the pipe")
             let_go()
         self._close(reader)
         meter = self.player.meter
         written = any(isinstance(sink, Recording) for sink in self.sinks)
-        for complaint in meter.faintness() if written else meter.complaints():
-            warnings.warn(complaint, stacklevel=2)
+        for message in meter.faintness() if written else meter.complaints():
+            warnings.warn(message, stacklevel=2)
         say(self.latencies.report(time.monotonic() - began))
 
     def _close(self, reader: ReaderThread) -> None:

@@ -30,7 +30,7 @@ class LatencyHistogram:
         self._bins[min(round(place), BINS - 1)] += 1
 
     def percentile(self, part: float) -> float:
-        """The latency in seconds, to 1%, that this part (0..1) of all frames do not exceed."""
+        """The latency in seconds, to 1%, not exceeded by the share `part` (0..1) of frames."""
         reached = np.cumsum(self._bins) >= part * self.frames
         return FINEST * RATIO ** int(reached.argmax())
 

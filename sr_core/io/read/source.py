@@ -139,7 +139,7 @@ def videos_in(place: Path, deep: bool = False) -> list[Path]:
     paths = place.rglob("*") if deep else place.iterdir()
     found = sorted(path for path in paths if is_video(path))
     if not found:
-        where = "in it or in its folders" if deep else "in it (its folders are not looked into)"
+        where = "in it or its subfolders" if deep else "in it (its subfolders are not searched)"
         raise MediaError(
             f"got {place} without a video {where}; expected {' '.join(sorted(VIDEO_SUFFIXES))}"
         )

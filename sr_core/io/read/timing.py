@@ -145,6 +145,7 @@ def _reach(ticks: list[int], tick: Fraction) -> Fraction:
 
 
 def tell_of_jumps(jumps: list[tuple[Fraction, Fraction]], source: Source) -> None:
+    """Warn of timestamp jumps: (time, size) pairs in seconds."""
     places = ", ".join(
         f"after {float(place):.3f} s by {float(step):+.3f} s" for place, step in jumps[:3]
     )

@@ -85,7 +85,7 @@ class Written:
         off = abs(found.last - track.last)
         if off > LATEST.get(stream.type, off):
             raise self._problem(
-                f"its {kind} goes on to {float(found.last):.3f} s, not to {float(track.last):.3f} s"
+                f"its {kind} ends at {float(found.last):.3f} s, not at {float(track.last):.3f} s"
             )
 
     def _problem(self, what: str) -> MediaError:
