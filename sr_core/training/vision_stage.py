@@ -1,4 +1,4 @@
-"""The stage that makes a vision encoder where DINOv2 is not to be had, or is too large."""
+"""`train vision`: trains a vision encoder, for use without DINOv2 or where DINOv2 is too large."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from .runtime.run_manifest import Origin, describe
 from .runtime.validation import held_out
 from .tasks.vision import VisionTask, VisionTaskConfig
 
-FITTED = 16  # batches that the PCA is fitted to
-APART = 4  # frames from one that it sees to the next
+FITTED = 16  # number of batches to which the PCA is fitted
+APART = 4  # frames: the PCA uses every fourth frame
 
 
 @dataclass(frozen=True)
 class VisionRun:
-    """A quarter of ViT-S's width at half its depth; the paper's PCA has 59 channels."""
+    """The default ViT has a quarter of ViT-S's width and half its depth; its PCA 48 channels (the
+    paper's: 59)."""
 
-    frames: int = 60  # of a row: how far apart wrong times can be
+    frames: int = 60  # frames per row: the range of the negatives at other times
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(learning_rate=5e-4, batch=16))
     task: VisionTaskConfig = field(default_factory=VisionTaskConfig)
     vision: VisionConfig = VisionConfig(
@@ -46,14 +47,14 @@ def train_vision(
     device: str,
     origin: Origin = None,
 ) -> Path:
-    """A backbone on kept frames, with a PCA of its tokens; `init` brings its own sizes."""
+    """Trains a backbone on kept frames and fits a PCA to its tokens; `init` keeps its own sizes."""
     task, encoder = vision_task(data, run, init, device)
     batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
     target = output / "vision.safetensors"
 
     def save(average: dict[str, Tensor], step: int) -> None:
         encoder.backbone.load_state_dict(average)
-        fit_pca(encoder, _spread(batches, device))
+        fit_pca(encoder, _pca_frames(batches, device))
         save_part(encoder, target)
 
     needs = task.reads if task.latent is None else (*task.reads, "mean")
@@ -80,7 +81,7 @@ def vision_task(
     return task.to(device), encoder.to(device).requires_grad_(False)
 
 
-def _spread(batches: Batches, device: str) -> Iterator[Tensor]:  # each (b t 3 h w)
+def _pca_frames(batches: Batches, device: str) -> Iterator[Tensor]:  # each (b t 3 h w)
     for step in range(FITTED):
         batch, _ = batches.at(step, range(batches.batch))
         yield batch["frames"][:, ::APART].to(device)
@@ -89,13 +90,13 @@ def _spread(batches: Batches, device: str) -> Iterator[Tensor]:  # each (b t 3 h
 def _check(batch: dict[str, Tensor], encoder: VisionEncoder, data: Path) -> None:
     if not any(True for _ in encoder.backbone.parameters()):
         raise ValueError(
-            "got a backbone of raw patches, in which nothing learns; expected a DINOv2-shaped one; "
+            "got a backbone of raw patches, which has no parameters; expected a DINOv2-shaped one; "
             "set vision.backbone"
         )
     size = (encoder.config.height, encoder.config.width)
     if tuple(batch["frames"].shape[-2:]) != size:
         height, width = batch["frames"].shape[-2:]
         raise ValueError(
-            f"got frames of {height}x{width} in {data}; expected {size[0]}x{size[1]}, as the "
-            "encoder sees them; prepare with that size, or set vision.height and vision.width"
+            f"got frames of {height}x{width} in {data}; expected {size[0]}x{size[1]}, the input "
+            "size of the encoder; prepare with that size, or set vision.height and vision.width"
         )

@@ -1,7 +1,8 @@
-"""Stage 2: the denoiser becomes a consistency function (Easy Consistency Tuning, arXiv 2406.14548).
+"""Stage 2: tunes the denoiser to a consistency function by Easy Consistency Tuning (ECT).
 
-The same network at two noise levels of the same latent and noise must agree; their distance shrinks
-with the steps until one evaluation goes all the way (SoundReactor, arXiv 2510.02110, alg. 2).
+The loss is the distance of the network's outputs at two noise levels t > r for the same latent and
+noise. The gap t - r shrinks during training; after it a single evaluation denoises a latent (ECT,
+arXiv 2406.14548; SoundReactor, arXiv 2510.02110, alg. 2).
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ MAPPINGS = ("cf", "in")
 
 @dataclass(frozen=True)
 class ConsistencyConfig:
-    """CF and IN are ECT's settings for CIFAR-10 and for ImageNet 64x64."""
+    """Settings of stage 2; `mapping` "cf" and "in": ECT's for CIFAR-10 and for ImageNet 64x64."""
 
     data: DiffusionConfig = field(default_factory=DiffusionConfig)
     mapping: str = "cf"
-    steps: int = 0  # over which the gap shrinks; 0: those of the loop
+    steps: int = 0  # steps during which the gap t - r shrinks; 0: loop.steps
     dropout: float = 0.2
-    head_only: bool = False
+    head_only: bool = False  # train the head only
 
     def __post_init__(self):
         if self.mapping not in MAPPINGS:
@@ -34,7 +35,7 @@ class ConsistencyConfig:
 
     @property
     def log_normal(self) -> tuple[float, float]:
-        """Mean and deviation of ln t."""
+        """Mean and standard deviation of ln t."""
         return (-1.1, 2.0) if self.mapping == "cf" else (-0.8, 1.6)
 
     def ect_r(self, t: Tensor, step: int) -> Tensor:
@@ -48,7 +49,7 @@ class ConsistencyConfig:
         """L2 norm (CF), or pseudo-Huber with c scaled to the dimensions (iCT, 2310.14189) (IN)."""
         c = 0.0 if self.mapping == "cf" else 0.00054 * one.shape[-1] ** 0.5
         squared = (one - other).square().sum(dim=-1)
-        # A tiny floor keeps the norm's gradient finite where both agree exactly.
+        # The floor keeps the gradient of the norm finite where both are equal.
         return (squared + c**2).clamp(min=1e-12).sqrt() - c
 
     def weight(self, t: Tensor, r: Tensor, sigma_data: float) -> Tensor:
@@ -56,7 +57,10 @@ class ConsistencyConfig:
 
 
 class ConsistencyTask(DiffusionTask):
-    """Whole network or head only; both levels share latent, noise, condition and dropout."""
+    """Trains the whole network or only the head.
+
+    Both noise levels of a pair share the latent, the noise, the condition and the dropout mask.
+    """
 
     def __init__(self, model, vae, config: ConsistencyConfig):
         super().__init__(model, vae, config.data)
@@ -66,10 +70,10 @@ class ConsistencyTask(DiffusionTask):
                 module.p = config.dropout
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        # The uncertainty belongs to stage 1: here nothing would move it but weight decay.
+        # Without the uncertainty of stage 1: it has no gradient here, only weight decay.
         own = self.model.head if self.tuning.head_only else self.model
-        spare = {id(parameter) for parameter in self.model.head.uncertainty.parameters()}
-        return {"model": [p for p in own.parameters() if id(p) not in spare]}
+        unused = {id(parameter) for parameter in self.model.head.uncertainty.parameters()}
+        return {"model": [p for p in own.parameters() if id(p) not in unused]}
 
     def loss(
         self, group: str, batch: dict[str, Tensor], generators: Generators
@@ -83,26 +87,26 @@ class ConsistencyTask(DiffusionTask):
         r = self.tuning.ect_r(t, self.step)
         noise = normal(generators, levels, frames, channels, like=latents)
         clean = latents[:, None].expand_as(noise)
-        # The head stays in float32 under autocast: half precision swamps what is left of t - r.
+        # The head stays in float32 under autocast: half precision would round off a small t - r.
         with torch.autocast(latents.device.type, enabled=False):
             z = z.float()[:, None].expand(-1, levels, -1, -1)
-            far, near = self._pair(clean, noise, t, r, z)
-            apart = self.tuning.distance(far, near)
+            at_t, at_r = self._pair(clean, noise, t, r, z)
+            distance = self.tuning.distance(at_t, at_r)
             weight = self.tuning.weight(t, r, self.model.config.head.sigma_data)
-        return (weight * apart).mean(), {"apart": apart.mean()}
+        return (weight * distance).mean(), {"apart": distance.mean()}
 
     def _pair(
         self, clean: Tensor, noise: Tensor, t: Tensor, r: Tensor, z: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The function at t, and without gradient at r, under one dropout mask."""
+        """Outputs of the head at t, and at r without gradient, with the same dropout mask."""
         devices = [clean.device] if clean.is_cuda else []
         with torch.random.fork_rng(devices):
-            far = self.model.head(clean + t[..., None] * noise, t, z)
+            at_t = self.model.head(clean + t[..., None] * noise, t, z)
         with torch.no_grad():
-            near = self.model.head(clean + r[..., None] * noise, r.clamp(min=1e-4), z)
-            # Where r is 0 the function is the identity, which the network could only approximate.
-            near = torch.where((r > 0)[..., None], near, clean)
-        return far, near.nan_to_num()
+            at_r = self.model.head(clean + r[..., None] * noise, r.clamp(min=1e-4), z)
+            # At r = 0 the consistency function is the identity (boundary condition).
+            at_r = torch.where((r > 0)[..., None], at_r, clean)
+        return at_t, at_r.nan_to_num()
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
         return listen(self, batch, Settings(steps=1))

@@ -1,4 +1,4 @@
-"""Training of a vision encoder: its grid has to predict the audio features of the frame."""
+"""Training of a vision encoder by prediction of the audio features of each frame."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ from ..data.statistics import Moments
 from ..seeding import Generators, normal, uniform
 from .task import Task
 
-MIDDLE_DB, RANGE_DB = -50.0, 20.0  # brings levels near 0 and 1
-ONSETS = 0.1  # share of frames with one that the first guess assumes
+MIDDLE_DB, RANGE_DB = -50.0, 20.0  # offset and scale of levels, for targets of the order of one
+ONSETS = 0.1  # initial prediction: probability of an onset in a frame
 
 
 @dataclass(frozen=True)
 class VisionTaskConfig:
-    """Weights of the losses, and how frames are varied."""
+    """Weights of the losses, and the augmentation of frames."""
 
     head: MixerAggregatorConfig = field(default_factory=MixerAggregatorConfig)
-    width: int = 64  # of the space where what is seen and what is heard meet
+    width: int = 64  # width of the joint embedding of vision and audio
     temperature: float = 0.1
-    near: int = 1  # frames on each side that sound too alike to be called wrong
-    around: int = 2  # frames of sound on each side that belong to a frame's
-    contrast: float = 1.0
-    levels: float = 1.0
-    onsets: float = 1.0
-    onset_db: float = 2.0  # mean rise of the bands that makes an onset
-    onset_weight: float = 4.0  # of a frame with one against a frame without
-    noise: float = 0.3  # deviation on tokens: what they tell has to be large, so a PCA keeps it
-    mirror: float = 0.5  # share of rows seen in a mirror, where no latents tell left from right
-    brightness: float = 0.2  # largest change of gain (as a logarithm) and of offset
+    near: int = 1  # frames to either side that are excluded from the negatives
+    around: int = 2  # frames to either side in the audio embedding of a frame
+    contrast: float = 1.0  # weight
+    levels: float = 1.0  # weight
+    onsets: float = 1.0  # weight
+    onset_db: float = 2.0  # mean increase of the bands above which a frame has an onset
+    onset_weight: float = 4.0  # weight of frames with an onset relative to other frames
+    noise: float = 0.3  # deviation of token noise: makes useful features large, as the PCA needs
+    mirror: float = 0.5  # share of rows flipped horizontally, if the data has no latents
+    brightness: float = 0.2  # largest change of log gain and of offset
 
 
 class VisionTask(Task):
     """Trains a backbone on {"frames": (b t 3 h w), "waveform": (b c s), "mean": (b t k) or none}.
 
-    Each frame is encoded alone; the heads see its tokens and their difference to the frame before,
-    as the model will. They are thrown away. The contrast is among the rows that are taken at once.
+    Frames are encoded independently. As in the model, the input of the heads is the tokens and
+    their difference to the previous frame. The heads are discarded after training. The contrastive
+    loss compares the rows of one part.
     """
 
     reads = ("frames", "waveform")
@@ -84,24 +85,26 @@ class VisionTask(Task):
         rise = rises(levels)
         target = torch.cat([(levels - MIDDLE_DB) / RANGE_DB, rise / RANGE_DB], dim=-1)
         onset = (rise.mean(dim=-1) > config.onset_db).float()
-        heard = self.hear(rearrange(self._features(target, batch), "b t f -> b f t")).mT
-        # A row's first frame has no frame before it: neither difference nor rise is known.
-        token, target, onset, heard = (x[:, 1:].float() for x in (token, target, onset, heard))
-        guess = self.predict(token).float()
-        every, own = contrast(self.see(token), heard, config.temperature, config.near)
+        audio = self.hear(rearrange(self._features(target, batch), "b t f -> b f t")).mT
+        # Without the first frame of a row, whose difference and increase are undefined.
+        token, target, onset, audio = (x[:, 1:].float() for x in (token, target, onset, audio))
+        predicted = self.predict(token).float()
+        every, own = contrast(self.see(token), audio, config.temperature, config.near)
         weight = torch.tensor(config.onset_weight, device=onset.device)
         losses = {
             "contrast": every,
             "contrast_in_time": own,
-            "levels": F.smooth_l1_loss(guess[..., :-1], target, beta=0.1),
-            "onsets": F.binary_cross_entropy_with_logits(guess[..., -1], onset, pos_weight=weight),
+            "levels": F.smooth_l1_loss(predicted[..., :-1], target, beta=0.1),
+            "onsets": F.binary_cross_entropy_with_logits(
+                predicted[..., -1], onset, pos_weight=weight
+            ),
         }
         total = config.contrast * (every + own) / 2
         total = total + config.levels * losses["levels"] + config.onsets * losses["onsets"]
         return total, {name: value.detach() for name, value in losses.items()}
 
     def looked_at(self, batch: dict[str, Tensor], generators: Generators) -> Tensor:
-        """Varied frames as noisy tokens beside their differences: (b t n 2d)."""
+        """Noisy tokens of augmented frames, concatenated with their differences: (b t n 2d)."""
         frames = varied(batch["frames"], self.config, generators, "mean" not in batch)
         tokens = self.backbone(normalise(frames))
         noise = normal(generators, *tokens.shape[1:], like=tokens)
@@ -117,7 +120,7 @@ class VisionTask(Task):
 def varied(
     frames: Tensor, config: VisionTaskConfig, generators: Generators, may_mirror: bool
 ) -> Tensor:  # (b t 3 h w) uint8 -> the same, float 0..1
-    """Each row in its own light, and some in a mirror: all frames of a row alike."""
+    """Augments brightness and flips some rows; the same for all frames of a row."""
     mirror, gain, offset = rearrange(uniform(generators, 3, like=frames), "b k -> k b 1 1 1 1")
     pixels = frames.float() / 255
     gain, offset = ((2 * x - 1) * config.brightness for x in (gain, offset))
@@ -125,24 +128,25 @@ def varied(
     return torch.where(mirror < config.mirror * may_mirror, pixels.flip(-1), pixels)
 
 
-def contrast(seen: Tensor, heard: Tensor, temperature: float, near: int) -> tuple[Tensor, Tensor]:
-    """InfoNCE (arXiv 1807.03748) both ways, of 2 x (b t d): against all frames of all rows, and
-    against other times of the same row alone.
+def contrast(vision: Tensor, audio: Tensor, temperature: float, near: int) -> tuple[Tensor, Tensor]:
+    """Symmetric InfoNCE (arXiv 1807.03748) of 2 x (b t d): with the frames of all rows as
+    negatives, and with other frames of the same row as negatives.
 
-    Frames up to `near` away sound nearly the same and count neither way.
+    Frames of the same row up to `near` apart sound nearly the same, so they are no negatives.
     """
-    rows, frames = seen.shape[:2]
-    seen, heard = F.normalize(seen, dim=-1), F.normalize(heard, dim=-1)
-    alike = torch.einsum("btd,rud->btru", seen, heard) / temperature
-    time = torch.arange(frames, device=seen.device)
-    apart = (time[:, None] - time).abs()
-    close = (apart > 0) & (apart <= near)
-    same = torch.eye(rows, dtype=torch.bool, device=seen.device)
-    alike = alike.masked_fill(same[:, None, :, None] & close[:, None], -torch.inf)
-    each = alike[torch.arange(rows), :, torch.arange(rows)]  # (b t t)
-    return _nce(rearrange(alike, "b t r u -> 1 (b t) (r u)")), _nce(each)
+    rows, frames = vision.shape[:2]
+    vision, audio = F.normalize(vision, dim=-1), F.normalize(audio, dim=-1)
+    similarity = torch.einsum("btd,rud->btru", vision, audio) / temperature
+    time = torch.arange(frames, device=vision.device)
+    distance = (time[:, None] - time).abs()
+    close = (distance > 0) & (distance <= near)
+    same = torch.eye(rows, dtype=torch.bool, device=vision.device)
+    similarity = similarity.masked_fill(same[:, None, :, None] & close[:, None], -torch.inf)
+    each = similarity[torch.arange(rows), :, torch.arange(rows)]  # (b t t)
+    return _nce(rearrange(similarity, "b t r u -> 1 (b t) (r u)")), _nce(each)
 
 
-def _nce(alike: Tensor) -> Tensor:  # (b n n), what belongs together on the diagonal
-    own = repeat(torch.arange(alike.shape[1], device=alike.device), "n -> b n", b=len(alike))
-    return (F.cross_entropy(alike.mT, own) + F.cross_entropy(alike, own)) / 2
+def _nce(similarity: Tensor) -> Tensor:  # (b n n), positive pairs on the diagonal
+    own = torch.arange(similarity.shape[1], device=similarity.device)
+    own = repeat(own, "n -> b n", b=len(similarity))
+    return (F.cross_entropy(similarity.mT, own) + F.cross_entropy(similarity, own)) / 2

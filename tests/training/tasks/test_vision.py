@@ -194,7 +194,7 @@ def test_another_run_starts_from_the_backbone_it_is_given(seen, tmp_path):
     ("change", "message"),
     [
         ({"height": 28}, "got frames of 14x28.*expected 28x28.*set vision.height"),
-        ({"backbone": PatchesConfig(7)}, "nothing learns"),
+        ({"backbone": PatchesConfig(7)}, "no parameters"),
     ],
 )
 def test_what_does_not_fit_is_refused(seen, tmp_path, change, message):
