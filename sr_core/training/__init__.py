@@ -1,1 +1,1 @@
-"""From a folder of videos to a checkpoint."""
+"""Training: from a folder of videos to a checkpoint."""

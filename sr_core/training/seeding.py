@@ -1,4 +1,4 @@
-"""Randomness that is a function of where it is used, so that no generator has to be saved."""
+"""Random numbers as a function of (seed, step, row, ...), so that no generator state is saved."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-Generators = Sequence[torch.Generator]  # one a row of the batch
+Generators = Sequence[torch.Generator]  # one per row of the batch
 
 
-def seed_of(*place: int | str) -> int:
-    """A 63-bit seed for a place such as (seed, step, row): neighbours have nothing in common."""
-    text = "/".join(str(part) for part in place)
+def seed_of(*key: int | str) -> int:
+    """A 63-bit seed for a key such as (seed, step, row); similar keys give unrelated seeds."""
+    text = "/".join(str(part) for part in key)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
-def generator_of(*place: int | str) -> torch.Generator:
-    return torch.Generator().manual_seed(seed_of(*place))
+def generator_of(*key: int | str) -> torch.Generator:
+    return torch.Generator().manual_seed(seed_of(*key))
 
 
 def normal(generators: Generators, *shape: int, like: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What each stage trains, from which configuration, and what it leaves behind."""
+"""The training stages `diffusion`, `consistency` and `vae`: configurations, inputs, checkpoints."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from .tasks.diffusion import DiffusionConfig, DiffusionTask
 from .tasks.noise_init import initialise_noise
 from .tasks.vae import VAETask, VAETaskConfig
 
-NOISE_ROWS = 64  # that the first levels of a decoder's noise are fitted to
+NOISE_ROWS = 64  # number of rows to which the initial noise levels of a decoder are fitted
 
 
 @dataclass(frozen=True)
 class DiffusionRun:
-    frames: int = 240  # of a row, and what a model begun here remembers (its train_frames)
-    adopt: bool = False  # with --init: the data's frame encoder and VAE, to be learned anew
+    frames: int = 240  # frames per row; also train_frames (the context) of a new model
+    adopt: bool = False  # with --init: replace its frame encoder and VAE by those of the data
     loop: LoopConfig = field(default_factory=LoopConfig)
     task: DiffusionConfig = field(default_factory=DiffusionConfig)
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
@@ -44,7 +44,7 @@ class DiffusionRun:
 
 @dataclass(frozen=True)
 class ConsistencyRun:
-    """ECT's optimizer."""
+    """Stage 2; the optimizer settings are those of ECT (arXiv 2406.14548)."""
 
     frames: int = 240
     loop: LoopConfig = field(
@@ -75,7 +75,7 @@ def train_diffusion(
     device: str,
     origin: Origin = None,
 ) -> Path:
-    """Stage 1 on prepared shards; a checkpoint in `output` that grows better with every save."""
+    """Trains stage 1 on prepared shards; returns the checkpoint, which every save overwrites."""
     task, pipeline = diffusion_task(data, run, init, device)
     run = replace(run, model=pipeline.config.model)
     described = describe(run, data, init, origin)
@@ -90,14 +90,15 @@ def diffusion_task(
     else:
         pipeline = load_pipeline(init)
         own = pipeline.config.model
-        frames = own.transformer.train_frames  # stays, whatever length the rows have now
-        given, default = _remembering(run.model, frames), _remembering(SoundReactorConfig(), frames)
+        frames = own.transformer.train_frames  # kept, also where rows now have another length
+        given = _with_train_frames(run.model, frames)
+        default = _with_train_frames(SoundReactorConfig(), frames)
         check_shapes("model", given, default, own, init)
         if run.adopt:
             _adopt(pipeline, data, *_parts(data))
         else:
             check_parts(pipeline, data, init)
-    _let_learn(pipeline, device)
+    _set_trainable(pipeline, device)
     return DiffusionTask(pipeline.model, pipeline.vae, run.task), pipeline
 
 
@@ -109,7 +110,7 @@ def train_consistency(
     device: str,
     origin: Origin = None,
 ) -> Path:
-    """Stage 2, from a checkpoint of stage 1."""
+    """Trains stage 2 from a checkpoint of stage 1."""
     task, pipeline = consistency_task(data, run, init, device)
     run = replace(run, task=task.tuning)
     described = describe(run, data, init, origin)
@@ -123,7 +124,7 @@ def consistency_task(
         raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
     pipeline = load_pipeline(init)
     check_parts(pipeline, data, init)
-    _let_learn(pipeline, device)
+    _set_trainable(pipeline, device)
     tuning = run.task if run.task.steps else replace(run.task, steps=run.loop.steps)
     return ConsistencyTask(pipeline.model, pipeline.vae, tuning), pipeline
 
@@ -136,7 +137,7 @@ def train_vae(
     device: str,
     origin: Origin = None,
 ) -> Path:
-    """The audio VAE on waveforms."""
+    """Trains the audio VAE on waveforms."""
     task, vae = vae_task(data, run, init, device)
     target = output / "vae.safetensors"
 
@@ -163,18 +164,18 @@ def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[V
 
 
 def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:
-    """Fresh weights around the parts that the data was prepared with, and its statistics."""
+    """A model with random weights, the data's frame encoder and VAE, and the data's statistics."""
     torch.manual_seed(run.loop.seed)
     vision, vae = _parts(data)
-    # Positions that no row reached mean nothing to it: further back it would only be confused.
-    model = _remembering(run.model, run.frames)
+    # The context is as long as the rows: positions beyond them are never trained.
+    model = _with_train_frames(run.model, run.frames)
     config = PipelineConfig(vision=vision.config, model=model, audio=vae.config)
     pipeline = Pipeline(config)
     _adopt(pipeline, data, vision, vae)
     return pipeline
 
 
-def _remembering(model: SoundReactorConfig, frames: int) -> SoundReactorConfig:
+def _with_train_frames(model: SoundReactorConfig, frames: int) -> SoundReactorConfig:
     return replace(model, transformer=replace(model.transformer, train_frames=frames))
 
 
@@ -183,11 +184,11 @@ def _parts(data: Path) -> tuple[VisionEncoder, AudioVAE]:
 
 
 def _adopt(pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE) -> None:
-    """Put the parts that the data was prepared with into a pipeline, and its statistics."""
+    """Puts the frame encoder, the VAE and the statistics of the data into a pipeline."""
     if (vision.config, vae.config) != (pipeline.config.vision, pipeline.config.audio):
         raise ValueError(
-            f"got {data}, prepared with {vision.config} and {vae.config}; expected the shapes that "
-            f"the checkpoint's model takes, {pipeline.config.vision} and {pipeline.config.audio}; "
+            f"got {data}, prepared with {vision.config} and {vae.config}; expected the shapes of "
+            f"the checkpoint's encoders, {pipeline.config.vision} and {pipeline.config.audio}; "
             "train without --init"
         )
     pipeline.vision, pipeline.vae = vision, vae
@@ -216,7 +217,7 @@ def _train_model(
         kept, model = pipeline.origin, pipeline.model
         pipeline.origin = {"stage": stage, "step": step, "data": data.name}
         if described.sources["--init"]:
-            # Its name and licence are not those of the result.
+            # Nested: name and licence of the initial checkpoint do not apply to the result.
             pipeline.origin["init"] = kept | described.origin
         pipeline.model = _averaged(model, average)
         try:
@@ -230,8 +231,8 @@ def _train_model(
     return target
 
 
-def _let_learn(pipeline: Pipeline, device: str) -> None:
-    """The model alone: what sees and what sounds stay as they are."""
+def _set_trainable(pipeline: Pipeline, device: str) -> None:
+    """Makes the model trainable; the frame encoder and the VAE stay frozen."""
     pipeline.to(device)
     pipeline.model.requires_grad_(True)
     pipeline.vision.requires_grad_(False)
@@ -240,6 +241,6 @@ def _let_learn(pipeline: Pipeline, device: str) -> None:
 
 def _averaged(module: torch.nn.Module, average: dict[str, Tensor]) -> torch.nn.Module:
     """A copy of the module with the running average as its weights."""
-    twin = copy.deepcopy(module)
-    twin.load_state_dict(average, strict=False)
-    return twin
+    averaged = copy.deepcopy(module)
+    averaged.load_state_dict(average, strict=False)
+    return averaged

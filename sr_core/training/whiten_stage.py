@@ -1,4 +1,4 @@
-"""`train whiten`: a trained VAE -> the same with decorrelated latents."""
+"""`train whiten`: gives a trained VAE decorrelated latents of unit variance."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .tasks.whiten import whiten
 
 @dataclass(frozen=True)
 class WhitenRun:
-    """What the statistics are taken from, and what is left out (see `whiten`)."""
+    """Size of the sample for the statistics, and the threshold for removed channels."""
 
-    frames: int = 240  # of a row
-    rows: int = 192
-    drowned: float = 1.0
+    frames: int = 240  # frames per row
+    rows: int = 192  # number of rows
+    drowned: float = 1.0  # ratio of posterior variance to variance above which one is removed
     seed: int = 0
 
 
@@ -31,7 +31,7 @@ def train_whiten(
     device: str,
     origin: Origin = None,
 ) -> Path:
-    """A VAE of `train vae` -> the same, with latents that are easy to model; minutes, no steps."""
+    """Whitens the latents of a VAE of `train vae` (see `whiten`); takes minutes, without steps."""
     if init is None:
         raise ValueError("got no VAE to whiten; expected --init with one of `train vae`")
     vae = load_any_vae(init).to(device)
@@ -44,6 +44,6 @@ def train_whiten(
             latents.append(mean[0].float())
             variances.append(log_variance[0].float().exp())
     moments = torch.cat(latents).cpu(), torch.cat(variances).cpu()
-    result = whiten(vae.cpu(), *moments, run.drowned)  # in float64, which not every device has
+    result = whiten(vae.cpu(), *moments, run.drowned)  # on the CPU: some devices have no float64
     describe(run, data, init, origin).write(output)
     return save_part(result, output / "vae.safetensors")

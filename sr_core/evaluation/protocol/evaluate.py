@@ -60,9 +60,8 @@ def evaluate(
     """Computes the metrics of each kind of sound, for all clips and per group (dense, quiet).
 
     The sounds are the reference, the reference through the codec, another clip's sound, the model
-    with null frames, and the model with each of `settings`. With `loop_seconds` the result also
-    has a long run of the first clip. The noise differs per clip (see `Clip.seed`); the long run
-    uses `seed` itself.
+    with null frames, and the model with each of `settings`. The noise differs per clip (see
+    `Clip.seed`). `loop_seconds` adds a long run of the first clip, with the noise of `seed`.
     """
     clips, left_out = read_clips(paths, pipeline.frame_rate)
     loops = {}

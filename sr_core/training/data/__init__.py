@@ -1,1 +1,1 @@
-"""What is trained on: clips, shards, statistics, and their reader."""
+"""Training data: clips, shards, statistics and the reader."""

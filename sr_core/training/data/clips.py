@@ -1,4 +1,4 @@
-"""A video -> clips of equal length, with frames and waveform in exact sync."""
+"""Cuts a video into clips of equal length, with frames and waveform in exact sync."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from ...io.read.source_audio import SourceAudio
 from ...io.read.video import open_video
 from ...rates import FRAME_RATE, HOP
 
-PIECE = 8  # frames looked at together, where nothing else is said
+PIECE = 8  # default number of frames encoded per call
 
 
 @dataclass(frozen=True)
 class ClipConfig:
-    """How videos are cut, and what is left out."""
+    """Length of clips, and thresholds below which clips are left out."""
 
     seconds: float = 8.0
-    silence_db: float = -60.0  # RMS below which a clip is silent
-    stillness: float = 0.3  # mean change from frame to frame, of 255, below which it is static
+    silence_db: float = -60.0  # RMS level below which a clip is silent
+    stillness: float = 0.3  # mean change per frame (0..255) below which a clip is static
 
     @property
     def frames(self) -> int:
@@ -35,37 +35,37 @@ class ClipConfig:
 
 @dataclass
 class Clip:
-    number: int  # among the clips of its video
+    number: int  # index among the clips of its video
     start: float  # seconds
-    seen: Tensor  # (t ...)
-    waveform: Tensor  # (c s) float32, HOP samples a frame
-    problem: str | None  # why it should be left out
+    seen: Tensor  # (t ...): encoded frames
+    waveform: Tensor  # (c s) float32, HOP samples per frame
+    problem: str | None  # reason to leave the clip out
 
 
 def clips_of(
     video: Path,
-    see: Callable[[Tensor], Tensor],
+    encode: Callable[[Tensor], Tensor],
     config: ClipConfig,
     mirrored: bool = False,
     at_once: int = PIECE,
 ) -> Iterator[Clip]:
-    """Yield the whole clips of a video; `see` turns `at_once` frames (t 3 h w) uint8, or what is
-    left of a clip, into what is kept.
+    """Yields the complete clips of a video.
 
-    A mirrored video is seen in a mirror and heard with its channels swapped.
+    `encode` converts frames (t 3 h w) uint8 to the stored form; it gets `at_once` frames per call,
+    or fewer at the end of a clip. `mirrored` flips frames horizontally and swaps audio channels.
     Raises MediaError where the video has no sound, cannot be read, or is shorter than a clip.
     """
     frames = open_video(video)
     if not frames.has_sound:
-        raise MediaError(f"'{video}' has no sound; expected videos to learn from to have some")
+        raise MediaError(f"'{video}' has no sound; expected training videos to have a sound stream")
     sound = SourceAudio(frames.source, frames.info.start)
-    seen, changes, count, last = [], [], 0, None
+    encoded, changes, count, last = [], [], 0, None
     for piece in _pieces(frames, config.frames, at_once):
         piece = piece.flip(-1) if mirrored else piece
         small = F.adaptive_avg_pool2d(piece.float(), 16)
-        before = small[:1] if last is None else last
-        changes.append((small - torch.cat([before, small[:-1]])).abs().mean())
-        seen.append(see(piece))
+        previous = small[:1] if last is None else last
+        changes.append((small - torch.cat([previous, small[:-1]])).abs().mean())
+        encoded.append(encode(piece))
         last, count = small[-1:], count + len(piece)
         if count % config.frames == 0:
             start = (count - config.frames) / FRAME_RATE
@@ -73,8 +73,8 @@ def clips_of(
             waveform = waveform.flip(0) if mirrored else waveform
             change = float(torch.stack(changes).mean())
             number, problem = count // config.frames - 1, _problem(waveform, change, config)
-            yield Clip(number, start, torch.cat(seen), waveform, problem)
-            seen, changes = [], []
+            yield Clip(number, start, torch.cat(encoded), waveform, problem)
+            encoded, changes = [], []
     if count < config.frames:
         raise MediaError(
             f"'{video}' has {count / FRAME_RATE:.1f} s; expected {config.seconds:g} or "
@@ -83,12 +83,12 @@ def clips_of(
 
 
 def name_of_clips(video: Path) -> str:
-    """What the clips of a video are called; WebDataset's keys end at the first dot."""
+    """Prefix of the keys of a video's clips; without dots, at which WebDataset keys end."""
     return video.stem.replace(".", "_")
 
 
 def _pieces(frames: Frames, length: int, at_once: int) -> Iterator[Tensor]:
-    """Pieces that end where clips end."""
+    """Pieces of up to `at_once` frames that do not cross the end of a clip (`length` frames)."""
     left = length
     for block in frames.pieces(at_once):
         while len(block):

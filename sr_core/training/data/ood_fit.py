@@ -18,14 +18,14 @@ from ...vision.difference import TemporalDifference
 from ...vision.ood import OODDetector
 from .dataset import Batches
 
-ROWS = 512  # that the looks are learned from
-CROPS = 8  # of a clip, at most
+ROWS = 512  # largest number of rows to which the detector is fitted
+CROPS = 8  # largest number of crops per clip
 
 
 def fit_ood(pipeline: Pipeline, batches: Batches, path: Path, sources: dict) -> None:
-    """Fit the pipeline's detector to a run's clips; their statistics are cached in `path`.
+    """Fits the pipeline's detector to the clips of a run, and caches its statistics in `path`.
 
-    `sources` are the fingerprints of what the run reads; of others the looks are read anew.
+    `sources` are the fingerprints of the run's inputs; the cache is used only where they match.
     """
     key = json.dumps([sources, batches.frames, batches.batch, batches.seed])
     if path.exists():
@@ -44,8 +44,8 @@ def fit_ood(pipeline: Pipeline, batches: Batches, path: Path, sources: dict) -> 
 
 @torch.no_grad()
 def _grids_of(batches: Batches) -> Iterator[Tensor]:
-    """Grids with their differences (1 t n 2d) of the rows that a run begins with."""
+    """Grids with temporal differences (t n 2d) of the first rows of a run."""
     for number in range(min(ROWS, CROPS * batches.clips)):
         step, row = divmod(number, batches.batch)
-        batch, _ = batches.at(step, range(row, row + 1))  # a whole batch may be gigabytes
+        batch, _ = batches.at(step, range(row, row + 1))  # one row: a batch may take gigabytes
         yield TemporalDifference()(batch["grid"])[0]

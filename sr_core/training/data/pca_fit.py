@@ -1,4 +1,4 @@
-"""Fitting the PCA of a vision encoder to videos."""
+"""Fits the PCA of a vision encoder to videos."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from ...vision.encoder import VisionConfig, VisionEncoder
 from ...vision.patches import PatchesConfig
 from ...vision.pca import StreamingPCA
 
-PATCHES = 1_000_000  # tokens that the axes are fitted to
-VIDEOS = 100  # that they are taken from
-PIECE = 4
+PATCHES = 1_000_000  # number of tokens to which the PCA is fitted, approximately
+VIDEOS = 100  # number of videos from which these are taken, at most
+PIECE = 4  # number of frames encoded per call
 
 
 def vision_config(
     dinov2: Path | None, patches: str | None, frame: str, channels: int
 ) -> VisionConfig:
-    """The encoder that command-line words ask for; ValueError where they cannot be read."""
+    """The encoder configuration for command-line options; ValueError where they are malformed."""
     try:
         if patches:
             side, height, width = (int(part) for part in patches.split("x"))
@@ -46,7 +46,7 @@ def vision_config(
 def fit_vision(
     videos: list[Path], config: VisionConfig, dinov2: Path | None, device: str = "cpu"
 ) -> VisionEncoder:
-    """An encoder whose PCA is fitted to frames of all videos; those that cannot be read are not."""
+    """An encoder whose PCA is fitted to frames of up to 100 videos; unreadable ones are skipped."""
     encoder = VisionEncoder(config).eval().requires_grad_(False)
     if dinov2 is not None:
         encoder.backbone = load_dinov2(dinov2)
@@ -67,10 +67,10 @@ def fit_vision(
 
 @torch.inference_mode()
 def fit_pca(encoder: VisionEncoder, pieces: Iterable[Tensor]) -> float:  # each (b t 3 h w)
-    """Fit the encoder's PCA to its backbone's tokens, in place; the share of variance it keeps."""
+    """Fits the PCA of an encoder to its backbone's tokens, in place; the share of variance kept."""
     config = replace(encoder.config, channels=encoder.config.backbone.width)
     whole = VisionEncoder(config).to(encoder.pca_mean.device).eval()
-    whole.backbone = encoder.backbone  # and a PCA that is the identity: the tokens themselves
+    whole.backbone = encoder.backbone  # with an identity PCA, so that it returns the tokens
     pca = StreamingPCA(config.channels)
     for piece in pieces:
         pca.update(rearrange(whole(piece), "b t n d -> (b t n) d"))
@@ -81,7 +81,7 @@ def fit_pca(encoder: VisionEncoder, pieces: Iterable[Tensor]) -> float:  # each 
 
 
 def _pieces(video: Path, share: int) -> Iterator[Tensor]:  # each (t 3 h w)
-    """Every n-th piece of a video, so that `share` frames come from all of its length."""
+    """Every n-th piece of a video, so that about `share` frames cover its whole length."""
     try:
         frames = open_video(video)
         every = max(1, frames.count // share)
@@ -89,4 +89,4 @@ def _pieces(video: Path, share: int) -> Iterator[Tensor]:  # each (t 3 h w)
             if number % every == 0:
                 yield piece
     except ValueError:
-        return  # `make_shard` will name it
+        return  # `make_shard` reports it

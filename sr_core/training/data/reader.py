@@ -1,4 +1,4 @@
-"""A run's rows in their order, read ahead by other processes while the model computes."""
+"""Reader: prefetches the rows of a run in order, in worker processes."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from torch.utils.data import DataLoader, Dataset
 
 from .dataset import Batches, as_numbers
 
-AHEAD = 2  # parts that a worker has ready
+AHEAD = 2  # number of parts that each worker prefetches
 
 
 class Part(NamedTuple):
-    """What is asked for: rows by their indices in Batches, into one of the rooms."""
+    """A request: indices of rows in Batches, and the number of the buffer to read them into."""
 
-    room: int
+    buffer: int
     indices: list[int]
 
 
 class Read(NamedTuple):
-    names: list[str]  # of the rows' clips
-    tensors: dict[str, Tensor]  # as on the disk: half precision, integers
+    names: list[str]  # names of the rows' clips
+    tensors: dict[str, Tensor]  # in the stored dtypes: half precision, integers
 
 
 class Reader:
-    """This process's rows of every step, in parts of rows that are taken at once.
+    """The rows of this process for every step, in parts that are processed together.
 
-    Workers read into rooms that are used again and again: new memory costs several times as much as
-    reading what the page cache has. `seconds` counts what was waited for; `names` are those of
-    the clips of the step under way. With 0 workers a part is read when it is asked for.
+    Workers read into buffers that are reused, because allocating memory takes several times as
+    long as reading from the page cache. `seconds` is the total time waited for rows; `names` are
+    the clips of the current step. With 0 workers a part is read on request.
     """
 
     def __init__(
@@ -47,21 +47,21 @@ class Reader:
         self._read = iter(())
         if not steps:
             return
-        # One more than are asked for ahead: the one that was handed out last is still being copied.
-        rooms = max(1, workers * AHEAD) + 1
+        # One more than are prefetched, because the part returned last is still being copied.
+        buffers = max(1, workers * AHEAD) + 1
         loader = DataLoader(
-            _Rooms(batches, rooms, max(map(len, parts)), steps[0] * batches.batch),
+            _Buffers(batches, buffers, max(map(len, parts)), steps[0] * batches.batch),
             batch_size=None,
-            sampler=_asked(batches.batch, steps, parts, rooms),
+            sampler=_requests(batches.batch, steps, parts, buffers),
             num_workers=workers,
             prefetch_factor=AHEAD if workers else None,
             pin_memory=torch.device(device).type == "cuda",
-            generator=torch.Generator(),  # or its start would draw from the one that dropout has
+            generator=torch.Generator(),  # not the global one, from which dropout draws
         )
         self._read = iter(loader)
 
     def read(self) -> Read:
-        """The next part, in memory that is used again for the one after it."""
+        """The next part; its memory is reused by later parts."""
         began = time.monotonic()
         read = next(self._read)
         self.seconds += time.monotonic() - began
@@ -70,38 +70,40 @@ class Reader:
         return read
 
     def step(self) -> Iterator[dict[str, Tensor]]:
-        """The parts of the next step, on the device and as the model takes them."""
+        """The parts of the next step on the device, in the model's input format."""
         self.names = []
         for _ in range(self.parts):
             names, tensors = self.read()
             self.names += names
-            # A copy also on the CPU: what is read next may take the same memory.
-            here = {n: x.to(self.device, non_blocking=True, copy=True) for n, x in tensors.items()}
-            yield as_numbers(here)
+            # Copied on the CPU too, because later parts reuse the memory.
+            copied = {
+                n: x.to(self.device, non_blocking=True, copy=True) for n, x in tensors.items()
+            }
+            yield as_numbers(copied)
 
 
-class _Rooms(Dataset):
-    """A dataset whose items are parts; read into memory that all workers share."""
+class _Buffers(Dataset):
+    """A dataset whose items are parts, read into memory shared by all workers."""
 
-    def __init__(self, batches: Batches, rooms: int, rows: int, first: int):
+    def __init__(self, batches: Batches, count: int, rows: int, first: int):
         self.batches = batches
-        self.rooms = [batches.room(rows, first) for _ in range(rooms)]
-        for room in self.rooms:
-            for tensor in room.values():
+        self.buffers = [batches.room(rows, first) for _ in range(count)]
+        for buffer in self.buffers:
+            for tensor in buffer.values():
                 tensor.share_memory_()
 
     def __getitem__(self, part: Part) -> Read | Exception:
-        room = {name: x[: len(part.indices)] for name, x in self.rooms[part.room].items()}
+        rows = {name: x[: len(part.indices)] for name, x in self.buffers[part.buffer].items()}
         try:
-            names = [self.batches.fill(index, room, n) for n, index in enumerate(part.indices)]
+            names = [self.batches.fill(index, rows, n) for n, index in enumerate(part.indices)]
         except (ValueError, OSError) as error:
-            return error  # raised here, it would come with the worker's traceback in its message
-        return Read(names, room)
+            return error  # not raised: DataLoader would add the worker's traceback to its message
+        return Read(names, rows)
 
 
-def _asked(batch: int, steps: range, parts: list[range], rooms: int) -> Iterator[Part]:
+def _requests(batch: int, steps: range, parts: list[range], buffers: int) -> Iterator[Part]:
     number = 0
     for step in steps:
         for part in parts:
-            yield Part(number % rooms, [step * batch + row for row in part])
+            yield Part(number % buffers, [step * batch + row for row in part])
             number += 1

@@ -1,4 +1,4 @@
-"""What lies in a data folder already, and whether more may be put there."""
+"""Checks that new shards fit the shards that are already in a data folder."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from .shard_writer import ShardJob
 from .shards import reports_of, split_of
 
-AUTO = {"train", "val"}  # the splits among which `plan` draws
+AUTO = {"train", "val"}  # the splits that `plan` assigns for "auto"
 
 
 def check_folder(directory: Path, jobs: list[ShardJob], split: str) -> list[Path]:
-    """Shards of an earlier call whose videos `jobs` put into other shards: to be removed.
+    """Shards of an earlier call that must be removed, as `jobs` put their videos in other shards.
 
-    ValueError where the folder has what `jobs` would spoil or be spoiled by: clips made with other
-    settings, videos that are not among theirs (their shards would be overwritten), or are in
-    another split (what is learned from must not be in what it is judged by).
+    Raises ValueError where the folder has clips made with other settings, videos that are not
+    among those of `jobs` (their shards would be overwritten), or videos of `jobs` in another split
+    (the same video must not be used for both training and validation).
     """
     planned = {job.target for job in jobs}
     places = {video: split_of(job.target) for job in jobs for video in job.videos}
@@ -44,12 +44,13 @@ def check_folder(directory: Path, jobs: list[ShardJob], split: str) -> list[Path
 
 def _refuse(directory: Path, what: str) -> None:
     raise ValueError(
-        f"got a folder {directory} that has {what}; expected the same command again, with all "
-        "videos that are there and perhaps more; choose another -o, or delete its shards"
+        f"got a folder {directory} that has {what}; expected the same settings and splits, and at "
+        "least the videos that it was made from; choose another -o, or delete its shards"
     )
 
 
 def _changes(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     for name, value in now.items():
-        if name != "parts" and before.get(name) != value:  # whose shards are made again
+        # Other encoders ("parts") are not refused: `make_shard` makes such shards again.
+        if name != "parts" and before.get(name) != value:
             yield f"{name.replace('_', ' ')} {before.get(name)} -> {value}"

@@ -1,8 +1,8 @@
-"""Videos -> shards of clips: what a stage of training reads.
+"""Videos -> shards of clips, the input of the training stages.
 
-The unit of work is a shard: a fixed group of videos, made by one call of a `ShardMaker`, which
-depends on nothing else. Local processes, machines of a cluster and a second try after a stop all
-call it.
+The unit of work is a shard: a fixed group of videos, made by one call of a `ShardMaker` that is
+independent of all others. So shards can be made in parallel on processes or machines, and made
+again after an interruption.
 """
 
 from __future__ import annotations
@@ -30,27 +30,27 @@ from .clips import Clip, ClipConfig, clips_of, name_of_clips
 from .shards import reports_of, shard_name
 from .statistics import Moments
 
-FRAMES_ON_CPU, FRAMES_ON_GPU = 8, 64  # that are encoded together
+FRAMES_ON_CPU, FRAMES_ON_GPU = 8, 64  # number of frames encoded per call
 
 
 @dataclass(frozen=True)
 class ShardJob:
-    """All that a shard depends on."""
+    """All inputs of a shard."""
 
-    target: str  # the .tar
+    target: str  # path of the .tar
     videos: tuple[str, ...]
     clips: ClipConfig
-    keep_waveform: bool = False  # also where a VAE is given
-    mirror: bool = False  # each video again in a mirror, left and right swapped
+    keep_waveform: bool = False  # keep waveforms even where a VAE is given
+    mirror: bool = False  # also add each video flipped horizontally, with channels swapped
     parts: tuple[str | None, str | None] = (None, None)  # sha256 of the vision encoder and VAE
 
     @property
     def made(self) -> dict[str, Any]:
-        """How its clips are made, as JSON has it."""
+        """The settings of its clips, as JSON values."""
         has = {"grid": self.parts[0] is not None, "latent": self.parts[1] is not None}
         more = {"keep_waveform": self.keep_waveform, "mirror": self.mirror}
         more |= {"parts": list(self.parts)}
-        # Of the latents that a row draws: of their means alone they were too narrow.
+        # Statistics of sampled latents; those of the posterior means underestimate the variance.
         more |= {"statistics": "of draws"} if has["latent"] else {}
         return asdict(self.clips) | has | more
 
@@ -58,9 +58,9 @@ class ShardJob:
 def plan(
     videos: list[Path], directory: Path, split: str, held_out: float, per_shard: int
 ) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Shards (target, videos): by source, so that no video is in two splits.
+    """Assigns whole videos to shards (target, videos), so that no video is in two splits.
 
-    Where `split` is "auto" a source's name decides: the share `held_out` of them is "val".
+    For `split` "auto" a hash of the video's name assigns a share `held_out` to "val".
     """
     groups: dict[str, list[str]] = {}
     for video in sorted(videos):
@@ -74,10 +74,10 @@ def plan(
 
 
 class ShardMaker:
-    """The frozen vision encoder and VAE, loaded once for many shards."""
+    """Makes shards with a frozen vision encoder and VAE, which are loaded once."""
 
     def __init__(self, vision: str | None, vae: str | None, device: str = "cpu"):
-        # Sums over threads round otherwise: the same clips are the same bytes on any machine.
+        # Rounding depends on the number of threads; one thread gives the same bytes everywhere.
         torch.set_num_threads(1)
         self.device = torch.device(device)
         self.vision = load_vision(vision).to(self.device) if vision else None
@@ -90,7 +90,7 @@ class ShardMaker:
 def make_shard(
     job: ShardJob, vision: VisionEncoder | None, vae: AudioVAE | None, device: torch.device
 ) -> dict[str, Any]:
-    """Write one shard and its report, unless they are there; bad videos are skipped and named."""
+    """Writes a shard and its report, unless both exist; the report lists unusable videos."""
     target = Path(job.target)
     report_path = target.with_suffix(".json")
     if report_path.exists() and target.exists():
@@ -108,13 +108,13 @@ def make_shard(
                 except ValueError as error:
                     report["skipped"][video] = str(error)
         report["moments"] = {name: moments.as_json() for name, moments in maker.moments.items()}
-        report_path.unlink(missing_ok=True)  # no report is better than that of another shard
+        report_path.unlink(missing_ok=True)  # the report of the previous shard no longer applies
     write_text(report_path, json.dumps(report))
     return report
 
 
 class _Maker:
-    """What a shard is made of, and the statistics of it."""
+    """Encodes the clips of a shard and accumulates their statistics."""
 
     def __init__(
         self,
@@ -126,11 +126,11 @@ class _Maker:
         self.job, self.vision, self.vae, self.device = job, vision, vae, device
         self.moments: dict[str, Moments] = {}
         names = [name_of_clips(Path(video)) for video in job.videos]
-        alike = len(set(names)) < len(names)
-        # Videos of one name in several folders: their place in the shard tells them apart.
+        repeated = len(set(names)) < len(names)
+        # Videos of the same name in several folders are distinguished by their index in the shard.
         self.names = {
-            video: f"{place:05d}-{name}" if alike else name
-            for place, (video, name) in enumerate(zip(job.videos, names, strict=True))
+            video: f"{index:05d}-{name}" if repeated else name
+            for index, (video, name) in enumerate(zip(job.videos, names, strict=True))
         }
 
     def add(
@@ -138,20 +138,21 @@ class _Maker:
     ) -> None:
         state = None
         at_once = FRAMES_ON_GPU if self.device.type == "cuda" else FRAMES_ON_CPU
-        for clip in clips_of(video, self._see, self.job.clips, mirrored, at_once):
+        for clip in clips_of(video, self._encode_frames, self.job.clips, mirrored, at_once):
             tensors, state = self._tensors(clip, state)
             key = f"{self.names[str(video)]}-{clip.number:05d}" + "-mirror" * mirrored
             if clip.problem:
                 report["skipped"][key] = clip.problem
                 continue
-            about = {"source": str(video), "start_seconds": clip.start}
-            _add(tar, f"{key}.json", json.dumps(about).encode())
+            metadata = {"source": str(video), "start_seconds": clip.start}
+            _add(tar, f"{key}.json", json.dumps(metadata).encode())
             _add(tar, f"{key}.safetensors", save(tensors))
             self._count(tensors)
             report["clips"][key] = len(tensors["time"])
 
     @torch.inference_mode()
-    def _see(self, frames: Tensor) -> Tensor:  # (t 3 h w) -> (t n d) or nothing (t)
+    def _encode_frames(self, frames: Tensor) -> Tensor:
+        """(t 3 h w) -> grid (t n d), or zeros (t) if it is not kept."""
         if self.vision is None:
             return torch.zeros(len(frames), dtype=torch.uint8)
         return self.vision(frames[None].to(self.device))[0].half().cpu()
@@ -181,7 +182,7 @@ class _Maker:
 
 
 def gathered(directory: Path, name: str, split: str = "train") -> Moments:
-    """The moments of all shards of a split together; ValueError where none has them."""
+    """Merges the moments of all shards of a split; ValueError where no shard has them."""
     total = Moments()
     for path in reports_of(directory, split):
         found = json.loads(path.read_text(encoding="utf-8"))["moments"].get(name)
@@ -196,7 +197,7 @@ def gathered(directory: Path, name: str, split: str = "train") -> Moments:
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    """Without owner or time, so that the same clips are the same bytes."""
+    """Adds a file without owner and time, so that the same clips give the same bytes."""
     member = tarfile.TarInfo(name)
     member.size = len(content)
     tar.addfile(member, io.BytesIO(content))

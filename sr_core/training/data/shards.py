@@ -1,8 +1,8 @@
-"""Shards on disk: their names, where their clips lie, and a clip's tensors between two frames.
+"""Shards on disk: their names, the offsets of their clips, and partial reads of a clip's tensors.
 
-A shard is a tar in WebDataset's form: for every clip `<key>.safetensors` with its tensors, time
-first, and `<key>.json` with where it came from. Beside it lies `<shard>.json`, the report of how it
-was made.
+A shard is a tar in WebDataset's format. Each clip has `<key>.safetensors` with its tensors (time is
+the first axis) and `<key>.json` with its source. The report `<shard>.json` next to the tar records
+how the shard was made.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor
 
 NAME = re.compile(r"(?P<split>.+)-(?P<number>\d+)")
 TYPES = {"U8": torch.uint8, "I16": torch.int16, "F16": torch.float16, "F32": torch.float32}
-LENGTH = 8  # bytes that say how long a safetensors header is
-# What `prepare` must be told for a clip to have a tensor.
+LENGTH = 8  # size in bytes of the header length at the start of a safetensors file
+# Options of `prepare` with which a clip has a tensor.
 PREPARED = {
     "waveform": "without --vae, or with --keep-waveform",
     "grid": "with --dinov2, --patches or --vision",
@@ -34,28 +34,28 @@ def shard_name(split: str, number: int) -> str:
 
 
 def split_of(shard: str | Path) -> str | None:
-    """The split that a shard or its report is named after; None for the name of neither."""
+    """The split in the name of a shard or its report; None for names of other files."""
     found = NAME.fullmatch(Path(shard).stem)
     return found["split"] if found else None
 
 
 def reports_of(directory: Path, split: str | None = None) -> list[Path]:
-    """The reports of a split's shards, or of all splits', in the order of their names.
+    """The reports of the shards of a split, or of all splits, ordered by name.
 
-    The whole name counts: the shards of `train-hard` are not those of `train`.
+    The whole split name must match: shards of `train-hard` are not shards of `train`.
     """
     found = sorted(directory.glob("*.json"))
     return [p for p in found if (own := split_of(p)) is not None and split in (None, own)]
 
 
 def long_enough(report: Path, frames: int) -> set[str]:
-    """Keys of a report's clips with at least so many frames."""
+    """Keys of the clips in a report that have at least `frames` frames."""
     clips = json.loads(report.read_text(encoding="utf-8"))["clips"]
     return {key for key, length in clips.items() if length >= frames}
 
 
 class Place(NamedTuple):
-    """Where a clip's tensors lie."""
+    """Position of the safetensors file of a clip in its shard."""
 
     key: str
     shard: Path
@@ -64,9 +64,9 @@ class Place(NamedTuple):
 
 
 class OpenClip:
-    """A clip's file in its shard, of which any frames are read without the rest.
+    """The safetensors file of a clip in its shard, with partial reads of any range of frames.
 
-    `kinds` has what it holds beside `time`: name -> kind of number, shape.
+    `kinds` describes its tensors except `time`: name -> (dtype, shape).
     """
 
     def __init__(self, place: Place):
@@ -81,9 +81,9 @@ class OpenClip:
             raise
         header.pop("__metadata__", None)
         self.frames = header.pop("time")["shape"][0]
-        self.kinds = {name: (about["dtype"], about["shape"]) for name, about in header.items()}
+        self.kinds = {name: (entry["dtype"], entry["shape"]) for name, entry in header.items()}
         begin = place.offset + LENGTH + length
-        self.offsets = {name: begin + about["data_offsets"][0] for name, about in header.items()}
+        self.offsets = {name: begin + entry["data_offsets"][0] for name, entry in header.items()}
 
     def __enter__(self) -> OpenClip:
         return self
@@ -92,28 +92,28 @@ class OpenClip:
         self.file.close()
 
     def room(self, rows: int, frames: int) -> dict[str, Tensor]:
-        """Empty tensors (rows, frames x samples a frame, ...) of all that clips like this have."""
+        """Allocates empty tensors (rows, frames x entries per frame, ...) for clips like this."""
         return {
-            name: torch.empty(rows, frames * self._each(name), *shape[1:], dtype=TYPES[kind])
+            name: torch.empty(rows, frames * self._per_frame(name), *shape[1:], dtype=TYPES[kind])
             for name, (kind, shape) in self.kinds.items()
         }
 
-    def read(self, name: str, start: int, room: Tensor) -> None:
-        """Fill `room` (frames x samples a frame, ...) with a tensor from a frame on."""
+    def read(self, name: str, start: int, target: Tensor) -> None:
+        """Fills `target` (frames x entries per frame, ...) with a tensor from frame `start` on."""
         kind, shape = self.kinds[name]
-        if (room.dtype, list(room.shape[1:])) != (TYPES[kind], shape[1:]):
+        if (target.dtype, list(target.shape[1:])) != (TYPES[kind], shape[1:]):
             raise ValueError(
                 f"got {name} of {kind} {shape} in {self.place.key} in {self.place.shard}; expected "
-                f"{room.dtype} and {list(room.shape[1:])} as in the clips before; prepare all "
+                f"{target.dtype} and {list(target.shape[1:])} as in the other clips; prepare all "
                 "clips of a folder with the same settings"
             )
-        row = math.prod(shape[1:]) * room.element_size()
-        begin = self.offsets[name] + start * self._each(name) * row
+        entry = math.prod(shape[1:]) * target.element_size()
+        begin = self.offsets[name] + start * self._per_frame(name) * entry
         self.file.seek(begin)
-        self._fill(memoryview(room.view(-1).view(torch.uint8).numpy()))
+        self._fill(memoryview(target.view(-1).view(torch.uint8).numpy()))
 
-    def _each(self, name: str) -> int:
-        """Entries a frame: 1, and for a waveform samples."""
+    def _per_frame(self, name: str) -> int:
+        """Entries per frame along the first axis: samples for a waveform, 1 for other tensors."""
         return self.kinds[name][1][0] // self.frames
 
     def _read(self, size: int) -> bytes:
@@ -121,19 +121,19 @@ class OpenClip:
         self._fill(memoryview(content))
         return bytes(content)
 
-    def _fill(self, room: memoryview) -> None:
-        while room:
-            count = self.file.readinto(room)
+    def _fill(self, buffer: memoryview) -> None:
+        while buffer:
+            count = self.file.readinto(buffer)
             if not count:
                 raise ValueError(
                     f"got the end of {self.place.shard} in {self.place.key}; expected a whole "
-                    "shard; copy it again, or delete it and give the same `prepare` again"
+                    "shard; copy it again, or delete it and run the same `prepare` again"
                 )
-            room = room[count:]
+            buffer = buffer[count:]
 
 
 def places_in(shard: Path, frames: int) -> list[Place]:
-    """The clips of a shard that have at least so many frames."""
+    """The clips of a shard that have at least `frames` frames."""
     keys = long_enough(shard.with_suffix(".json"), frames)
     with tarfile.open(shard) as tar:
         return [
@@ -145,7 +145,7 @@ def places_in(shard: Path, frames: int) -> list[Place]:
 
 
 def check_has(tensors: dict[str, Any], needs: tuple[str, ...], where: str) -> None:
-    """ValueError, with how to prepare it, where a tensor is missing."""
+    """Raises ValueError where a tensor is missing, with the options of `prepare` that add it."""
     for name in needs:
         if name not in tensors:
             raise ValueError(

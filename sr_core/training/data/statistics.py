@@ -1,4 +1,4 @@
-"""Mean and standard deviation of what the model reads, gathered shard by shard."""
+"""Mean and standard deviation of the model's inputs, accumulated over shards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Moments:
-    """Exact per-channel mean and variance of rows that come in pieces, on one machine or many."""
+    """Exact mean and variance per channel, accumulated in pieces and merged over machines."""
 
     def __init__(self, count: int = 0, mean: Any = 0.0, scatter: Any = 0.0):
         self.count = count
@@ -17,11 +17,11 @@ class Moments:
         self.scatter = torch.as_tensor(scatter, dtype=torch.float64)
 
     def update(self, rows: Tensor, variance: Tensor | None = None) -> None:  # 2 x (... d)
-        """Count rows; with `variance`, rows that are drawn around these with that variance.
+        """Adds rows; with `variance`, samples from distributions with these means and variances.
 
-        The variance of what is drawn is that of the means plus the mean of the variances.
+        The variance of such samples is the variance of the means plus the mean of the variances.
         """
-        # On the CPU whatever the device that encoded: some have no float64.
+        # On the CPU, because some devices have no float64.
         rows = rows.detach().cpu().double().flatten(0, -2)
         mean = rows.mean(dim=0)
         scatter = (rows - mean).square().sum(dim=0)
@@ -30,7 +30,7 @@ class Moments:
         self.merge(Moments(len(rows), mean, scatter))
 
     def merge(self, other: Moments) -> None:
-        """Chan, Golub and LeVeque's rule for two groups."""
+        """Adds the moments of another set of rows, by the formula of Chan, Golub and LeVeque."""
         total = self.count + other.count
         if total:
             shift = other.mean - self.mean
@@ -40,7 +40,7 @@ class Moments:
             self.count = total
 
     def deviation(self) -> Tensor:
-        """Standard deviation a channel; 1 where a channel never changes."""
+        """Standard deviation per channel; 1 for constant channels."""
         deviation = (self.scatter / max(1, self.count)).sqrt()
         return torch.where(deviation > 1e-8, deviation, torch.ones_like(deviation))
 

@@ -1,1 +1,1 @@
-"""How it is run: the loop, distributed training, checkpointing, logging."""
+"""Training runtime: the loop, distributed training, checkpointing, logging."""

@@ -1,4 +1,4 @@
-"""The state of a run between two steps, in one file without a pickle."""
+"""Checkpointing: the state of a run between two steps, in one safetensors file."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ def save_resume(
     optimizers: Optimizers,
     described: RunManifest,
 ) -> None:
-    """Write what changes from step to step, whole or not at all: weights that are moved, their
-    average and the optimizers' moments. Frozen weights come from where the run began."""
-    moved, state = _moved(optimizers), task.state_dict(keep_vars=True)
-    tensors = {f"task.{name}": value for name, value in state.items() if id(value) in moved}
+    """Writes the trained weights, their running average and the optimizers' moments, atomically.
+
+    Frozen weights are not stored; they come from the inputs of the run.
+    """
+    trained, state = _trained(optimizers), task.state_dict(keep_vars=True)
+    tensors = {f"task.{name}": value for name, value in state.items() if id(value) in trained}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     for group, optimizer in optimizers.items():
-        for place, moments in optimizer.state_dict()["state"].items():
+        for index, moments in optimizer.state_dict()["state"].items():
             for name, value in moments.items():
-                tensors[f"optimizer.{group}.{place}.{name}"] = torch.as_tensor(value)
+                tensors[f"optimizer.{group}.{index}.{name}"] = torch.as_tensor(value)
     tensors = {name: value.detach().cpu().clone() for name, value in tensors.items()}
     write_weights(tensors, path, {"step": str(step), "run": described.as_json()})
 
@@ -44,9 +46,9 @@ def load_resume(
     optimizers: Optimizers,
     described: RunManifest,
 ) -> int:
-    """Take up the run in the file, if there is one; gives the step to go on with.
+    """Restores the state in the file, if it exists; returns the step to continue with.
 
-    Raises ValueError where it is another run.
+    Raises ValueError where the file belongs to another run.
     """
     if not path.exists():
         return 0
@@ -54,37 +56,38 @@ def load_resume(
         metadata = file.metadata()
     described.check(metadata.get("run", "{}"), path)
     tensors = load_file(path)
-    moved, state = _moved(optimizers), task.state_dict(keep_vars=True)
-    _fill({n: x for n, x in state.items() if id(x) in moved}, _under(tensors, "task."), path)
-    _fill(average.state_dict(), _under(tensors, "average."), path)
+    trained, state = _trained(optimizers), task.state_dict(keep_vars=True)
+    own = {n: x for n, x in state.items() if id(x) in trained}
+    _fill(own, _without_prefix(tensors, "task."), path)
+    _fill(average.state_dict(), _without_prefix(tensors, "average."), path)
     for group, optimizer in optimizers.items():
         state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under(tensors, f"optimizer.{group}.").items():
-            place, moment = name.split(".")
-            # A copy: Windows replaces no file that a tensor still lies in.
-            state.setdefault(int(place), {})[moment] = value.clone()
+        for name, value in _without_prefix(tensors, f"optimizer.{group}.").items():
+            index, moment = name.split(".")
+            # A copy: Windows cannot replace a file to which a tensor is still mapped.
+            state.setdefault(int(index), {})[moment] = value.clone()
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     return int(metadata["step"])
 
 
-def _moved(optimizers: Optimizers) -> set[int]:
-    """The identities of all parameters that an optimizer moves."""
+def _trained(optimizers: Optimizers) -> set[int]:
+    """The ids of all parameters that the optimizers update."""
     groups = [group for optimizer in optimizers.values() for group in optimizer.param_groups]
     return {id(parameter) for group in groups for parameter in group["params"]}
 
 
 @torch.no_grad()
 def _fill(state: dict[str, Tensor], saved: dict[str, Tensor], path: Path) -> None:
-    """Copy saved tensors into those of a module, which must be the same ones."""
+    """Copies saved tensors into those of a module; ValueError where the names differ."""
     if names := sorted(state.keys() ^ saved.keys()):
         raise ValueError(
-            f"got {path} with other tensors than this run's ({len(names)} are in one alone: "
+            f"got {path} with other tensors than this run's ({len(names)} are in only one of them: "
             f"{names[0]}, ...); expected a file of this version; delete it to begin anew"
         )
     for name, value in state.items():
         value.copy_(saved[name])
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {n[len(prefix) :]: value for n, value in tensors.items() if n.startswith(prefix)}

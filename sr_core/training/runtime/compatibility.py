@@ -1,4 +1,4 @@
-"""Checks that the data was prepared with the encoders of the checkpoint to be trained."""
+"""Checks that data and settings fit the checkpoint that is trained."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from ...components import load_any_vae, load_vision
 from ...pipeline import Pipeline
 
-SAME = 2e-3  # relative: what half precision leaves of equal weights,
-STEP = 6e-8  # and the smallest number it knows
+SAME = 2e-3  # relative difference of equal weights after rounding to half precision
+STEP = 6e-8  # smallest positive number in half precision
 
 
 def check_parts(pipeline: Pipeline, data: Path, source: Path) -> None:
-    """Raise ValueError where the data was prepared with another frame encoder or VAE encoder.
+    """Raises ValueError where the data was prepared with another frame encoder or VAE encoder.
 
     Features of another encoder can have the same shapes, so training would run on wrong inputs
     without an error.
@@ -27,30 +27,30 @@ def check_parts(pipeline: Pipeline, data: Path, source: Path) -> None:
     for name, (ours, theirs) in pairs.items():
         if differing(ours, theirs):
             raise ValueError(
-                f"got {data}, prepared with another {name} than {source} has; expected the same, "
-                f"whose numbers the model knows; prepare the clips with --vision {source} --vae "
-                f"{source}, or let `train diffusion` learn the new one with --set adopt=true"
+                f"got {data}, prepared with another {name} than {source} has; expected the one "
+                f"the model was trained with; prepare the clips with --vision {source} --vae "
+                f"{source}, or adapt the model to the new one: `train diffusion --set adopt=true`"
             )
 
 
 def check_shapes(name: str, given: Any, default: Any, own: Any, source: Path) -> None:
-    """ValueError where settings `given` for a part are neither the default nor the source's own."""
+    """Raises ValueError where the settings of a part are neither default nor the source's own."""
     if given not in (default, own):
         raise ValueError(
-            f"got settings of {name} that {source} does not have; expected none with --init, which "
-            f"keeps its own shapes ({own}); leave {name} out of --config and --set, or train "
-            "without --init"
+            f"got settings of {name} that {source} does not have; expected none, as --init keeps "
+            f"its own shapes ({own}); remove {name} from --config and --set, or train without "
+            "--init"
         )
 
 
 def differing(ours: nn.Module, theirs: nn.Module) -> list[str]:
-    """Names of the weights in which two modules differ, by more than half precision explains."""
+    """Names of the weights that differ between two modules by more than half-precision rounding."""
     weights, others = ours.state_dict(), theirs.state_dict()
     names = sorted(weights.keys() ^ others.keys())
-    return names + [n for n in weights if n in others and not _alike(weights[n], others[n])]
+    return names + [n for n in weights if n in others and not _equal(weights[n], others[n])]
 
 
-def _alike(x: Tensor, y: Tensor) -> bool:
+def _equal(x: Tensor, y: Tensor) -> bool:
     if x.shape != y.shape or not x.numel():
         return x.shape == y.shape
     return bool((x - y).abs().max() <= SAME * x.abs().max() + STEP)

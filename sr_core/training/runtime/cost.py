@@ -1,4 +1,4 @@
-"""Cost of a run estimated from one row of its data: parameters, operations, time."""
+"""Cost of a run, estimated from one row of its data: parameters, FLOPs, time."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..tasks.task import Task
 from .loop import LoopConfig
 from .precision import autocast, warn_without_bf16
 
-PASSES = 2  # that are timed, after one that is counted
+PASSES = 2  # number of timed passes, after one pass whose FLOPs are counted
 ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 ATTENTION_BACK = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
-# PyTorch's counter knows the kernels of GPUs alone.
+# PyTorch's FLOP counter supports only the GPU kernels of attention.
 UNCOUNTED = {
     ATTENTION: lambda *shapes, **_: sdpa_flop_count(*shapes[:3]),
     ATTENTION_BACK: lambda *shapes, **_: sdpa_backward_flop_count(*shapes[:4]),
@@ -28,10 +28,10 @@ UNCOUNTED = {
 def costs_of(
     task: Task, loop: LoopConfig, row: dict[str, Tensor], device: str | torch.device
 ) -> dict[str, Any]:
-    """Counts and seconds of a whole run, from forward and backward of a batch of one row."""
+    """Parameters, FLOPs and hours of a run, from forward and backward of a batch of one row."""
     warn_without_bf16(device, loop.bf16)
     task.to(device).train()
-    task.step = loop.steps // 2  # what begins late has begun, and what ends late goes on
+    task.step = loop.steps // 2  # mid-run, where losses that start late are active
     row = {name: tensor.to(device) for name, tensor in row.items()}
     with FlopCounterMode(display=False, custom_mapping=UNCOUNTED) as counter:
         _pass(task, loop, row)
@@ -41,45 +41,45 @@ def costs_of(
         "flops_per_step": counter.get_total_flops() * loop.batch,
         "seconds_per_step": float(f"{seconds:.3g}"),
         "hours": float(f"{seconds * loop.steps / 3600:.3g}"),
-        "measured": f"an estimate: the best of {PASSES} passes forward and backward of one row on "
-        f"{_named(device)}, as at step {task.step}, times loop.batch; without optimizer, reading "
-        "and several processes; FLOPs are those of matrix products, convolutions and attention",
+        "measured": f"an estimate: the best of {PASSES} forward and backward passes of one row on "
+        f"{_device_name(device)} at step {task.step}, times loop.batch; without optimizer, reading "
+        "and distributed training; FLOPs: matrix products, convolutions and attention",
     }
 
 
 def _pass(task: Task, loop: LoopConfig, row: dict[str, Tensor]) -> float:
-    """Seconds of every group's turn, as the loop takes them but for the optimizer's."""
+    """Seconds of the forward and backward passes of all parameter groups, without the optimizer."""
     device = next(iter(row.values())).device
-    _wait(device)
+    _synchronize(device)
     began = time.monotonic()
     for group in task.groups():
         generators = [generator_of(loop.seed, task.step, 0, group)]
         with autocast(device, loop.bf16):
             loss, _ = task.loss(group, row, generators)
         loss.backward()
-    _wait(device)
+    _synchronize(device)
     seconds = time.monotonic() - began
     task.zero_grad(set_to_none=True)
     return seconds
 
 
 def _parameters(task: Task) -> dict[str, int]:
-    """How many learn in each part, and how many are frozen."""
-    learning = {id(parameter) for group in task.groups().values() for parameter in group}
+    """Number of trainable parameters per part, and of frozen parameters."""
+    trainable = {id(parameter) for group in task.groups().values() for parameter in group}
     counts: Counter[str] = Counter()
     for name, parameter in task.named_parameters():
         part = ".".join(name.split(".")[:2])
-        learns = parameter.requires_grad and id(parameter) in learning
-        counts[part if learns else "frozen"] += parameter.numel()
+        is_trained = parameter.requires_grad and id(parameter) in trainable
+        counts[part if is_trained else "frozen"] += parameter.numel()
     return dict(counts)
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def _named(device: str | torch.device) -> str:
+def _device_name(device: str | torch.device) -> str:
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{device} ({torch.get_num_threads()} threads)"

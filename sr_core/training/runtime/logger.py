@@ -1,4 +1,4 @@
-"""What a run says while it runs: a progress bar, and TensorBoard where it is installed."""
+"""Logging of a run: progress bar, curve.jsonl, and TensorBoard if it is installed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ CURVE = "curve.jsonl"
 
 
 class TrainingLogger:
-    """Losses, gradient norms, throughput, and sound next to its reference."""
+    """Logs losses, gradient norms and throughput; in TensorBoard also generated sound."""
 
     def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
         self.enabled = enabled
         self.steps, self.rows, self.sums, self.rates = 0, 0, {}, {}  # since the last line
         self.waited, self.seconds = 0.0, 0.0
         self.writer = _writer(directory, begin) if enabled else None
-        self.curve = directory / CURVE  # the same numbers for whom TensorBoard is too much
+        self.curve = directory / CURVE  # the same values without TensorBoard
         if enabled:
-            _forget(self.curve, begin)
+            _drop_after(self.curve, begin)
         self.bar = tqdm(total=end, initial=begin, unit="step", file=sys.stderr, disable=not enabled)
 
     def __enter__(self) -> TrainingLogger:
@@ -40,15 +40,15 @@ class TrainingLogger:
             self.writer.close()
 
     def note(self, group: str, facts: dict[str, Tensor], rate: float) -> None:
-        """Remember what a group's turn gave, until the next `tick` that writes."""
+        """Accumulates the values of one update of a group, until the next `tick` that writes."""
         for name, value in facts.items():
-            # Still on their device: only a line that is written waits for it.
+            # Kept on their device, so that only writing a line synchronizes with it.
             self.sums[f"{group}/{name}"] = self.sums.get(f"{group}/{name}", 0) + value
         self.rates[f"{group}/learning_rate"] = rate
 
     def tick(self, step: int, rows: int, waited: float, seconds: float, every: int) -> None:
-        """Count a step of so many seconds, of which it `waited` for its rows; every so many steps
-        write the means of what was noted."""
+        """Counts a step of `seconds`, of which `waited` were spent on waiting for rows; every
+        `every` steps writes the means of the accumulated values."""
         self.steps, self.rows = self.steps + 1, self.rows + rows
         self.waited, self.seconds = self.waited + waited, self.seconds + seconds
         self.bar.update(1)
@@ -65,7 +65,7 @@ class TrainingLogger:
         self.waited, self.seconds = 0.0, 0.0
 
     def write(self, step: int, facts: dict[str, float]) -> None:
-        """A line of the curve, and the same in TensorBoard."""
+        """Appends a line to the curve, and adds the same values to TensorBoard."""
         with self.curve.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": step} | facts) + "\n")
         if self.writer is not None:
@@ -73,6 +73,7 @@ class TrainingLogger:
                 self.writer.add_scalar(name, value, step)
 
     def listen(self, step: int, waveforms: dict[str, Tensor]) -> None:  # each (c s)
+        """Adds sounds (as mono) and their spectrograms to TensorBoard."""
         if self.writer is None:
             return
         for name, waveform in waveforms.items():
@@ -82,18 +83,21 @@ class TrainingLogger:
 
 
 def spectrogram(waveform: Tensor) -> Tensor:  # (s) -> (frequency time) in 0..1
-    """Magnitudes from -80 dB to 0 dB below the loudest, low frequencies at the bottom."""
+    """Magnitudes in dB relative to the loudest, -80..0 mapped to 0..1; low frequencies last."""
     window = torch.hann_window(1024)
     spectrum = torch.stft(waveform, 1024, 256, window=window, return_complex=True).abs()
     decibels = 20 * (spectrum / spectrum.max().clamp(min=1e-5)).clamp(min=1e-4).log10()
     return (1 + decibels / 80).flip(0)
 
 
-def _forget(curve: Path, begin: int) -> None:
-    """Drop what a run that was stopped wrote after its last save: it comes again."""
+def _drop_after(curve: Path, begin: int) -> None:
+    """Removes the lines after step `begin`, which a resumed run writes again.
+
+    Lines that are not JSON objects are kept: they are notes of the user.
+    """
     lines = curve.read_text(encoding="utf-8").splitlines() if curve.exists() else []
     kept = [line for line in lines if not line.startswith("{") or _step_of(line) <= begin]
-    if len(kept) < len(lines):  # lines of anything else are somebody's notes
+    if len(kept) < len(lines):
         write_text(curve, "".join(f"{line}\n" for line in kept))
 
 
@@ -101,7 +105,7 @@ def _step_of(line: str) -> float:
     try:
         return json.loads(line)["step"]
     except ValueError:
-        return math.inf  # half written when the run was stopped
+        return math.inf  # an incomplete line of an interrupted run
 
 
 def _writer(directory: Path, begin: int):
@@ -109,8 +113,8 @@ def _writer(directory: Path, begin: int):
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         warnings.warn(
-            f"losses are written to {directory / CURVE} alone; `pip install tensorboard` for "
-            "pictures of them, and for sounds beside their references",
+            f"losses are written to {directory / CURVE} only; `pip install tensorboard` for plots, "
+            "and for generated sounds with their references",
             stacklevel=2,
         )
         return None

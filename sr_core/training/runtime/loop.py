@@ -1,12 +1,12 @@
-"""The training loop: one for every stage.
+"""The training loop of all stages.
 
-A step is a function of the weights and of (seed, step): its batch, its noise and its learning rate
-are computed from them, and nothing else has to be remembered. So the same command goes on after a
-stop exactly as if there had been none.
+A step is a function of the weights and of (seed, step), from which batch, noise and learning rate
+are computed; there is no other state. So the same command resumes an interrupted run bit-exactly.
 
-Rows are taken in parts: batch / (processes x accumulate) at once. Only what is computed together
-matters: two processes do what one does in twice as many parts, also where dropout draws for a part
-and a loss compares its rows. Without such a loss and dropout the parts do not matter either.
+Rows are processed in parts of batch / (processes x accumulate) rows. Dropout draws per part, and a
+loss may compare the rows of a part; then the result depends on the parts, but not on how they are
+distributed: two processes give the same result as one process with twice as many parts. Without
+dropout and such a loss it does not depend on the parts either.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ SCHEDULES = ("constant", "cosine", "inverse_lr")
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long, how fast, how much at once."""
+    """Settings of the loop: steps, batch, optimizer, learning rate, logging."""
 
     steps: int = 200_000
-    batch: int = 64  # rows a step, over all processes
-    accumulate: int = 1  # parts that a process takes its rows in
+    batch: int = 64  # rows per step, over all processes
+    accumulate: int = 1  # parts per step into which a process splits its rows
     optimizer: str = "adamw"  # or "radam"
-    learning_rate: float = 1e-4
+    learning_rate: float = 1e-4  # peak
     betas: tuple[float, ...] = (0.9, 0.95)
     weight_decay: float = 0.02
-    warmup: int = 5000  # steps of linear growth; of inverse_lr's exponential one 1 / (1 - factor)
+    warmup: int = 5000  # steps of linear warm-up; inverse_lr: 1 / (1 - warm-up factor)
     schedule: str = "constant"
-    clip: float = 1.0  # of the gradient's norm
-    ema: float = 0.9999
-    bf16: bool = False  # where the device has it
+    clip: float = 1.0  # largest norm of the gradient
+    ema: float = 0.9999  # largest decay of the running average of the weights
+    bf16: bool = False  # autocast to bfloat16 if the device supports it
     seed: int = 0
-    log_every: int = 50
-    save_every: int = 1000
-    show_every: int = 5000  # also: computes the loss of held-out rows
-    workers: int = 2  # processes that read ahead; 0: none, best where rows are a few kilobytes
+    log_every: int = 50  # steps
+    save_every: int = 1000  # steps
+    show_every: int = 5000  # steps between validations: held-out loss and sounds
+    workers: int = 2  # prefetching processes; 0: none, fastest for rows of a few kilobytes
 
     def __post_init__(self):
         if self.schedule not in SCHEDULES or self.optimizer not in ("adamw", "radam"):
@@ -71,8 +71,8 @@ class LoopConfig:
         """The learning rate of a step."""
         warm = min(1.0, (step + 1) / max(1, self.warmup))
         if self.schedule == "cosine":
-            turn = torch.tensor(min(1.0, step / self.steps) * torch.pi)
-            return self.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + turn.cos().item()))
+            angle = torch.tensor(min(1.0, step / self.steps) * torch.pi)
+            return self.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + angle.cos().item()))
         if self.schedule == "inverse_lr":
             return self.learning_rate * inverse_lr(step, self.warmup)
         return self.learning_rate * warm
@@ -88,11 +88,11 @@ def train(
     device: str | torch.device = "cpu",
     described: RunManifest | None = None,
 ) -> None:
-    """Train to the last step; `save(averaged weights, step)` writes the result as it stands.
+    """Trains to the last step; `save(averaged weights, step)` writes the current result.
 
-    `described` is what may not change when a run goes on, by default the loop's settings.
-    Raises ValueError where a loss or gradient is no number, with the step and the rows that it
-    came from.
+    `described` holds what must not change when a run resumes; default: the loop's settings.
+    Raises ValueError where a loss or gradient norm is not finite, with the step and the clips of
+    its rows.
     """
     processes = Processes(device)
     task.to(device).train()
@@ -105,13 +105,13 @@ def train(
     if processes.rank == 0:
         described.write(directory)
         warn_without_bf16(device, config.bf16)
-    turns = {name: processes.together(GroupLoss(task, name)) for name in optimizers}
+    losses = {name: processes.together(GroupLoss(task, name)) for name in optimizers}
     parts = parts_of(processes.rows(config.batch), config.accumulate)
     reader = Reader(batches, range(begin, config.steps), parts, config.workers, device)
     with TrainingLogger(directory, begin, config.steps, enabled=processes.rank == 0) as logger:
         for step in range(begin, config.steps):
             task.step, began, waited = step, time.monotonic(), reader.seconds
-            # The first group's turn takes the parts as they come; they are kept for the others'.
+            # The first group consumes the parts as they are read; `tee` keeps them for the others.
             for (group, optimizer), read in zip(
                 optimizers.items(), tee(reader.step(), len(optimizers)), strict=True
             ):
@@ -120,14 +120,15 @@ def train(
                 for settings in optimizer.param_groups:
                     settings["lr"] = rate
                 facts = _accumulate(
-                    turns[group], group, step, zip(parts, read, strict=True), config, processes
+                    losses[group], group, step, zip(parts, read, strict=True), config, processes
                 )
                 parameters = [p for own in optimizer.param_groups for p in own["params"]]
                 norm = nn.utils.clip_grad_norm_(parameters, pace.clip or config.clip)
                 facts |= {"gradient_norm": norm}
                 _check(facts, step, group, reader.names, processes)
                 optimizer.step()
-                # Also what this turn left with the others: a judge's gradient of the judged.
+                # Also clears gradients of other groups, such as the discriminator's after the
+                # generator's update.
                 task.zero_grad(set_to_none=True)
                 logger.note(group, facts, rate)
             average.update_parameters(task.trained())
@@ -139,26 +140,26 @@ def train(
             if held_out is not None and (done % config.show_every == 0 or done == config.steps):
                 validate(task, held_out, config.seed, config.bf16, done, logger, device)
             if done % config.save_every == 0 or done == config.steps:
-                # First: a stop in between makes it once more, not never.
+                # Before save_resume: after an interruption in between it is written again.
                 save(average.module.state_dict(), done)
                 save_resume(resume, done, task, average, optimizers, described)
 
 
 def parts_of(rows: range, count: int) -> list[range]:
-    """Rows in `count` parts as equal as can be, or in one for each row where there are fewer."""
+    """Splits rows into `count` parts of nearly equal size, or one part per row if rows < count."""
     edges = [len(rows) * n // min(count, len(rows)) for n in range(min(count, len(rows)) + 1)]
     return [rows[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
 
 
 def _accumulate(
-    turn: nn.Module,
+    group_loss: nn.Module,
     group: str,
     step: int,
     parts: Iterable[tuple[range, dict[str, Tensor]]],
     config: LoopConfig,
     processes: Processes,
 ) -> dict[str, Tensor]:
-    """Gradients of the mean loss over all rows of the step, in parts; returns means to log."""
+    """Accumulates the gradient of the mean loss over the rows of the step; returns means to log."""
     facts: dict[str, Tensor] = {}
     count = len(processes.rows(config.batch))
     done = 0
@@ -167,10 +168,10 @@ def _accumulate(
         generators = [generator_of(config.seed, step, row, group) for row in rows]
         torch.manual_seed(seed_of(config.seed, step, rows[0], group, "dropout"))
         share, done = len(rows) / count, done + len(rows)
-        # Gradients meet those of the other processes once a step, while the last part's are made.
-        with nullcontext() if done == count else processes.apart(turn):
+        # Processes exchange gradients once per step, during the backward pass of the last part.
+        with nullcontext() if done == count else processes.apart(group_loss):
             with autocast(device, config.bf16):
-                loss, more = turn(batch, generators)
+                loss, more = group_loss(batch, generators)
             (loss * share).backward()
         for name, value in {"loss": loss, **more}.items():
             facts[name] = facts.get(name, 0) + value.detach().float() * share
@@ -180,25 +181,25 @@ def _accumulate(
 def _check(
     facts: dict[str, Tensor], step: int, group: str, names: list[str], processes: Processes
 ) -> None:
-    """ValueError, in all processes, before weights are moved by what is no number."""
-    if (facts["loss"] + facts["gradient_norm"]).isfinite():  # waits for a GPU once
+    """Raises ValueError in all processes, before the update, where a value is not finite."""
+    if (facts["loss"] + facts["gradient_norm"]).isfinite():  # one synchronization with a GPU
         return
     what = "gradient_norm" if facts["loss"].isfinite() else "loss"
     names = [name for own in processes.gather(names) for name in own]
     raise ValueError(
         f"got a {what.replace('_', ' ')} of {facts[what].item()} for {group} at step {step}, from "
-        f"{', '.join(names)}; expected a number; look at these clips, or lower learning_rate"
+        f"{', '.join(names)}; expected a finite number; check these clips, or lower learning_rate"
     )
 
 
 def ema_decay(longest: float, updates: int) -> float:
-    """The share that a running average keeps at an update; after few it forgets faster, so that it
-    does not remember the start."""
+    """Decay of the running average; smaller for the first updates, so that the initial weights
+    lose their influence."""
     return min(longest, (1 + updates) / (10 + updates))
 
 
 def ema_update(longest: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
-    """What AveragedModel does with its weights and the model's after so many updates."""
+    """The update function of AveragedModel, with the decay of `ema_decay`."""
 
     def update(average: list[Tensor], weights: list[Tensor], updates: Tensor) -> None:
         decay = ema_decay(longest, int(updates))
@@ -208,7 +209,7 @@ def ema_update(longest: float) -> Callable[[list[Tensor], list[Tensor], Tensor],
 
 
 def _optimizer(config: LoopConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Weight decay is for matrices and kernels; not for norms, biases and single tokens."""
+    """An optimizer with weight decay for matrices and kernels only (not norms, biases, tokens)."""
     kind = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.RAdam
     decayed = [p for p in parameters if p.ndim > 1]
     others = [p for p in parameters if p.ndim <= 1]

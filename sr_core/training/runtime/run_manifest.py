@@ -1,4 +1,4 @@
-"""What a run is: its settings, and fingerprints of what it reads."""
+"""Identity of a run: its settings, and fingerprints of its inputs."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from ...config import to_dict
 from ...io.write.partial import write_text
 from ..data.shards import reports_of
 
-# Settings that may change between a stop and the next start without making it another run.
+# Settings that may change when a run resumes.
 FREE = {
     f"loop.{name}"
     for name in ("steps", "log_every", "save_every", "show_every", "accumulate", "workers")
 }
 
-Origin = Mapping[str, str] | None  # address and commit of a checkpoint that was downloaded
+Origin = Mapping[str, str] | None  # address and commit of a downloaded checkpoint
 
 
 @dataclass(frozen=True)
 class RunManifest:
-    """Settings as `to_dict` gives them; a fingerprint for the data and for the checkpoint begun
-    with; where that was downloaded from (address, commit, sha256), if it was."""
+    """Settings from `to_dict`; fingerprints of the data and of the initial checkpoint; the origin
+    of that checkpoint (address, commit, sha256) if it was downloaded."""
 
     settings: dict[str, Any]
     sources: dict[str, str | None] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class RunManifest:
         )
 
     def check(self, before: str, path: Path) -> None:
-        """ValueError, by name, where the run that `as_json` wrote `before` is another."""
+        """Raises ValueError where `before` (from `as_json`) differs; the message lists changes."""
         record = json.loads(before)
         old, new = _flat(record.get("settings", {})), _flat(self.settings)
         names = [name for name in old | new if name not in FREE]
@@ -48,26 +48,26 @@ class RunManifest:
         if changed:
             raise ValueError(
                 f"got another run than the one in {path} ({', '.join(changed)}); expected the same "
-                "to go on with it; choose another output folder, with --init to begin with what "
-                "this one learned, or delete that file to begin anew"
+                "in order to resume it; choose another output folder (with --init to start from "
+                "this one's checkpoint), or delete that file to begin anew"
             )
 
     def write(self, directory: Path) -> None:
-        """The settings as `--config` reads them, and beside them where `--init` came from."""
+        """Writes config.json (for `--config`), and init.json with the origin of `--init`."""
         write_text(directory / "config.json", json.dumps(self.settings, indent=2) + "\n")
         if self.origin:
             write_text(directory / "init.json", json.dumps(self.origin, indent=2) + "\n")
 
 
 def describe(run: Any, data: Path, init: Path | None, origin: Origin = None) -> RunManifest:
-    """A run with the settings `run`, on shards in `data`, begun with a checkpoint or without."""
-    begun = None if init is None else sha256(init)
-    sources = {"the data": _fingerprint(data), "--init": begun}
-    return RunManifest(to_dict(run), sources, {**origin, "sha256": begun or ""} if origin else {})
+    """The manifest of a run with settings `run` on the shards in `data`; `init` may be None."""
+    digest = None if init is None else sha256(init)
+    sources = {"the data": _fingerprint(data), "--init": digest}
+    return RunManifest(to_dict(run), sources, {**origin, "sha256": digest or ""} if origin else {})
 
 
 def _fingerprint(data: Path) -> str:
-    """Of the reports of what is learned from, and of the parts that made it."""
+    """Digest of the reports of the training split, and of the encoders that made its shards."""
     digest = hashlib.sha256()
     for path in sorted([*reports_of(data, "train"), *data.glob("*.safetensors")]):
         digest.update(f"{path.name} {sha256(path)}\n".encode())

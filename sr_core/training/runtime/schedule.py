@@ -1,4 +1,4 @@
-"""How the learning rate falls."""
+"""Learning-rate schedule of the official VAE."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ FALL = 200_000  # steps after which the rate is 1 / sqrt(2) of its peak
 
 
 def inverse_lr(step: int, warmup: int) -> float:
-    """Share of the peak rate: (1 - (1 - 1/warmup)^(step + 1)) / sqrt(1 + step / FALL).
+    """Factor of the peak rate: (1 - (1 - 1/warmup)^(step + 1)) / sqrt(1 + step / FALL).
 
     InverseLR of stable-audio-tools with the settings of SonyResearch/soundreactor_vae, whose
-    warm-up factor of 0.999 is a `warmup` of 1000 steps.
+    warm-up factor 0.999 corresponds to a `warmup` of 1000 steps.
     """
-    grown = 1 - (1 - 1 / warmup) ** (step + 1) if warmup else 1.0
-    return grown / (1 + step / FALL) ** 0.5
+    growth = 1 - (1 - 1 / warmup) ** (step + 1) if warmup else 1.0
+    return growth / (1 + step / FALL) ** 0.5

@@ -1,4 +1,4 @@
-"""Held-out rows: their loss on fixed noise, and what they sound like."""
+"""Validation: the loss of held-out rows with fixed noise, and sounds generated for them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..tasks.task import Task
 from .logger import TrainingLogger
 from .precision import autocast
 
-ROWS = 32  # whose loss is computed
-AT_ONCE = 4  # of them, whatever the loop takes: a loss may compare the rows it is given
+ROWS = 32  # number of held-out rows
+AT_ONCE = 4  # rows per pass; fixed, because a loss may compare the rows of a pass
 
 
 def held_out(data: Path, frames: int, seed: int, needs: tuple[str, ...]) -> Batches | None:
     """The validation split; None where there is none.
 
-    Raises ValueError where it cannot be used: now, and not when a run is hours old.
+    Raises ValueError where it cannot be used, so that the error occurs before training starts.
     """
     if not reports_of(data, "val"):
         return None
@@ -39,8 +39,10 @@ def validate(
     logger: TrainingLogger,
     device: str | torch.device,
 ) -> None:
-    """Write the first group's mean loss over the same crops with the same noise at every call, and
-    let the first rows be heard; with the weights of this step, without dropout."""
+    """Logs the mean loss of the first parameter group, and sounds of the first rows.
+
+    Crops and noise are the same in every call. Uses the current weights, without dropout.
+    """
     task.eval()
     group, sums = next(iter(task.groups())), {}
     for begin in range(0, ROWS, AT_ONCE):

@@ -1,1 +1,1 @@
-"""What is minimised: a loss for each kind of training."""
+"""Training tasks: networks with their losses, one task per stage."""

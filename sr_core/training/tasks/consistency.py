@@ -1,7 +1,8 @@
-"""Stage 2: the denoiser becomes a consistency function (Easy Consistency Tuning, arXiv 2406.14548).
+"""Stage 2: tunes the denoiser to a consistency function by Easy Consistency Tuning (ECT).
 
-The same network at two noise levels of the same latent and noise must agree; their distance shrinks
-with the steps until one evaluation goes all the way (SoundReactor, arXiv 2510.02110, alg. 2).
+The loss is the distance of the network's outputs at two noise levels t > r for the same latent and
+noise. The gap t - r shrinks during training; after it a single evaluation denoises a latent (ECT,
+arXiv 2406.14548; SoundReactor, arXiv 2510.02110, alg. 2).
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from .diffusion import DiffusionConfig, DiffusionTask, draw_latents, listen, log
 
 @dataclass(frozen=True)
 class ConsistencyConfig:
-    """ECT's settings for CIFAR-10 (arXiv 2406.14548, appendix)."""
+    """Settings of stage 2, with ECT's constants for CIFAR-10 (arXiv 2406.14548, appendix)."""
 
     data: DiffusionConfig = field(default_factory=DiffusionConfig)
-    steps: int = 0  # over which the gap shrinks; 0: those of the loop
+    steps: int = 0  # steps during which the gap t - r shrinks; 0: loop.steps
     dropout: float = 0.2
-    head_only: bool = False
+    head_only: bool = False  # train the head only
 
-    log_normal: ClassVar[tuple[float, float]] = (-1.1, 2.0)  # mean and deviation of ln t
+    log_normal: ClassVar[tuple[float, float]] = (-1.1, 2.0)  # mean and standard deviation of ln t
     q: ClassVar[int] = 2
     stages: ClassVar[int] = 8
 
@@ -43,7 +44,10 @@ def l2_distance(one: Tensor, other: Tensor) -> Tensor:  # (... k) -> (...)
 
 
 class ConsistencyTask(DiffusionTask):
-    """Whole network or head only; both levels share latent, noise, condition and dropout."""
+    """Trains the whole network or only the head.
+
+    Both noise levels of a pair share the latent, the noise, the condition and the dropout mask.
+    """
 
     def __init__(self, model, vae, config: ConsistencyConfig):
         super().__init__(model, vae, config.data)
@@ -53,10 +57,10 @@ class ConsistencyTask(DiffusionTask):
                 module.p = config.dropout
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        # The uncertainty belongs to stage 1: here nothing would move it but weight decay.
+        # Without the uncertainty of stage 1: it has no gradient here, only weight decay.
         own = self.model.head if self.tuning.head_only else self.model
-        spare = {id(parameter) for parameter in self.model.head.uncertainty.parameters()}
-        return {"model": [p for p in own.parameters() if id(p) not in spare]}
+        unused = {id(parameter) for parameter in self.model.head.uncertainty.parameters()}
+        return {"model": [p for p in own.parameters() if id(p) not in unused]}
 
     def loss(
         self, group: str, batch: dict[str, Tensor], generators: Generators
@@ -70,25 +74,24 @@ class ConsistencyTask(DiffusionTask):
         r = self.tuning.ect_r(t, self.step)
         noise = normal(generators, levels, frames, channels, like=latents)
         clean = latents[:, None].expand_as(noise)
-        # The head stays in float32 under autocast: half precision swamps what is left of t - r.
+        # The head stays in float32 under autocast: half precision would round off a small t - r.
         with torch.autocast(latents.device.type, enabled=False):
             z = z.float()[:, None].expand(-1, levels, -1, -1)
-            far, near = self._pair(clean, noise, t, r, z)
-            apart = l2_distance(far, near)
-        return (apart / (t - r)).mean(), {"apart": apart.mean()}
+            distance = l2_distance(*self._pair(clean, noise, t, r, z))
+        return (distance / (t - r)).mean(), {"apart": distance.mean()}
 
     def _pair(
         self, clean: Tensor, noise: Tensor, t: Tensor, r: Tensor, z: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The function at t, and without gradient at r, under one dropout mask."""
+        """Outputs of the head at t, and at r without gradient, with the same dropout mask."""
         devices = [clean.device] if clean.is_cuda else []
         with torch.random.fork_rng(devices):
-            far = self.model.head(clean + t[..., None] * noise, t, z)
+            at_t = self.model.head(clean + t[..., None] * noise, t, z)
         with torch.no_grad():
-            near = self.model.head(clean + r[..., None] * noise, r.clamp(min=1e-4), z)
-            # Where r is 0 the function is the identity, which the network could only approximate.
-            near = torch.where((r > 0)[..., None], near, clean)
-        return far, near.nan_to_num()
+            at_r = self.model.head(clean + r[..., None] * noise, r.clamp(min=1e-4), z)
+            # At r = 0 the consistency function is the identity (boundary condition).
+            at_r = torch.where((r > 0)[..., None], at_r, clean)
+        return at_t, at_r.nan_to_num()
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
         return listen(self, batch, Settings(steps=1))

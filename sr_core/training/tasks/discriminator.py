@@ -1,7 +1,7 @@
-"""A discriminator of sounds: convolutions over complex spectra at several resolutions.
+"""Multi-scale STFT discriminator of Encodec (arXiv 2210.13438, sec. 3.4).
 
-The multi-scale STFT discriminator of Encodec (arXiv 2210.13438, sec. 3.4), which judges the
-official VAE too.
+It applies convolutions to complex spectra at several resolutions. The training of the official VAE
+uses it too.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import weight_norm
 
-SLOPE = 0.2  # of the leaky rectifier
+SLOPE = 0.2  # negative slope of the leaky ReLU
 
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
     channels: int = 64
-    sizes: tuple[int, ...] = (2048, 1024, 512, 256, 128)  # FFT, samples; hop is a quarter
+    sizes: tuple[int, ...] = (2048, 1024, 512, 256, 128)  # FFT sizes in samples; hop: a quarter
 
 
 class Discriminator(nn.Module):
-    """Waveform (b c s) -> a score map (b 1 t f) a scale, and each scale's features on the way."""
+    """Waveform (b c s) -> per scale a score map (b 1 t f) and a list of intermediate features."""
 
     def __init__(self, config: DiscriminatorConfig, audio_channels: int = 2):
         super().__init__()
@@ -38,14 +38,14 @@ class Discriminator(nn.Module):
 
 
 class Scale(nn.Module):
-    """One resolution: real and imaginary parts of every channel as a picture (t f)."""
+    """One resolution: 2D convolutions over (t f) of real and imaginary parts of all channels."""
 
     def __init__(self, size: int, inputs: int, channels: int):
         super().__init__()
         self.size = size
         self.convolutions = nn.ModuleList(
             [
-                _convolution(inputs, channels, (3, 9)),  # alone without weight normalisation
+                _convolution(inputs, channels, (3, 9)),  # as in the official code not normalised
                 *(
                     weight_norm(_convolution(channels, channels, (3, 9), 2, dilation))
                     for dilation in (1, 2, 4)
@@ -77,6 +77,6 @@ class Scale(nn.Module):
 def _convolution(
     inputs: int, outputs: int, kernel: tuple[int, int], stride: int = 1, dilation: int = 1
 ) -> nn.Conv2d:
-    """Over (t f); stride is along frequency, dilation along time."""
+    """Convolution over (t f) with stride along frequency and dilation along time."""
     padding = (dilation * (kernel[0] - 1) // 2, (kernel[1] - 1) // 2)
     return nn.Conv2d(inputs, outputs, kernel, (1, stride), padding, dilation=(dilation, 1))

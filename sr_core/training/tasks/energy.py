@@ -1,7 +1,7 @@
-"""Our own spectral loss: an energy distance, under which a decoder learns its noise.
+"""Spectral energy distance, a loss of this project, which trains the noise of a decoder.
 
-The official loss asks for the one most likely magnitude, and of a hiss that is a softer one. This
-one trained the codec of `recipes/freedoom`.
+The official loss is minimal at one most likely magnitude, which is too soft for noise-like sound.
+The codec of `recipes/freedoom` was trained with this loss.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from ...audio.mel import mel_bank
 from ...rates import SAMPLE_RATE
 from ..seeding import Generators
 
-SAMPLES_A_BAND = 32  # of an FFT: wide enough to hold a bin at any size
-FLOOR = 1e-5  # magnitude, where white noise has its RMS; 16-bit rounding is about as loud
-CHANNEL_WEIGHTS = (1 / 6, 1 / 6, 1 / 3, 1 / 3)  # of left, right, mid and side
+SAMPLES_A_BAND = 32  # FFT samples per mel band, so that every band contains a bin
+FLOOR = 1e-5  # smallest magnitude (white noise of this RMS); about that of 16-bit rounding
+CHANNEL_WEIGHTS = (1 / 6, 1 / 6, 1 / 3, 1 / 3)  # weights of left, right, mid and side
 
 
 @dataclass(frozen=True)
 class EnergyConfig:
-    """Comparison of magnitudes; every hop is a quarter of its FFT."""
+    """Weights and FFT sizes of the distance of magnitudes; the hop is a quarter of the FFT."""
 
-    weight: float = 0.0  # of the whole; 0 leaves it out
+    weight: float = 0.0  # weight of the loss; 0 leaves it out
     sizes: tuple[int, ...] = (2048, 1024, 512, 256, 128, 64, 32)  # samples, multiples of 4
-    drawn: int = 0  # sizes that each row draws a step, to save time; 0: all
+    drawn: int = 0  # number of sizes drawn per row and step, to save time; 0: all
     convergence: float = 1.0  # weight of the distance relative to the reference's norm
     logarithmic: float = 1.0  # weight of the mean distance of log magnitudes
-    level: float = 0.0  # weight of the mean distance of the frames' log levels
-    bands: float = 0.0  # and of the log levels of their mel bands, one for 32 of an FFT's samples
-    sample_rate: int = SAMPLE_RATE  # Hz, for the mel bands alone
+    level: float = 0.0  # weight of the mean distance of log levels of frames
+    bands: float = 0.0  # weight of the mean distance of log levels of mel bands
+    sample_rate: int = SAMPLE_RATE  # Hz, used for mel bands only
 
 
 def energy_distance(
@@ -42,11 +42,10 @@ def energy_distance(
     config: EnergyConfig,
     generators: Generators | None = None,
 ) -> Tensor:  # 1 or 2 x (b 2 s), (b 2 s) -> (b)
-    """Distance of one sound, or energy distance of two drawn from one distribution.
+    """Distance of one sound to the reference, or energy distance of two independent samples y.
 
-    (d(y1, x) + d(y2, x) - d(y1, y2)) / 2 is least where the y are distributed as x is (Szekely and
-    Rizzo, 2013), and for equal y it is d(y, x). Spectra of a half-second sound at FFT 2048 leave
-    out what does not fill a last window.
+    (d(y1, x) + d(y2, x) - d(y1, y2)) / 2 is minimal where y has the distribution of x (Szekely and
+    Rizzo, 2013); for equal y it is d(y, x). Samples after the last complete window are ignored.
     """
     total = torch.zeros(len(reference), device=reference.device)
     drawn = config.drawn or len(config.sizes)
@@ -55,14 +54,14 @@ def energy_distance(
         rows = [row for row, numbers in enumerate(chosen) if number in numbers]
         if rows:
             index = torch.tensor(rows, device=reference.device)
-            those = [magnitudes(sound[index], size) for sound in sounds]
+            generated = [magnitudes(sound[index], size) for sound in sounds]
             target = magnitudes(reference[index], size)
-            total = total.index_add(0, index, _energy(those, target, config) / drawn)
+            total = total.index_add(0, index, _energy(generated, target, config) / drawn)
     return total
 
 
 def magnitudes(waveform: Tensor, size: int) -> Tensor:  # (b 2 s) -> (b 4 t f)
-    """Of left, right, mid and side; the magnitudes of white noise are about its RMS."""
+    """Magnitudes of left, right, mid and side, scaled so that white noise has about its RMS."""
     hop = size // 4
     steps = rearrange(
         waveform[..., : waveform.shape[-1] // hop * hop], "b c (t h) -> b c t h", h=hop
@@ -73,7 +72,7 @@ def magnitudes(waveform: Tensor, size: int) -> Tensor:  # (b 2 s) -> (b 4 t f)
             f"got {waveform.shape[-1]} samples for an FFT of {size}; expected at least as many; "
             "take longer pieces or smaller sizes"
         )
-    # Slices, not unfold: their gradients are plain additions.
+    # Slices instead of unfold, because their backward pass is faster: plain additions.
     frames = torch.cat([steps[:, :, i : i + count] for i in range(4)], dim=-1)
     window = torch.hann_window(size, device=waveform.device)
     spectrum = torch.view_as_real(torch.fft.rfft(frames.float() * (window / window.norm())))
@@ -85,20 +84,21 @@ def magnitudes(waveform: Tensor, size: int) -> Tensor:  # (b 2 s) -> (b 4 t f)
 
 def _energy(sounds: list[Tensor], target: Tensor, config: EnergyConfig) -> Tensor:
     norm = _weighted(target.square().sum(dim=(2, 3))).sqrt()
-    far = sum(_distance(sound, target, norm, config) for sound in sounds) / len(sounds)
+    mean = sum(_distance(sound, target, norm, config) for sound in sounds) / len(sounds)
     if len(sounds) == 1:
-        return far
-    return far - _distance(sounds[0], sounds[1], norm, config) / 2
+        return mean
+    return mean - _distance(sounds[0], sounds[1], norm, config) / 2
 
 
 def _distance(a: Tensor, b: Tensor, norm: Tensor, config: EnergyConfig) -> Tensor:
-    """Of magnitudes (b 4 t f); `norm` (b) is the reference's, so that twice as loud is the same."""
-    # A root has no slope at zero; the floor's own norm keeps silence from being infinitely far.
+    """Distance of magnitudes (b 4 t f) -> (b), independent of a common gain by the reference's
+    `norm` (b)."""
+    # The floors keep the gradient finite at distance 0, and the distance finite for silence.
     floor = FLOOR**2 * a[0].numel()
-    apart = _weighted((a - b).square().sum(dim=(2, 3)))
-    apart = (apart + floor * 1e-4).sqrt()
+    difference = _weighted((a - b).square().sum(dim=(2, 3)))
+    difference = (difference + floor * 1e-4).sqrt()
     logs = _weighted((a.log() - b.log()).abs().mean(dim=(2, 3)))
-    total = config.convergence * apart / (norm + floor**0.5) + config.logarithmic * logs
+    total = config.convergence * difference / (norm + floor**0.5) + config.logarithmic * logs
     if config.level:
         levels = (_level(a) - _level(b)).abs().mean(dim=2)
         total = total + config.level * _weighted(levels)
@@ -109,17 +109,17 @@ def _distance(a: Tensor, b: Tensor, norm: Tensor, config: EnergyConfig) -> Tenso
 
 
 def _weighted(channels: Tensor) -> Tensor:  # (b 4) -> (b)
-    """Not a matrix product: autocast would round that to half precision."""
+    """Weighted sum over channels; a matrix product would be in bfloat16 under autocast."""
     return (channels * channels.new_tensor(CHANNEL_WEIGHTS)).sum(dim=1)
 
 
 def _level(magnitudes: Tensor) -> Tensor:  # (b 4 t f) -> (b 4 t)
-    """Natural logarithm of the RMS of every frame."""
+    """Natural logarithm of the RMS per frame."""
     return 0.5 * magnitudes.square().mean(dim=3).log()
 
 
 def _band_levels(magnitudes: Tensor, config: EnergyConfig) -> Tensor:  # (b 4 t f) -> (b 4 t m)
-    """Natural logarithm of the RMS of every mel band; none is too narrow to hold a bin."""
+    """Natural logarithm of the RMS per mel band; every band contains at least one bin."""
     size = 2 * (magnitudes.shape[3] - 1)
     bank = mel_bank(size, max(1, size // SAMPLES_A_BAND), config.sample_rate).to(magnitudes)
     return 0.5 * (magnitudes.square() @ (bank / bank.sum(dim=1, keepdim=True)).T).log()
@@ -129,5 +129,5 @@ def _draw(rows: int, sizes: int, drawn: int, generators: Generators | None) -> l
     if drawn >= sizes:
         return [list(range(sizes))] * rows
     if generators is None:
-        raise ValueError("got no generators to draw FFT sizes by; expected one a row")
+        raise ValueError("got no generators to draw FFT sizes; expected one per row")
     return [torch.randperm(sizes, generator=g)[:drawn].tolist() for g in generators]

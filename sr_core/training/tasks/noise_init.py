@@ -11,7 +11,7 @@ from torch import Tensor
 from ...audio.spectral import FLOOR, NOISE_OFFSET, OUTPUTS
 from ...audio.vae import AudioVAE
 
-RIDGE = 0.01  # of the features' variance, which is about one
+RIDGE = 0.01  # ridge penalty, relative to the variance of the features (about 1)
 
 
 @torch.no_grad()
@@ -32,11 +32,11 @@ def initialise_noise(vae: AudioVAE, waveform: Tensor, share: float) -> None:  # 
         decoder.head(features.to(waveform)).double(), "t (n f) -> n t f", n=OUTPUTS
     ).split([2, 2, 2, 3])
     power = (real.square() + imaginary.square()) * (2 * size.clamp(max=8)).exp()
-    # The noise's numbers have the power 2.
+    # The division by 2 is due to the power of `phases`, which is 2.
     level = (power * share / 2 + FLOOR**2).log() / 2 + NOISE_OFFSET
     level = rearrange(level, "n t f -> t (n f)")
     inputs = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
-    # Half precision and frames unlike these would make much of weights that are free to be large.
+    # The ridge limits the weights: large ones amplify half-precision rounding and unusual frames.
     ridge = RIDGE * len(inputs) * torch.eye(inputs.shape[1]).to(inputs)
     fitted = torch.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ level)
     weight, bias = (

@@ -1,4 +1,4 @@
-"""What the loop trains: a module with losses."""
+"""Task: the interface between the training loop and a stage's networks and losses."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from ..seeding import Generators
 
 
 class Pace(NamedTuple):
-    """How a group of parameters moves, where it is not as the loop's settings say."""
+    """Optimizer settings of a parameter group that differ from the loop's."""
 
-    rate: float = 1.0  # of the learning rate
-    clip: float | None = None  # of the gradient's norm
+    rate: float = 1.0  # factor of the learning rate
+    clip: float | None = None  # largest norm of the gradient; None: the loop's
 
 
 class Task(nn.Module):
-    """Networks and their losses; the loop owns the optimizers, the data and the clock.
+    """Networks and their losses; the loop owns the optimizers, the data and the step counter.
 
-    `step` is set by the loop before every step, so that what follows a schedule is a function of
-    it and a resumed run goes on where it was.
+    The loop sets `step` before every step. Schedules are functions of it, so that a resumed run
+    continues exactly.
     """
 
     step: int = 0
-    reads: tuple[str, ...] = ()  # tensors that a row must have
+    reads: tuple[str, ...] = ()  # names of the tensors that a row must have
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters by name of the optimizer that moves them, in the order they take turns."""
+        """Parameters by the name of their optimizer, in the order of the updates within a step."""
         return {"model": [p for p in self.trained().parameters() if p.requires_grad]}
 
     def pace(self, group: str) -> Pace:
         return Pace()
 
     def trained(self) -> nn.Module:
-        """The network that is the result, and of which a running average is kept."""
+        """The network whose running average is the result."""
         raise NotImplementedError
 
     def loss(
         self, group: str, batch: dict[str, Tensor], generators: Generators
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean loss over the batch's rows, and what to log of it.
+        """Mean loss over the rows of the batch, and values to log.
 
-        All randomness of a row comes from its own generator.
+        All random numbers of a row come from the generator of that row.
         """
         raise NotImplementedError
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
-        """Waveforms (c s) of held-out rows to listen to, by name."""
+        """Waveforms (c s) generated for held-out rows, by name."""
         return {}

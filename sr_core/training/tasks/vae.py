@@ -1,4 +1,4 @@
-"""What trains an audio VAE, Oobleck or spectral: reconstruction, KL, noise, a discriminator."""
+"""Training of an audio VAE (Oobleck or spectral): reconstruction, KL, adversarial losses."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ DISCRIMINATOR = "discriminator"
 
 @dataclass(frozen=True)
 class VAETaskConfig:
-    """Losses and their weights: those of SonyResearch/soundreactor_vae, and our own `energy`."""
+    """Losses and their weights: those of SonyResearch/soundreactor_vae, and `energy`."""
 
     stft: StftConfig = field(default_factory=StftConfig)
     energy: EnergyConfig = field(default_factory=EnergyConfig)
-    waveform: float = 0.0  # weight of the mean distance of samples
-    kl: float = 1e-5
-    noise_from: int = 0  # step at which a spectral decoder begins to make noise; -1: never
-    noise_share: float = 0.0  # of an --init decoder's power that begins as noise; 0: as it is
+    waveform: float = 0.0  # weight of the mean absolute difference of samples
+    kl: float = 1e-5  # weight
+    noise_from: int = 0  # first step with noise in a spectral decoder; -1: never
+    noise_share: float = 0.0  # share of the power of an --init decoder moved to noise; 0: none
     encoder_until: int = -1  # step from which the encoder is frozen; -1: never
-    adversarial: float = 0.0  # 0.1 in the official VAE; 0 leaves the discriminator out
-    matching: float = 5.0  # weight of its features
-    discriminator_rate: float = 2.0  # of the learning rate: 3e-4 and 1.5e-4 in the official VAE
-    discriminator_clip: float = 10.0  # of its gradient's norm, where the VAE's is 1000
+    adversarial: float = 0.0  # weight, 0.1 in the official VAE; 0 leaves the discriminator out
+    matching: float = 5.0  # weight of feature matching
+    discriminator_rate: float = 2.0  # factor of the learning rate; official: 3e-4 and 1.5e-4
+    discriminator_clip: float = 10.0  # largest norm of its gradient; 1000 for the VAE
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
 
     @property
     def weights(self) -> dict[str, float]:
-        """What each logged loss counts in the total."""
+        """The weight of each logged loss in the total."""
         return {
             "stft": self.stft.weight,
             "energy": self.energy.weight,
@@ -57,10 +57,10 @@ class VAETaskConfig:
 
 
 class VAETask(Task):
-    """Trains a VAE on {"waveform": (b c s)}, s whole hops and at least the largest FFT.
+    """Trains a VAE on {"waveform": (b c s)}; s: a multiple of the hop, at least the largest FFT.
 
-    A spectral decoder's noise is learned by drawing two sounds for one latent: the energy distance
-    of both to the recording is least where the noise is as loud, and as wide, as the recording's.
+    To train the noise of a spectral decoder, two sounds are generated from one latent. Their energy
+    distance to the recording is minimal where the noise has the recording's level and width.
     """
 
     reads = ("waveform",)
@@ -106,11 +106,11 @@ class VAETask(Task):
         return total, {name: value.detach() for name, value in losses.items()}
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
-        heard = self.vae.decode(self.vae.encode(batch["waveform"])[0])[0]
+        decoded = self.vae.decode(self.vae.encode(batch["waveform"])[0])[0]
         return {
             f"{row}/{name}": sound[row]
-            for name, sound in (("reference", batch["waveform"]), ("decoded", heard))
-            for row in range(len(heard))
+            for name, sound in (("reference", batch["waveform"]), ("decoded", decoded))
+            for row in range(len(decoded))
         }
 
     def _spectral(
@@ -125,8 +125,8 @@ class VAETask(Task):
         return losses
 
     def _moments(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        learns = self.config.encoder_until < 0 or self.step < self.config.encoder_until
-        with torch.set_grad_enabled(learns and torch.is_grad_enabled()):
+        is_trained = self.config.encoder_until < 0 or self.step < self.config.encoder_until
+        with torch.set_grad_enabled(is_trained and torch.is_grad_enabled()):
             mean, log_variance, _ = self.vae.encode_moments(waveform)
         return mean.float(), log_variance.float()
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...audio.spectral import SpectralConfig
 from ...audio.vae import AudioVAE
 
-WEAKEST = 1e-6  # variance, relative to the strongest direction's, that is still scaled to one
+WEAKEST = 1e-6  # floor of the variance of a component, relative to that of the largest
 
 
 @torch.no_grad()
@@ -31,31 +31,31 @@ def whiten(
     values, vectors = torch.linalg.eigh(covariance)
     values, vectors = values.flip(0), vectors.flip(1)
     roots = values.clamp_min(WEAKEST * values[0]).sqrt()
-    there, back = vectors.mT / roots[:, None], vectors * roots
-    spread = there.square() @ variances.double().mean(dim=0)
+    forward, inverse = vectors.mT / roots[:, None], vectors * roots
+    spread = forward.square() @ variances.double().mean(dim=0)
     kept = spread <= drowned
-    dropped = back[:, ~kept] @ there[~kept] @ mean  # what always stands in for them
-    there, back, spread = there[kept], back[:, kept], spread[kept]
-    result = AudioVAE(replace(vae.config, latent_channels=len(there))).to(vae.latent_mean)
+    dropped = inverse[:, ~kept] @ forward[~kept] @ mean  # replaces removed components: their mean
+    forward, inverse, spread = forward[kept], inverse[:, kept], spread[kept]
+    result = AudioVAE(replace(vae.config, latent_channels=len(forward))).to(vae.latent_mean)
     old, new = _outermost(vae), _outermost(result)
     own = {id(parameter) for layer in old for parameter in layer.parameters()}
     rest = {n: p for n, p in vae.named_parameters() if id(p) not in own}
     result.load_state_dict(rest, strict=False)
     weight, bias = (p.double().chunk(2)[0] for p in (old[0].weight, old[0].bias))
     new[0].weight.zero_()
-    new[0].weight[: len(there)] = einsum(there, weight, "j k, k ... -> j ...")
-    new[0].bias.copy_(torch.cat([there @ bias, spread.log()]))
+    new[0].weight[: len(forward)] = einsum(forward, weight, "j k, k ... -> j ...")
+    new[0].bias.copy_(torch.cat([forward @ bias, spread.log()]))
     weight = old[1].weight.double()
-    new[1].weight.copy_(einsum(weight, back, "o k ..., k j -> o j ..."))
+    new[1].weight.copy_(einsum(weight, inverse, "o k ..., k j -> o j ..."))
     constant = einsum(weight, dropped, "o k ..., k -> o ...")
     new[1].bias.copy_(old[1].bias + constant.reshape(len(constant), -1).sum(dim=1))
-    # The mean stays outside: folded into a bias it would meet the zeros before a stream's start.
-    result.latent_mean.copy_(there @ mean)
+    # Not folded into a decoder bias, which would also apply to the zero padding at stream start.
+    result.latent_mean.copy_(forward @ mean)
     return result.requires_grad_(False)
 
 
 def _outermost(vae: AudioVAE) -> tuple[nn.Module, nn.Module]:
-    """The layer that makes the moments, and the one that takes the latents."""
+    """The last layer of the encoder (moments) and the first layer of the decoder (latents)."""
     if isinstance(vae.config, SpectralConfig):
         return vae.encoder.out, vae.decoder.embed
     return vae.encoder[-1], vae.decoder[0]
