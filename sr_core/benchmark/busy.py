@@ -1,4 +1,4 @@
-"""A frame's time while other programs use the processor, beside its time while none does."""
+"""Time per frame with and without other processes that load the CPU."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from ..sampling.settings import Settings
 from .run import synthetic_frame
 
 WARM_UP = 5  # frames
-TURNS = 4  # quiet and busy ones in turn, so that the machine's own drift meets both
+ROUNDS = 4  # alternating quiet and busy measurements, so that drift of the machine affects both
 SPIN = "while True: pass"
 
 
 class BusyTimes(NamedTuple):
-    """Medians of milliseconds a frame on a number of threads."""
+    """Median milliseconds per frame with a number of threads."""
 
     threads: int
     quiet: float
-    busy: float  # beside one spinning process for each core
+    busy: float  # with one busy-loop process per core
 
     @property
     def ratio(self) -> float:
@@ -36,16 +36,16 @@ class BusyTimes(NamedTuple):
 
 
 def measure_busy(pipeline: Pipeline, settings: Settings, frames: int) -> list[BusyTimes]:
-    """On the threads that the pipeline chooses, then on all that torch has."""
+    """Measure with the pipeline's own number of threads, then with torch's."""
     chosen, every = pipeline.threads, torch.get_num_threads()
     try:
         with pipeline.computing():
             own = torch.get_num_threads()
-        found = []
+        times = []
         for threads in dict.fromkeys((own, max(every, os.cpu_count() or 1))):
             pipeline.threads = threads
-            found.append(BusyTimes(threads, *_medians(pipeline, settings, frames)))
-        return found
+            times.append(BusyTimes(threads, *_medians(pipeline, settings, frames)))
+        return times
     finally:
         pipeline.threads = chosen
 
@@ -53,10 +53,10 @@ def measure_busy(pipeline: Pipeline, settings: Settings, frames: int) -> list[Bu
 def _medians(pipeline: Pipeline, settings: Settings, frames: int) -> tuple[float, float]:
     session, quiet, busy = Session(pipeline, pipeline.start(settings, 0)), [], []
     _times(session, WARM_UP)
-    for _ in range(TURNS):
-        quiet += _times(session, max(1, frames // TURNS))
+    for _ in range(ROUNDS):
+        quiet += _times(session, max(1, frames // ROUNDS))
         with spinning(os.cpu_count() or 1):
-            busy += _times(session, max(1, frames // TURNS))
+            busy += _times(session, max(1, frames // ROUNDS))
     return statistics.median(quiet), statistics.median(busy)
 
 
@@ -71,10 +71,10 @@ def _times(session: Session, frames: int) -> list[float]:
 
 @contextmanager
 def spinning(count: int) -> Iterator[None]:
-    """Have that many processes use a core each, as far as they get one."""
+    """Run `count` busy-loop processes inside the context."""
     processes = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(count)]
     try:
-        time.sleep(0.5)  # until they have begun
+        time.sleep(0.5)  # seconds, until they have started
         yield
     finally:
         for process in processes:
@@ -84,7 +84,7 @@ def spinning(count: int) -> Iterator[None]:
 
 
 def busy_text(times: list[BusyTimes]) -> str:
-    """A table for people."""
+    """The times as a text table."""
     lines = [f"{'threads':10}{'quiet ms':>10}{'busy ms':>10}{'busy/quiet':>12}"]
     for row in times:
         lines.append(f"{row.threads:<10}{row.quiet:10.1f}{row.busy:10.1f}{row.ratio:12.2f}")
