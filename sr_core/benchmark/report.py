@@ -67,9 +67,9 @@ class Report(NamedTuple):
         return "\n".join([*self._heading(), *self._parts(), *self._peers()])
 
     def title(self) -> str:
-        own = self.setup
-        threads, steps = _counted(own.threads, "thread"), _counted(own.steps, "step")
-        return f"{own.config}, {self.hardware.name}, {own.dtype}, {threads}, {steps}"
+        setup = self.setup
+        threads, steps = _counted(setup.threads, "thread"), _counted(setup.steps, "step")
+        return f"{setup.config}, {self.hardware.name}, {setup.dtype}, {threads}, {steps}"
 
     def _heading(self) -> list[str]:
         figures, memory = self.figures(), self.times.peak_mib
