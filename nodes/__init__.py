@@ -1,4 +1,4 @@
-"""The stations of the road as ComfyUI nodes; imported by `comfy_entrypoint` only."""
+"""ComfyUI nodes, one per stage of the pipeline; imported by `comfy_entrypoint` only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""VAE Decode and VAE Encode (audio): latents to sound and back."""
+"""VAE Decode and VAE Encode (audio): latents -> sound and sound -> latents."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class VAEDecode(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorVAEDecode",
             display_name="VAE Decode (SoundReactor audio)",
-            description="Turns latents into 48 kHz stereo sound of exactly the clip's length.",
+            description="Decodes latents to 48 kHz stereo sound of exactly the clip's length.",
             search_aliases=["soundreactor", "latent to audio", "audio vae"],
             inputs=[
                 io.Latent.Input(
-                    "latent", tooltip="From the Causal AR Sampler or VAE Encode: 30 a second."
+                    "latent", tooltip="From Causal AR Sampler or VAE Encode, 30 per second."
                 ),
                 schema.VAE.Input("vae", tooltip="From the same Load SoundReactor Model."),
             ],
             outputs=[
                 io.Audio.Output(
                     display_name="audio",
-                    tooltip="Stereo at 48000 Hz, as long as the clip to the sample.",
+                    tooltip="Stereo at 48000 Hz, exactly as long as the clip.",
                 )
             ],
             hidden=[io.Hidden.unique_id],
@@ -55,7 +55,7 @@ class VAEEncode(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorVAEEncode",
             display_name="VAE Encode (SoundReactor audio)",
-            description="Turns sound into latents, for example to continue it over another clip.",
+            description="Encodes sound as latents, for example to continue it over another clip.",
             search_aliases=["soundreactor", "audio to latent", "audio prompt", "continue sound"],
             inputs=[
                 io.Audio.Input(
@@ -68,16 +68,16 @@ class VAEEncode(io.ComfyNode):
                     options=["start", "end"],
                     default="start",
                     tooltip=(
-                        "Latents are 1/30 s long. 'start' keeps all of the sound and fills up the "
-                        "last latent with silence; 'end' drops up to 1/30 s at the beginning "
-                        "instead, so that a prompt ends where the sound does."
+                        "A latent is 1/30 s. 'start' keeps the whole sound and pads the last "
+                        "latent with silence. 'end' drops up to 1/30 s at the beginning instead, "
+                        "so that a prompt ends with the sound and not with silence."
                     ),
                 ),
             ],
             outputs=[
                 io.Latent.Output(
                     display_name="latent",
-                    tooltip="30 latents a second, for VAE Decode or the sampler's prompt.",
+                    tooltip="30 latents per second, for VAE Decode or the sampler's prompt.",
                 )
             ],
             hidden=[io.Hidden.unique_id],
@@ -96,10 +96,10 @@ class VAEEncode(io.ComfyNode):
 
 
 def unpack_audio(audio: Mapping[str, Any] | None, rate: int, node_id: str) -> Tensor:
-    """Core's AUDIO, or what other packages pass as such, as stereo at `rate` Hz: (b 2 s)."""
+    """ComfyUI's AUDIO as stereo at `rate` Hz: (b 2 s); None, from some packages, is an error."""
     if audio is None:
         raise ValueError(
-            "got no sound; expected AUDIO; the video it comes from has none: connect another source"
+            "got no sound; expected AUDIO; its source video has none: connect another source"
         )
     waveform = to_stereo(audio["waveform"].float().cpu())
     for message in check_waveform(waveform):
@@ -114,14 +114,14 @@ def pack_audio(
     vae: host.Part,
     node_id: str,
 ) -> dict[str, Any]:
-    """Core's AUDIO; sound that is not finite is an error, silence or clipping a warning."""
+    """ComfyUI's AUDIO; raises ValueError for NaN or infinity, warns about silence or clipping."""
     for message in check_waveform(waveform):
         page.warn(message, node_id)
     return {"waveform": waveform, "sample_rate": vae.module.config.sample_rate}
 
 
 def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
-    """Waveform pieces (b c s) of one latent each; all at once if the VAE cannot stream."""
+    """Waveform pieces (b c s) of one step each; one piece if the VAE is not causal."""
     latents, pipeline = unpack_latent(latent, vae), vae.loaded.pipeline
     source, device = vae.loaded.source, host.output_device()
     if not vae.module.config.causal:
@@ -129,7 +129,7 @@ def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
             waveform, _ = vae.module.decode(latents.to(vae.device))
         yield waveform
         return
-    # So that there is no seam where the sound before ends.
+    # Continue from the decoder state after the previous clip, so that there is no discontinuity.
     before = latent.get("before")
     found = START if before is None else before.after(pipeline, source, device)
     if surplus := latent.get("surplus"):
@@ -143,7 +143,7 @@ def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
 
 
 def _encode(waveform: Tensor, vae: host.Part) -> Iterator[Tensor]:  # (b c s) -> (b t k) pieces
-    """Latents of a second of sound each; all at once if the VAE cannot stream."""
+    """Latents of one second of sound each; one piece if the VAE is not causal."""
     module, state = vae.module, None
     size = module.config.sample_rate if module.config.causal else waveform.shape[-1]
     pieces = waveform.split(size - size % module.config.hop, dim=-1)
@@ -154,7 +154,7 @@ def _encode(waveform: Tensor, vae: host.Part) -> Iterator[Tensor]:  # (b c s) ->
 
 
 def _whole_latents(waveform: Tensor, hop: int, align: str) -> tuple[Tensor, int]:  # (b c s)
-    """The sound as a multiple of `hop` samples, and how many of them are sound."""
+    """The sound cut or padded to a multiple of `hop` samples, and its length without padding."""
     count = waveform.shape[-1]
     if align == "end":
         return waveform[..., count % hop :], count - count % hop

@@ -1,4 +1,4 @@
-"""Load Frames: a file, a VIDEO or an IMAGE batch as frames at the model's rate."""
+"""Load Frames: reads a file, a VIDEO or an IMAGE batch as frames at the model's rate."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ..sr_core.io.read.video import open_video
 from . import host, schema
 from .graph import refuse_batches
 
-ABSENT = object()  # not connected; while the host validates, what is connected is None
+ABSENT = object()  # input not connected; during validation connected inputs are None
 TWO_SOURCES = "got both video and images; expected one of them; disconnect the other"
 TWO_RATES = "got fps and video_info; expected one of them; set fps to 0 or disconnect video_info"
 NO_RATE = (
-    "got images without their rate; expected the frames a second that they were made for; "
+    "got images without their rate; expected their frames per second; "
     "set fps, for example to 16 or 24, or connect a Video Helper Suite video_info"
 )
 NO_CLIP = "got no clip; expected one; choose or upload a file, or connect video or images"
 
 
 def source_inputs() -> list[io.Input]:
-    """Where a clip may come from: video or images if connected, else the file."""
+    """Inputs for the source of a clip: video or images if connected, else the file."""
     return [
         io.Combo.Input(
             "file",
             options=host.video_names(),
             upload=io.UploadType.video,
             tooltip=(
-                "A video of the input folder: choose, upload or drop one. The sample comes with "
-                "the package. Not used while video or images is connected; 'none' shows that."
+                "A video of the input folder: choose, upload or drop one. The sample is part of "
+                "the package. Ignored if video or images is connected; then 'none' may be chosen."
             ),
         ),
         io.Float.Input(
@@ -45,22 +45,23 @@ def source_inputs() -> list[io.Input]:
             max=1000.0,
             step=0.001,
             tooltip=(
-                "Frames a second of the images input, for example 16 or 24: all timing hangs on "
-                "it. No default: 0 means not given. Not used with a file or a video."
+                "Frames per second of the images input, for example 16 or 24; all timing depends "
+                "on it. There is no default: 0 means not given. Ignored for a file or a video."
             ),
         ),
         io.Video.Input(
             "video",
             optional=True,
             lazy=True,
-            tooltip="A VIDEO instead of the file. It is decoded frame by frame, at its own rate.",
+            tooltip="A VIDEO instead of the file. It is decoded frame by frame, at any rate.",
         ),
         io.Image.Input(
             "images",
             optional=True,
             lazy=True,
             tooltip=(
-                "An IMAGE batch instead of the file, as from a video-generation node. Needs fps."
+                "An IMAGE batch instead of the file, for example from a video-generation node. "
+                "Requires fps."
             ),
         ),
         schema.VideoInfo.Input(
@@ -73,9 +74,10 @@ def source_inputs() -> list[io.Input]:
 
 
 def check_file(file: str | None, video: Any = ABSENT, images: Any = ABSENT) -> bool | str:
-    """What is wrong with the file, where that is the clip.
+    """True, or an error message about the file if the file is the clip's source.
 
-    The host repeats the answer for every input that was asked for and is given: that is one.
+    ComfyUI repeats a message for each parameter of `validate_inputs` that is given, which is only
+    `file` in the case of an error.
     """
     if file is None or video is not ABSENT or images is not ABSENT:
         return True
@@ -91,10 +93,10 @@ def check_file(file: str | None, video: Any = ABSENT, images: Any = ABSENT) -> b
 
 
 def check_source(inputs: Mapping[str, Any], hidden: io.HiddenHolder) -> list[str]:
-    """The inputs by name, as the host wants those that are to be worked out.
+    """The names of all connected inputs, for ComfyUI to evaluate them.
 
-    Raises ValueError where they do not go together: before an hour of image generation is run,
-    and once, while the host repeats what validation says at every input.
+    Raises ValueError for invalid combinations: here it is before the upstream nodes run (which may
+    take an hour) and is shown once; a message of `validate_inputs` is repeated for every input.
     """
     if "video" in inputs and "images" in inputs:
         raise ValueError(TWO_SOURCES)
@@ -112,7 +114,7 @@ def _check_rate(fps: float, has_info: bool) -> None:
 
 
 def fingerprint_file(file: str | None) -> str:
-    """Changes when the file does; there may be none, or one that is refused."""
+    """A string that changes with the file; empty for None or an invalid name."""
     try:
         return "" if file is None else host.fingerprint(host.video_path(file))
     except ValueError:
@@ -126,7 +128,7 @@ def open_clip(
     images: Tensor | None,  # (t h w 3)
     video_info: Mapping[str, Any] | None,
 ) -> Input.Video:
-    """The one clip that is given, as VIDEO."""
+    """The clip as VIDEO, from the one source that is given."""
     if video is not None and images is not None:
         raise ValueError(TWO_SOURCES)
     if video is not None:
@@ -142,10 +144,11 @@ def open_clip(
 
 
 def frames_of(video: Input.Video, old_sound: str | None = None) -> Frames:
-    """Frames of a VIDEO, as `as_shown` gives it; one of images is read as images, not encoded.
+    """Frames of a VIDEO that `as_shown` returned; images are read directly, without encoding.
 
-    `old_sound`: what a muxer does with the clip's sound, None for frames that are only looked at.
-    Where such a VIDEO has sound to keep, or more than 8 bits, it is a file as the host encodes it.
+    `old_sound` is the muxer's treatment of the clip's sound, None if the frames are not muxed. A
+    VIDEO of images is encoded by ComfyUI first if it is muxed and has sound to keep or more than
+    8 bits.
     """
     if isinstance(video, InputImpl.VideoFromComponents):
         components = video.get_components()
@@ -156,14 +159,14 @@ def frames_of(video: Input.Video, old_sound: str | None = None) -> Frames:
 
 
 def _bits(video: Input.Video) -> int:
-    """Bits a sample that the VIDEO is to be encoded with; older hosts know 8 only."""
+    """Bits per sample for encoding the VIDEO; older ComfyUI versions support 8 only."""
     return video.get_bit_depth() if hasattr(video, "get_bit_depth") else 8
 
 
 def as_shown(video: Input.Video) -> Input.Video:
-    """The video itself, or a file of what it shows, where that is not all of one file.
+    """The video itself, or an encoded file if it is trimmed, cropped or a concatenation.
 
-    Newer hosts trim and crop a VIDEO, and string several together: its source is never cut.
+    Newer ComfyUI versions apply these operations to a VIDEO without changing its source file.
     """
     if isinstance(video, InputImpl.VideoFromComponents):
         return video
@@ -176,11 +179,11 @@ def as_shown(video: Input.Video) -> Input.Video:
 
 def _is_cut(video: Input.Video) -> bool:
     source = video.get_stream_source()
-    with open_source(source):  # a file that is no video is one clear error
+    with open_source(source):  # raises a clear error for a file that is not a video
         whole = InputImpl.VideoFromFile(source)
     if hasattr(video, "get_active_trim_window"):
         trimmed = any(video.get_active_trim_window())
-    else:  # the first hosts that trim do not tell
+    else:  # ComfyUI versions with trimming, but without this method
         trimmed = hasattr(video, "as_trimmed") and video.get_duration() != whole.get_duration()
     return trimmed or video.get_dimensions() != whole.get_dimensions()
 
@@ -191,21 +194,21 @@ class LoadFrames(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorLoadFrames",
             display_name="Load Frames",
-            description="Reads a clip at the model's 30 frames a second, with exact frame times.",
+            description="Reads a clip at the model's 30 frames per second, with exact frame times.",
             search_aliases=["load video", "video frames", "soundreactor", "v2a", "foley"],
             inputs=source_inputs(),
             outputs=[
                 schema.Frames.Output(
                     display_name="frames",
-                    tooltip="The clip at 30 frames a second, decoded only while it is read.",
+                    tooltip="The clip at 30 frames per second, decoded when it is read.",
                 ),
                 io.Video.Output(
                     display_name="video",
-                    tooltip="The clip itself, untouched, for the Audio Muxer.",
+                    tooltip="The unchanged clip, for the Audio Muxer.",
                 ),
                 io.Float.Output(
                     display_name="seconds",
-                    tooltip="Length of the picture in seconds; the sound becomes exactly as long.",
+                    tooltip="Duration of the video stream in seconds; the sound has the same.",
                 ),
             ],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],

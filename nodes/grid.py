@@ -1,4 +1,4 @@
-"""What the GRID socket carries."""
+"""The value of the GRID socket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .host import Part
 
 
 class Grid(NamedTuple):
-    """A clip's visual features, and the encoder that must be on its device while they are read."""
+    """Visual features of a clip and their encoder, which must be on its device during reading."""
 
     part: Part
     features: Features

@@ -1,4 +1,4 @@
-"""All that asks ComfyUI itself: its models, folders and files. See page.py for its browser tabs."""
+"""Access to ComfyUI's model management, folders and files; page.py accesses its browser tabs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..sr_core.pipeline import Pipeline
 from .prefix import check_prefix
 
 MODEL_FOLDER = "soundreactor"
-BUNDLED = " [bundled]"  # marks checkpoints of the package among the user's own
+BUNDLED = " [bundled]"  # suffix of the names of the package's checkpoints
 PACKAGE = Path(__file__).parent.parent
 ASSETS = PACKAGE / "sr_core" / "assets"
 SAMPLE, NO_FILE = "soundreactor_sample.mp4 [temp]", "none.mp4 [temp]"
@@ -40,16 +40,16 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A checkpoint in memory: its pipeline, and what the host moves between devices."""
+    """A checkpoint in memory: its pipeline, and the patchers by which ComfyUI moves its modules."""
 
     pipeline: Pipeline
     patchers: dict[str, ModelPatcher]  # attribute of the pipeline -> patcher
-    source: str  # the checkpoint's file as it was: the same weights for every Loaded of this source
+    source: str  # fingerprint of the file at loading; equal fingerprints mean equal weights
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One module of a loaded checkpoint; what the MODEL, VISION and VAE sockets carry."""
+    """One module of a loaded checkpoint; the value of the MODEL, VISION and VAE sockets."""
 
     loaded: Loaded
     name: str
@@ -59,12 +59,12 @@ class Part:
         return getattr(self.loaded.pipeline, self.name)
 
     def computing(self) -> AbstractContextManager[None]:
-        """As `Pipeline.computing`: a host's own threads are too many for a small model."""
+        """See `Pipeline.computing`: ComfyUI's number of threads is too high for a small model."""
         return self.loaded.pipeline.computing()
 
     @property
     def device(self) -> torch.device:
-        """Where the module is now, which is not the load device if the host has no room there."""
+        """The module's current device; not the load device if that has too little memory."""
         return next(chain(self.module.parameters(), self.module.buffers())).device
 
 
@@ -73,12 +73,12 @@ def parts(loaded: Loaded) -> list[Part]:
     return [Part(loaded, name) for name in loaded.patchers]
 
 
-# Weak: two loader nodes share a checkpoint, and it goes when no node's output holds it any more.
+# Weak: loader nodes share a checkpoint, and it is freed when no node's output refers to it.
 _loaded: WeakValueDictionary[str, Loaded] = WeakValueDictionary()
 
 
 def register_model_folder() -> None:
-    """Add `models/soundreactor`, beside what the user's extra_model_paths.yaml already names."""
+    """Register `models/soundreactor`, in addition to folders of extra_model_paths.yaml."""
     paths, _ = folder_paths.folder_names_and_paths.get(MODEL_FOLDER, ([], set()))
     default = os.path.join(folder_paths.models_dir, MODEL_FOLDER)
     paths = [*paths, *([] if default in paths else [default])]
@@ -97,18 +97,18 @@ def checkpoint_path(name: str) -> Path:
 
 
 def video_names() -> list[str]:
-    """The bundled clip, the videos in the host's input folder, none; as the host names files."""
+    """ComfyUI's names of the sample clip, the videos of the input folder, and the empty video."""
     for name in OWN_VIDEOS:
-        _show(name)
+        _copy_to_temp(name)
     entries = Path(folder_paths.get_input_directory()).iterdir()
     videos = (path.name for path in entries if path.is_file() and is_video(path))
     return [SAMPLE, *sorted(videos), NO_FILE]
 
 
 def video_path(name: str) -> Path:
-    """Where a file of the host's folders is, by the name that the host gives it.
+    """The path of a file in ComfyUI's folders from ComfyUI's name for it.
 
-    Raises ValueError for one outside of them: not every host refuses that.
+    Raises ValueError for a path outside of them, which not every ComfyUI version refuses.
     """
     if name in OWN_VIDEOS:
         return OWN_VIDEOS[name]
@@ -127,8 +127,8 @@ def video_path(name: str) -> Path:
     return path
 
 
-def _show(name: str) -> None:
-    """Copy a video of ours to where the front end looks for what is chosen, to play it there."""
+def _copy_to_temp(name: str) -> None:
+    """Copy a video of the package to the temp folder, from which the front end plays it."""
     copy = Path(folder_paths.get_temp_directory(), name.removesuffix(" [temp]"))
     if not copy.is_file():
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ def _show(name: str) -> None:
 
 
 def fingerprint(path: Path) -> str:
-    """Changes when the file does; a missing one has a fingerprint too."""
+    """A string that changes when the file changes or is missing."""
     if not path.is_file():
         return f"{path} missing"
     stat = path.stat()
@@ -144,7 +144,7 @@ def fingerprint(path: Path) -> str:
 
 
 def load_checkpoint(name: str) -> Loaded:
-    """A checkpoint in memory, the same object for everyone who asks while it is in use."""
+    """Load a checkpoint, or return the object in memory if the same file is already loaded."""
     from ..sr_core.checkpoint import load_pipeline
 
     path = checkpoint_path(name)
@@ -159,7 +159,7 @@ def load_checkpoint(name: str) -> Loaded:
 
 
 def _find_beside(checkpoint: Path):
-    """Where a checkpoint's public parts are: in the model folder, else beside it."""
+    """A function that locates a checkpoint's public parts: model folder, else the same folder."""
 
     def find(file: str) -> str | Path:
         return folder_paths.get_full_path(MODEL_FOLDER, file) or checkpoint.with_name(file)
@@ -168,23 +168,23 @@ def _find_beside(checkpoint: Path):
 
 
 def _precision(device: torch.device) -> torch.dtype:
-    """The host's choice for networks, as far as ours runs in it (not float16, not float8)."""
+    """ComfyUI's dtype for networks if it is bfloat16, else float32; others are not supported."""
     known = (torch.bfloat16, torch.float32)
     chosen = management.unet_dtype(device=device, supported_dtypes=list(known))
     return chosen if chosen in known else torch.float32
 
 
 def move_to_device(*parts: Part) -> None:
-    """Bring modules to the device together, so that none pushes another out.
+    """Move modules to the device in one call, so that none of them evicts another.
 
-    Plain modules cannot be run half loaded, as those of `comfy.ops` can: they are loaded in full.
+    They are loaded completely: partial loading requires modules of `comfy.ops`.
     """
     patchers = [part.loaded.patchers[part.name] for part in parts]
     management.load_models_gpu(patchers, force_full_load=True)
 
 
 def progress(items: Iterable[Item], total: int) -> Iterator[Item]:
-    """The same items, with a progress bar on the node; Cancel stops it between two of them."""
+    """The same items with a progress bar on the node; Cancel takes effect between two items."""
     bar = ProgressBar(total)
     for item in items:
         yield item
@@ -197,7 +197,7 @@ def output_device() -> torch.device:
 
 
 def temporary_file(stem: str, suffix: str) -> tuple[Path, ui.SavedResult]:
-    """A name that nothing had before, in the folder that the host empties at its next start."""
+    """A new unique path in the temp folder, which ComfyUI empties at its next start."""
     file = f"{stem}_{uuid.uuid4().hex}.{suffix}"
     folder = Path(folder_paths.get_temp_directory())
     folder.mkdir(parents=True, exist_ok=True)
@@ -205,7 +205,7 @@ def temporary_file(stem: str, suffix: str) -> tuple[Path, ui.SavedResult]:
 
 
 def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, ui.SavedResult]:
-    """The next free name in the output folder, and how the front end finds the file there."""
+    """The next free path in the output folder, and its reference for the front end."""
     check_prefix(prefix)
     folder, name, counter, subfolder, _ = folder_paths.get_save_image_path(
         prefix, folder_paths.get_output_directory(), *size
@@ -215,7 +215,7 @@ def output_file(prefix: str, suffix: str, size: tuple[int, int]) -> tuple[Path, 
 
 
 def graph_metadata(hidden: io.HiddenHolder) -> dict[str, str]:
-    """The graph, for a file that can be dragged back; empty where the user does not want that."""
+    """The graph as metadata of an output file; empty with --disable-metadata."""
     if args.disable_metadata:
         return {}
     values: Mapping[str, Any] = {**(hidden.extra_pnginfo or {}), "prompt": hidden.prompt}

@@ -1,4 +1,4 @@
-"""SoundReactor Live: plays the sound while it is generated."""
+"""SoundReactor Live: plays sound during its generation."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Live(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorLive",
             display_name="SoundReactor Live",
-            description="Plays a clip's sound on the node while it is made, frame by frame.",
+            description="Generates a clip's sound frame by frame and plays it on the node.",
             search_aliases=["soundreactor", "live audio", "stream", "real time", "foley", "v2a"],
             inputs=[
                 schema.Model.Input(
                     "model",
                     lazy=True,
-                    tooltip="From Load SoundReactor Model; its vision and vae come with it.",
+                    tooltip="From Load SoundReactor Model; vision and vae are included.",
                 ),
                 *sampling_inputs(),
                 method_input(),
@@ -38,13 +38,13 @@ class Live(io.ComfyNode):
                     "video",
                     optional=True,
                     lazy=True,
-                    tooltip="The clip as VIDEO. It is decoded frame by frame. This or frames.",
+                    tooltip="The clip as VIDEO, decoded frame by frame. Connect this or frames.",
                 ),
                 schema.Frames.Input(
                     "frames",
                     optional=True,
                     lazy=True,
-                    tooltip="The clip as frames, from Load Frames or Split Frames. This or video.",
+                    tooltip="The clip as frames, from Load Frames or Split Frames, or video.",
                 ),
                 schema.State.Input("state", optional=True, lazy=True, tooltip=TIP),
                 text_input(),
@@ -52,7 +52,7 @@ class Live(io.ComfyNode):
             outputs=[
                 io.Audio.Output(
                     display_name="audio",
-                    tooltip="The whole sound when it is done: as long as the clip, to the sample.",
+                    tooltip="The complete sound, exactly as long as the clip.",
                 ),
                 schema.State.Output(display_name="state", tooltip=OUT_TIP),
             ],

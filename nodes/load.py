@@ -1,4 +1,4 @@
-"""Load SoundReactor Model: a checkpoint as three sockets."""
+"""Load SoundReactor Model: loads a checkpoint; one output for each of its three modules."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ def checkpoint_input() -> io.Combo.Input:
         "checkpoint",
         options=host.checkpoint_names(),
         tooltip=(
-            "The model: a .safetensors file from models/soundreactor, or a [bundled] one that "
-            "comes with this package: micro knows games like Doom, and little else. None is "
-            "published for other footage yet: see 'Train your own' in the README."
+            "The model: a .safetensors file of models/soundreactor, or a [bundled] one of this "
+            "package: micro is trained on games like Doom only. No checkpoint for other footage "
+            "is published yet: see 'Train your own' in the README."
         ),
     )
 
 
 def load(checkpoint: str, node_id: str) -> host.Loaded:
-    """The checkpoint; an untrained one says so."""
+    """Load a checkpoint; warns on the node if it is untrained."""
     loaded = host.load_checkpoint(checkpoint)
-    for complaint in loaded.pipeline.complaints():
-        page.warn(f"{checkpoint} {complaint}", node_id)
+    for message in loaded.pipeline.complaints():
+        page.warn(f"{checkpoint} {message}", node_id)
     return loaded
 
 
@@ -33,21 +33,21 @@ class LoadModel(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorLoadModel",
             display_name="Load SoundReactor Model",
-            description="Loads a checkpoint that makes stereo sound for video.",
+            description="Loads a checkpoint that generates stereo sound for video.",
             search_aliases=["foley", "video to audio", "v2a", "sound effects", "soundreactor"],
             inputs=[checkpoint_input()],
             outputs=[
                 schema.Model.Output(
                     display_name="model",
-                    tooltip="The trained network that draws the sound, for the Causal AR Sampler.",
+                    tooltip="The trained network that generates latents, for Causal AR Sampler.",
                 ),
                 schema.Vision.Output(
                     display_name="vision",
-                    tooltip="The frozen image encoder it was trained with, for the DINOv2 Encoder.",
+                    tooltip="The frozen image encoder used in training, for DINOv2 Encoder.",
                 ),
                 schema.VAE.Output(
                     display_name="vae",
-                    tooltip="Turns sound into latents and back, for VAE Decode and VAE Encode.",
+                    tooltip="The audio autoencoder, for VAE Decode and VAE Encode.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],

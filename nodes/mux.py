@@ -1,4 +1,4 @@
-"""Audio Muxer: the clip and its sound as one file."""
+"""Audio Muxer: writes the clip and its sound to one file."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ CONTAINERS = tuple(suffix.removeprefix(".") for suffix in WRITABLE)
 NO_CLIP = "got no clip; expected one; connect either video or frames"
 TWO_CLIPS = "got both video and frames; expected one of them; disconnect the other"
 NOT_CARRIED = (
-    "these frames carry no sound of their own to {}; connect the clip to `video` in place of "
+    "got frames without sound; expected sound to {}; connect the clip to `video` instead of "
     "`frames`"
 )
-ROUNDING = SAMPLE_RATE // 1000  # samples that sounds made elsewhere may differ by
+ROUNDING = SAMPLE_RATE // 1000  # samples, difference in length without a warning (1 ms)
 
 
 def file_inputs() -> list[io.Input]:
-    """How the file is written."""
+    """Inputs that set how the file is written."""
     return [
         io.Combo.Input(
             "container",
@@ -40,7 +40,7 @@ def file_inputs() -> list[io.Input]:
             default=CONTAINERS[0],
             tooltip=(
                 "mp4: AAC sound, plays everywhere (default). mov: uncompressed PCM. mkv: lossless "
-                "FLAC, few browsers play it. webm: Opus, for VP8, VP9 and AV1 pictures only."
+                "FLAC, few browsers play it. webm: Opus, for VP8, VP9 and AV1 video only."
             ),
         ),
         io.Combo.Input(
@@ -48,7 +48,7 @@ def file_inputs() -> list[io.Input]:
             options=list(OLD_SOUND),
             default=OLD_SOUND[0],
             tooltip=(
-                "Sound the clip already has. drop: leave it out (default). keep: a second track. "
+                "The clip's own sound. drop: remove it (default). keep: as a second track. "
                 "mix: one track of both, with the two gains."
             ),
         ),
@@ -56,8 +56,9 @@ def file_inputs() -> list[io.Input]:
             "filename_prefix",
             default="video/SoundReactor",
             tooltip=(
-                "Folder and start of the name in the output folder; a number is added, nothing is "
-                "overwritten. %date:yyyy-MM-dd% and %Node.widget% work as in core's Save nodes."
+                "Subfolder and beginning of the name in the output folder; a number is appended, "
+                "so no file is overwritten. %date:yyyy-MM-dd% and %Node.widget% are replaced as "
+                "in ComfyUI's Save nodes."
             ),
         ),
     ]
@@ -70,7 +71,7 @@ def gain_input(name: str, what: str) -> io.Float.Input:
         min=-60.0,
         max=24.0,
         step=0.5,
-        tooltip=f"Loudness of {what} in dB: 0 leaves it, -6 halves it. Too much clips.",
+        tooltip=f"Gain of {what} in dB: 0 = unchanged, -6 = half. High values clip.",
     )
 
 
@@ -80,7 +81,7 @@ class MuxAudio(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorMuxAudio",
             display_name="Audio Muxer",
-            description="Writes the clip with its sound. The picture is copied, not encoded again.",
+            description="Writes the clip with its sound. Video is copied, not encoded again.",
             search_aliases=["soundreactor", "save video", "combine audio", "video combine", "mux"],
             inputs=[
                 io.Audio.Input(
@@ -88,21 +89,21 @@ class MuxAudio(io.ComfyNode):
                     optional=True,
                     lazy=True,
                     tooltip=(
-                        "Mono or stereo of any length: silence follows it, or its rest is cut "
-                        "off, and the node says how much. Without it the clip goes on as it is."
+                        "Mono or stereo. Shorter sound is followed by silence, longer sound is "
+                        "cut, with a warning on the node. Without it the clip is passed through."
                     ),
                 ),
                 io.Video.Input(
                     "video",
                     optional=True,
                     lazy=True,
-                    tooltip="The clip as VIDEO, from Load Frames or elsewhere. This or frames.",
+                    tooltip="The clip as VIDEO, from Load Frames or any node. Or use frames.",
                 ),
                 schema.Frames.Input(
                     "frames",
                     optional=True,
                     lazy=True,
-                    tooltip="The clip as frames of Load Frames. This or video.",
+                    tooltip="The clip as frames of Load Frames. Or use video.",
                 ),
                 *file_inputs(),
                 gain_input("gain_db", "the new sound"),
@@ -112,8 +113,8 @@ class MuxAudio(io.ComfyNode):
                 io.Video.Output(
                     display_name="video",
                     tooltip=(
-                        "The file that was written; it also plays on the node. Without audio "
-                        "the clip itself, with the sound it had."
+                        "The written file, which also plays on the node. Without audio: the "
+                        "unchanged clip with its own sound."
                     ),
                 )
             ],
@@ -156,7 +157,7 @@ class MuxAudio(io.ComfyNode):
 
 
 def check_clip(inputs: Mapping[str, Any], hidden: io.HiddenHolder) -> list[str]:
-    """The inputs by name, to be worked out; raises ValueError unless one clip is among them."""
+    """The names of all connected inputs; raises ValueError unless exactly one clip is connected."""
     if "video" not in inputs and "frames" not in inputs:
         raise ValueError(NO_CLIP)
     if "video" in inputs and "frames" in inputs:
@@ -166,7 +167,7 @@ def check_clip(inputs: Mapping[str, Any], hidden: io.HiddenHolder) -> list[str]:
 
 
 def fitted(waveform: Tensor, frames: Frames, node_id: str) -> Tensor:  # (2 s) -> (2 s)
-    """The sound as long as the picture; what is added or cut off is told on the node."""
+    """The sound cut or padded to the video's length, with a warning on the node."""
     surplus = waveform.shape[-1] - frames.samples(SAMPLE_RATE)
     if abs(surplus) > ROUNDING:
         lengths = [n / SAMPLE_RATE for n in (waveform.shape[-1], frames.samples(SAMPLE_RATE))]
@@ -180,13 +181,13 @@ def fitted(waveform: Tensor, frames: Frames, node_id: str) -> Tensor:  # (2 s) -
 
 
 def _untouched(video: Input.Video | None, frames: Frames | None, node_id: str) -> Input.Video:
-    """The clip as it came, where there is no sound for it: as when its node is bypassed."""
+    """The unchanged clip, if no sound is connected (for example, its node is bypassed)."""
     if video is None and not isinstance(frames, (VideoFrames, ImageFrames)):
         raise ValueError(
-            "got part of a clip and no sound; expected a sound, or a whole clip to pass on; "
-            "connect audio, or the clip to video in place of frames"
+            "got part of a clip and no sound; expected sound, or a whole clip to pass through; "
+            "connect audio, or the clip to video instead of frames"
         )
-    page.warn("no sound is connected: the clip goes on as it is, and no file is written", node_id)
+    page.warn("no sound is connected: the clip is unchanged, and no file is written", node_id)
     if video is not None:
         return video
     if isinstance(frames, VideoFrames):
@@ -196,7 +197,7 @@ def _untouched(video: Input.Video | None, frames: Frames | None, node_id: str) -
 
 
 def new_file(filename_prefix: str, container: str, frames: Frames) -> tuple[Path, ui.PreviewVideo]:
-    """The next free name for a clip in the output folder, and a player for the node."""
+    """The next free path for a clip in the output folder, and a player for the node."""
     size = (frames.width, frames.height)
     target, saved = host.output_file(filename_prefix, container, size)
     return target, ui.PreviewVideo([saved])
@@ -205,7 +206,7 @@ def new_file(filename_prefix: str, container: str, frames: Frames) -> tuple[Path
 def picture(
     video: Input.Video | None, frames: Frames | None, old_sound: str | None = None
 ) -> Frames:
-    """The one clip that is given, as frames; `old_sound` as `frames_of` takes it."""
+    """The clip as frames, from the one input that is given; `old_sound` as in `frames_of`."""
     if video is None and frames is None:
         raise ValueError(NO_CLIP)
     if video is not None and frames is not None:
@@ -216,7 +217,7 @@ def picture(
 def _single(waveform: Tensor) -> Tensor:  # (b c s) -> (c s)
     if len(waveform) != 1:
         raise ValueError(
-            f"got a batch of {len(waveform)} sounds; expected one for one video; "
-            "choose one of them first"
+            f"got a batch of {len(waveform)} sounds; expected one, for one video; "
+            "select one of them first"
         )
     return waveform[0]

@@ -1,4 +1,4 @@
-"""The player on the Live node: its events, and the growing file that it reads."""
+"""Server side of the Live node's player: its events and the growing WAV file that it plays."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from ..sr_core.io.read.frames import Frames
 from . import host, page
 
 EVENT = "soundreactor.live"
-INTERVAL = 0.1  # seconds between two events
-KEPT = 16  # recordings, so that tabs that were closed do not fill the disk
+INTERVAL = 0.1  # seconds between two events, at least
+KEPT = 16  # number of recordings, limited so that closed tabs do not fill the disk
 
-# The last recording of every node that a browser tab has run, so that it can be played after the
-# host has forgotten the node's output, or when it was cut short and there is no output.
+# The last recording by (browser tab, node). It keeps a sound playable after ComfyUI has dropped the
+# node's output, or if the run was cancelled and has no output.
 _latest: dict[tuple[str | None, str], GrowingWav] = {}
 
 
 class Player:
-    """One run of one node; as a context it ends well, or is cut short by an exception.
+    """Recording of one run of one node; a context manager that reports success or an exception.
 
-    The page is told how much there is, at most ten times a second, and fetches it by itself: so
-    nothing waits in a queue, however slow the page is.
+    Events contain only the number of samples, at most ten times per second; the page fetches the
+    samples itself. So no queue can grow if the page is slow.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Player:
         path, self.saved = host.temporary_file("soundreactor_live", "wav")
         self.recording = GrowingWav(path, rate, clip.samples(rate), channels)
         self.meter, self.hidden = Meter(), hidden
-        self.started, self.told = time.monotonic(), 0.0
+        self.started, self.sent = time.monotonic(), 0.0
         self._keep()
 
     @property
@@ -48,38 +48,38 @@ class Player:
         return self.hidden.unique_id
 
     def __enter__(self) -> Player:
-        self._tell("running")
+        self._send("running")
         return self
 
     def add(self, waveform: Tensor) -> None:  # (1 c s)
-        """Record a piece; raises ValueError where it is not finite."""
+        """Record a piece; raises ValueError for NaN or infinity."""
         self.meter.add(waveform)
         self.recording.add(waveform[0])
-        if time.monotonic() - self.told > INTERVAL:
-            self._tell("running")
+        if time.monotonic() - self.sent > INTERVAL:
+            self._send("running")
 
     def __exit__(
         self, kind: type | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.recording.close()
-        self._tell("done" if error is None else "stopped")
+        self._send("done" if error is None else "stopped")
         if error is None:
-            for complaint in self.meter.complaints():
-                page.warn(complaint, self.node_id)
+            for message in self.meter.complaints():
+                page.warn(message, self.node_id)
         elif self.recording.made:
             logging.warning(
                 "SoundReactor: stopped; the first %.2f s of sound are kept in %s until this node "
-                "runs again or the host is closed",
+                "runs again or ComfyUI is closed",
                 self.recording.made / self.recording.rate,
                 self.recording.path,
             )
 
     def audio(self) -> dict[str, Any]:
-        """Core's AUDIO of the whole sound, mapped into memory."""
+        """ComfyUI's AUDIO of the whole sound, a memory map of the file."""
         return {"waveform": self.recording.waveform(), "sample_rate": self.recording.rate}
 
     def ui(self) -> dict[str, list[dict[str, Any]]]:
-        """What the node shows when its output comes from the host's cache."""
+        """UI data of the node, also used if its output comes from ComfyUI's cache."""
         return {"soundreactor_live": [self._report("done")]}
 
     def _keep(self) -> None:
@@ -89,8 +89,8 @@ class Player:
         while len(_latest) > KEPT:
             del _latest[next(iter(_latest))]
 
-    def _tell(self, status: str) -> None:
-        self.told = time.monotonic()
+    def _send(self, status: str) -> None:
+        self.sent = time.monotonic()
         page.tell(EVENT, self._report(status))
 
     def _report(self, status: str) -> dict[str, Any]:

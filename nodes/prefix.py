@@ -1,4 +1,4 @@
-"""What a written file's name begins with, and which beginnings no file can have."""
+"""Validation of the prefix of output file names."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 from ..sr_core.io.write.partial import windows_problem
 
 HOST_PATTERN = re.compile("%(year|month|day|hour|minute|second|width|height)%")
-LONGEST = 200  # bytes; 255 a name, less the number, the suffix and the mark of a file being written
+LONGEST = 200  # bytes; a name has 255, minus number, suffix and the mark of an incomplete file
 
 
 def check_prefix(prefix: str) -> None:
-    """Raise ValueError unless a file on any system can have a name that begins so.
+    """Raise ValueError unless file names with this prefix are valid on every operating system.
 
-    `prefix` may have folders, and the host's own patterns, as %year%.
+    `prefix` may contain folders and ComfyUI's patterns, such as %year%.
     """
     names = re.split(r"[/\\]", HOST_PATTERN.sub("0000", prefix))
-    written = [*names[:-1], f"{names[-1]}_"]  # the number follows
+    written = [*names[:-1], f"{names[-1]}_"]  # followed by the number
     if pattern := re.search(r"%date:[^%]*%|%[^%/.]+\.[^%/.]+%", prefix):
         fault = (
-            f"with {pattern[0]}, which is of no node here, or was not sent by the browser, which "
-            "fills it in; expected a node's title and widget, or %year%-%month%-%day%"
+            f"with {pattern[0]}, which matches no node, or was queued over the API, where it is "
+            "not replaced; expected a node's title and widget, or %year%-%month%-%day%"
         )
     elif ".." in names or Path(prefix).is_absolute() or prefix.startswith(("/", "\\")):
-        fault = "which may lead out of the output folder; expected folders inside it and a name"
+        fault = "which may be outside the output folder; expected folders inside it and a name"
     elif long := next((name for name in names if len(name.encode()) > LONGEST), None):
         fault = (
             f"where one name has {len(long.encode())} bytes; expected at most {LONGEST}, so that "

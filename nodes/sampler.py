@@ -1,4 +1,4 @@
-"""Causal AR Sampler (ECT head): what is seen becomes latents of sound, frame by frame."""
+"""Causal AR Sampler (ECT head): draws latents of sound from visual features, frame by frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEFAULT = Settings()
 
 
 def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
-    """Choices that change how any clip sounds."""
+    """Inputs of the sampling settings."""
     return [
         io.Int.Input(
             "seed",
@@ -29,8 +29,8 @@ def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
             max=2**63 - 1,
             control_after_generate=True,
             tooltip=(
-                "Chooses one of the possible sounds. The same seed draws the same noise on every "
-                "machine."
+                "Seed of the noise, which selects one of the possible sounds. The same seed gives "
+                "the same noise on every machine."
             ),
         ),
         io.Int.Input(
@@ -39,8 +39,8 @@ def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
             min=1,
             max=most_steps,
             tooltip=(
-                "Evaluations of the head for each frame, 1 to 4 (default 4). 1 is fastest, and "
-                "with `micro` a little less in time."
+                "Head evaluations per frame, 1 to 4 (default 4). 1 is fastest; with `micro` its "
+                "timing is slightly less exact."
                 + (" With method 'heun' about 16." if most_steps > 4 else "")
             ),
         ),
@@ -51,15 +51,15 @@ def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
             max=20.0,
             step=0.1,
             tooltip=(
-                "How closely the sound follows the picture (default 2). 1 is no guidance and the "
-                "fastest; 3 is louder and denser, more exaggerates."
+                "Guidance scale: how closely the sound follows the video (default 2). 1 is no "
+                "guidance and fastest; 3 is louder and denser; higher values exaggerate."
             ),
         ),
     ]
 
 
 def text_input() -> io.String.Input:
-    """A socket, not a field: most checkpoints read no text."""
+    """Text input; a socket without a widget, since most checkpoints have no text conditioning."""
     return io.String.Input("text", optional=True, lazy=True, force_input=True, tooltip=TEXT_TIP)
 
 
@@ -69,14 +69,14 @@ def method_input() -> io.Combo.Input:
         options=list(METHODS),
         default=DEFAULT.method,
         tooltip=(
-            "How a latent is drawn. 'consistency' for tuned checkpoints and for `micro`, in 1 to 4 "
-            "steps; 'heun' for other checkpoints of the diffusion stage, in about 16, slower."
+            "Sampling method. 'consistency' for tuned checkpoints and for `micro`, 1 to 4 steps; "
+            "'heun' for other checkpoints of the diffusion stage, about 16 steps, slower."
         ),
     )
 
 
 def check_settings(inputs: Mapping[str, Any]) -> list[str]:
-    """The inputs by name, to be worked out; raises ValueError where they do not go together."""
+    """The names of all connected inputs; raises ValueError for invalid combinations."""
     if "prompt" in inputs and "state" in inputs:
         raise ValueError(PAST_TWICE)
     Settings(inputs["steps"], inputs["guidance"], inputs["method"])
@@ -89,14 +89,14 @@ class Sampler(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorSampler",
             display_name="Causal AR Sampler (ECT head)",
-            description="Draws one latent of sound for every frame, seeing only the past.",
+            description="Draws one latent of sound per frame, from current and past frames only.",
             search_aliases=["soundreactor", "ksampler", "foley", "video to audio", "v2a"],
             inputs=[
                 schema.Model.Input("model", lazy=True, tooltip="From Load SoundReactor Model."),
                 schema.Grid.Input(
                     "grid",
                     lazy=True,
-                    tooltip="From Temporal Difference, or other features the model was trained on.",
+                    tooltip="From Temporal Difference, or features like those used in training.",
                 ),
                 *sampling_inputs(),
                 method_input(),
@@ -105,9 +105,10 @@ class Sampler(io.ComfyNode):
                     options=list(CONTEXTS),
                     default=DEFAULT.context,
                     tooltip=(
-                        "What the model remembers of long clips. 'window': the last frames, no "
-                        "limit of length. 'trained': refuses clips longer than in training. 'ntk' "
-                        "and 'interpolate': everything, stretched; more memory, less sharp timing."
+                        "Attention context for long clips. 'window': the last frames, any length. "
+                        "'trained': refuses clips longer than in training. 'ntk' and "
+                        "'interpolate': the whole clip with scaled positions; more memory, less "
+                        "exact timing."
                     ),
                 ),
                 io.Latent.Input(
@@ -115,8 +116,8 @@ class Sampler(io.ComfyNode):
                     optional=True,
                     lazy=True,
                     tooltip=(
-                        "Sound that comes before this clip and is continued by it, from VAE Encode "
-                        "with align 'end'. It is not part of the result."
+                        "Sound before this clip, which the result continues, from VAE Encode with "
+                        "align 'end'. It is not part of the result."
                     ),
                 ),
                 schema.State.Input("state", optional=True, lazy=True, tooltip=TIP),
@@ -125,7 +126,7 @@ class Sampler(io.ComfyNode):
             outputs=[
                 io.Latent.Output(
                     display_name="latent",
-                    tooltip="30 latents a second, batch x channels x time, for VAE Decode (audio).",
+                    tooltip="30 latents per second, batch x channels x time, for VAE Decode.",
                 ),
                 schema.State.Output(display_name="state", tooltip=OUT_TIP),
             ],
@@ -160,29 +161,29 @@ class Sampler(io.ComfyNode):
         latents, end = sample_clip(grid.features, start, host.output_device(), tell, host.progress)
         samples = grid.features.frames.samples(loaded.pipeline.config.audio.sample_rate)
         latent = pack_latent(rearrange(latents, "b t k -> b k t"), samples)
-        own = {"before": start.decoding, "surplus": start.surplus, "decoding": end.decoding}
-        return io.NodeOutput(latent | own, end)
+        state_keys = {"before": start.decoding, "surplus": start.surplus, "decoding": end.decoding}
+        return io.NodeOutput(latent | state_keys, end)
 
 
 def pack_latent(samples: Tensor, sample_count: int) -> dict[str, Any]:  # (b k t)
-    """Core's LATENT, and the sound's exact length; its nodes carry keys they do not know along."""
+    """ComfyUI's LATENT with the sound's exact length; its nodes pass unknown keys through."""
     return {"samples": samples, "type": "audio", "sample_count": sample_count}
 
 
 def unpack_latent(latent: Mapping[str, Any], part: host.Part) -> Tensor:  # -> (b t k)
-    """Core's LATENT as latents of the checkpoint that `part` is of; others are an error."""
+    """The latents of ComfyUI's LATENT; raises ValueError unless they fit `part`'s checkpoint."""
     samples, channels = latent["samples"], part.loaded.pipeline.config.audio.latent_channels
     if samples.ndim != 3 or samples.shape[1] != channels:
         raise ValueError(
-            f"got a latent of shape {tuple(samples.shape)}; expected one of sound, (batch, "
-            f"{channels}, frames); connect a Causal AR Sampler, or a VAE Encode (SoundReactor), of "
+            f"got a latent of shape {tuple(samples.shape)}; expected sound latents (batch, "
+            f"{channels}, frames); connect a Causal AR Sampler or VAE Encode (SoundReactor) of "
             "the same checkpoint"
         )
     return rearrange(samples, "b k t -> b t k")
 
 
 def _prompt(latent: Mapping[str, Any] | None, model: host.Part) -> Tensor | None:
-    """The prompt's latents (b t k); its last one must be of sound to its end."""
+    """The prompt's latents (b t k); raises ValueError if the last one contains padding."""
     if latent is None:
         return None
     samples, hop = unpack_latent(latent, model), model.loaded.pipeline.config.audio.hop
@@ -190,7 +191,7 @@ def _prompt(latent: Mapping[str, Any] | None, model: host.Part) -> Tensor | None
     padding = made - latent.get("sample_count", made)
     if padding:
         raise ValueError(
-            f"got a prompt that ends with {padding} samples of padding; expected sound to the end; "
+            f"got a prompt that ends with {padding} samples of padding; expected no padding; "
             "set align to 'end' on its VAE Encode node"
         )
     return samples

@@ -1,4 +1,4 @@
-"""What the nodes' schemas share: socket types, category, and fields that older hosts lack."""
+"""Shared by all nodes: socket types, category, and compatibility with older ComfyUI versions."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ VideoInfo = io.Custom("VHS_VIDEOINFO")  # of ComfyUI-VideoHelperSuite's loaders
 
 
 def describe(**values: Any) -> io.Schema:
-    """A schema of our category, without the fields that this host does not know yet.
+    """A schema in our category, without fields that this ComfyUI version does not support.
 
-    ComfyUI 0.3.64 refuses `search_aliases`, for one, which 0.11 brought.
+    For example, `search_aliases` exists since ComfyUI 0.11; 0.3.64 refuses it.
     """
     known = {field.name for field in fields(io.Schema)}
     return io.Schema(category=CATEGORY, **{k: v for k, v in values.items() if k in known})
 
 
 def node_run(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
-    """What every run of a node does: drop what its last run warned of, let errors be plain.
+    """Decorator of `execute`: remove the last run's warnings, raise subclasses as ValueError.
 
-    Every ValueError goes on as one: the host shows an error's class with the module it is from,
-    which is a path through our folders, such as "custom_nodes.x.sr_core.io.source.MediaError".
+    ComfyUI shows the class of an error with its module, which for our subclasses of ValueError is a
+    long internal path such as "custom_nodes.x.sr_core.io.source.MediaError".
     """
 
     @wraps(execute)

@@ -1,4 +1,4 @@
-"""Split Frames: one clip as two shots."""
+"""Split Frames: splits a clip in two."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class SplitFrames(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorSplitFrames",
             display_name="Split Frames",
-            description="Cuts a clip in two, so that its sound can be made anew from any second.",
+            description="Splits a clip in two, to generate its sound again from any time on.",
             search_aliases=["soundreactor", "trim", "cut", "shots", "redo", "segment"],
             inputs=[
                 schema.Frames.Input("frames", tooltip="From Load Frames, or another Split Frames."),
@@ -27,16 +27,16 @@ class SplitFrames(io.ComfyNode):
                     max=1e6,
                     step=0.1,
                     tooltip=(
-                        "Where the second part begins, counted from the beginning of these "
-                        "frames; moved to the nearest 1/30 s."
+                        "Start of the second part, in seconds from the beginning of these "
+                        "frames; rounded to the nearest 1/30 s."
                     ),
                 ),
             ],
             outputs=[
-                schema.Frames.Output(display_name="before", tooltip="The clip up to there."),
+                schema.Frames.Output(display_name="before", tooltip="The first part."),
                 schema.Frames.Output(
                     display_name="after",
-                    tooltip="The rest, for a node that takes the state of the one before it.",
+                    tooltip="The second part, for a node with the state of the first part's node.",
                 ),
             ],
         )
@@ -47,8 +47,8 @@ class SplitFrames(io.ComfyNode):
         place = round(seconds * frames.rate) / frames.rate
         if not 0 < place < frames.duration:
             raise ValueError(
-                f"got {seconds:g} seconds; expected a place inside the clip of "
-                f"{float(frames.duration):.3f} s, at least 1/30 s from its ends; choose another"
+                f"got {seconds:g} seconds; expected a time inside the clip of "
+                f"{float(frames.duration):.3f} s, at least 1/30 s from its ends; change seconds"
             )
         before = PartOfFrames(frames, Fraction(0), place)
         return io.NodeOutput(before, PartOfFrames(frames, place))

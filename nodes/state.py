@@ -1,14 +1,15 @@
-"""The STATE socket's texts; what it carries is `ClipState` of sr_core."""
+"""Tooltips of the STATE and text sockets; the value of STATE is `ClipState` of sr_core."""
 
 TIP = (
-    "The clip before this one, from another sampler or Live node: sound goes on from its end "
-    "without a seam. The same seed draws what one uncut clip would get, another seed a new take."
+    "The state at the end of the previous clip, from another sampler or Live node; the sound "
+    "continues without a discontinuity. The same seed gives the sound of the unsplit clip, another "
+    "seed a new variant."
 )
 OUT_TIP = (
-    "Where the sound stands at the end of this clip, for the node that makes the next one. It may "
-    "be used by several nodes and again later."
+    "The state at the end of this clip, for the node that generates the next clip. It may be used "
+    "by several nodes and repeatedly."
 )
 TEXT_TIP = (
-    "Words that lead the sound from here on, for checkpoints that read text. Those of the "
-    "SoundReactor family follow the picture alone and refuse it."
+    "Text prompt from this clip on, for checkpoints with text conditioning. Checkpoints of the "
+    "SoundReactor family have none and refuse it."
 )

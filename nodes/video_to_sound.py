@@ -1,4 +1,4 @@
-"""Video to Sound: the whole road in one node."""
+"""Video to Sound: the complete pipeline in one node."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class VideoToSound(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorVideoToSound",
             display_name="Video to Sound (SoundReactor foley)",
-            description="Gives a clip generated stereo sound and writes it as a file.",
+            description="Generates stereo sound for a clip and writes both to one file.",
             search_aliases=["foley", "sound effects", "sfx", "video to audio", "v2a"],
             inputs=[
                 checkpoint_input(),
@@ -46,11 +46,11 @@ class VideoToSound(io.ComfyNode):
             outputs=[
                 io.Video.Output(
                     display_name="video",
-                    tooltip="The clip with its new sound; it also plays on the node.",
+                    tooltip="The clip with its new sound, which also plays on the node.",
                 ),
                 io.Audio.Output(
                     display_name="audio",
-                    tooltip="The new sound alone: stereo at 48000 Hz, as long as the clip.",
+                    tooltip="The new sound only: stereo at 48000 Hz, exactly as long as the clip.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -107,7 +107,7 @@ def _sound(
     made: list[Tensor],
     node_id: str,
 ) -> Iterator[Tensor]:
-    """The clip's sound, a frame at a time (c s), as the file is written; `made` gets it too."""
+    """Generate the clip's sound (c s) step by step for the muxer; also appends it to `made`."""
     host.move_to_device(*host.parts(loaded))
     tell = page.teller(node_id)
     pieces = soundtrack(loaded.pipeline, frames, settings, seed, tell=tell, at_once=1)

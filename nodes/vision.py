@@ -1,4 +1,4 @@
-"""DINOv2 Encoder and Temporal Difference: frames as the model sees them."""
+"""DINOv2 Encoder and Temporal Difference: compute the model's visual features."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class EncodeVision(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorVisionEncoder",
             display_name="DINOv2 Encoder",
-            description="Turns frames into a grid of visual features, a frame at a time.",
+            description="Computes a grid of visual features for each frame.",
             search_aliases=["soundreactor", "vision encoder", "video features", "clip vision"],
             inputs=[
                 schema.Frames.Input(
                     "frames",
-                    tooltip="From Load Frames. Any size: resized to the encoder's, not cropped.",
+                    tooltip="From Load Frames. Any size; resized to the encoder's, not cropped.",
                 ),
                 schema.Vision.Input("vision", tooltip="From Load SoundReactor Model."),
                 io.Int.Input(
@@ -31,16 +31,16 @@ class EncodeVision(io.ComfyNode):
                     max=65536,
                     step=64,
                     tooltip=(
-                        "Keep the features in memory (MB of RAM, not of the GPU) if they fit, so "
-                        "that the next seed starts at once. The paper's model needs 190 MB a "
-                        "minute. Longer clips, or 0, are encoded again at every run."
+                        "Size of the feature cache in MB of RAM (not GPU memory); with cached "
+                        "features the next seed starts at once. The paper's model needs 190 MB "
+                        "per minute. Clips that do not fit are encoded again in every run."
                     ),
                 ),
             ],
             outputs=[
                 schema.Grid.Output(
                     display_name="grid",
-                    tooltip="Features of each frame, computed only when the sampler reads them.",
+                    tooltip="Features of each frame, computed when the sampler reads them.",
                 )
             ],
         )
@@ -59,20 +59,20 @@ class TemporalDifference(io.ComfyNode):
         return schema.describe(
             node_id="SoundReactorTemporalDifference",
             display_name="Temporal Difference",
-            description="Adds to every frame's features their change since the frame before.",
+            description="Appends to each frame's features their change since the last frame.",
             search_aliases=["soundreactor", "motion", "frame difference"],
             inputs=[
                 schema.Grid.Input(
                     "grid",
-                    tooltip="From the DINOv2 Encoder. The first frame's change is zero.",
+                    tooltip="From DINOv2 Encoder. The change of the first frame is zero.",
                 )
             ],
             outputs=[
                 schema.Grid.Output(
                     display_name="grid",
                     tooltip=(
-                        "Features and their change, twice as wide, for the Causal AR Sampler. "
-                        "Motion is what tells the model when to sound."
+                        "Features and their change, with twice as many channels, for Causal AR "
+                        "Sampler. The change represents motion, which determines the timing."
                     ),
                 )
             ],

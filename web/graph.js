@@ -1,10 +1,10 @@
-// Nodes by the names that the host has for them.
+// Finds nodes by the ids that the server uses.
 
 import { app } from "../../scripts/app.js";
 
 export const rootGraph = () => app.rootGraph ?? app.graph;
 
-// Inside subgraphs a node's name is "outer:inner".
+// The id of a node inside a subgraph is "outer:inner".
 export function findNode(id, type) {
   let graph = rootGraph();
   let node = null;

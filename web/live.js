@@ -1,4 +1,4 @@
-// Gives SoundReactor Live its player, and what the host tells of a run to the node it is about.
+// Adds the player to SoundReactor Live nodes and passes the server's reports of a run to them.
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
@@ -8,16 +8,16 @@ const NODE = "SoundReactorLive";
 const EVENT = "soundreactor.live";
 const STORE = "SoundReactor.live";
 
-// The last report about every node of every workflow that ran in this page: a workflow that is
-// opened again finds its sound again. Of this tab, so that a page that is loaded again does too.
+// The last report of each node of each workflow that ran in this tab. It makes the sound available
+// after the workflow is opened again (Map) and after the page is reloaded (sessionStorage).
 const latest = new Map(JSON.parse(sessionStorage.getItem(STORE) ?? "[]"));
 
-// Before anything is awaited: the front end calls an event that nobody listens to an error, and
-// after a reload the first may come at once.
+// Registered before the first await: the front end reports an event without listener as an error,
+// and after a reload the first event may arrive immediately.
 api.addEventListener(EVENT, ({ detail }) => take(detail));
 
-// The host has browsers ask whether a .js is still the same, but not a .mjs: after an update of this
-// package old modules must not run beside new ones.
+// ComfyUI makes browsers revalidate .js files, but not .mjs files. Revalidate them here, so that
+// after an update of this package old modules do not run together with new ones.
 const MODULES = ["output", "panel", "player", "ring", "sound", "tape", "worklet"];
 const ask = (name) => fetch(new URL(`./live/${name}.mjs`, import.meta.url), { cache: "no-cache" });
 await Promise.all(MODULES.map(ask));
@@ -35,16 +35,16 @@ function take(report) {
 const key = (report) => `${report.graph} ${report.node}`;
 
 function deliver(report) {
-  // Another workflow may have a node of this number.
+  // Another workflow may have a node with the same id.
   if (report.graph && rootGraph()?.id && report.graph !== rootGraph().id) return;
   findNode(report.node, NODE)?.soundreactor?.player.update(report);
 }
 
-// What was made before the page was loaded again, as far as the host still has it.
+// Restores the sounds from before a reload of the page, if the server still has their files.
 async function recover() {
   for (const [name, before] of latest) {
     const report = await recovered(before);
-    if (latest.get(name) !== before) continue; // the host has told of it meanwhile
+    if (latest.get(name) !== before) continue; // the server has sent a newer report meanwhile
     if (report) take(report);
     else latest.delete(name);
   }
@@ -71,7 +71,7 @@ app.registerExtension({
     node.onExecuted = function (output) {
       onExecuted?.apply(this, arguments);
       const [report] = output?.soundreactor_live ?? [];
-      if (report) take(report); // the front end asks any node of that number
+      if (report) take(report); // checks the workflow: the front end calls any node with this id
     };
     node.onRemoved = function () {
       onRemoved?.apply(this, arguments);

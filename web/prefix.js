@@ -1,11 +1,11 @@
-// Fills in the patterns of a filename prefix when a graph is queued, as core does for its own Save
-// nodes: %date:yyyy-MM-dd%, and %Node.widget% with a node's name or title.
+// Replaces the patterns of a filename prefix when a graph is queued, as ComfyUI does for its own
+// Save nodes: %date:yyyy-MM-dd%, and %Node.widget% with a node's name or title.
 
 import { app } from "../../scripts/app.js";
 import { rootGraph } from "./graph.js";
 
 const WIDGET = "filename_prefix";
-const ILLEGAL = /[?<>\\:*|"\x00-\x1f\x7f]/g; // in a name on some system; a date may make folders
+const ILLEGAL = /[?<>\\:*|"\x00-\x1f\x7f]/g; // invalid in names on some system; "/" makes folders
 
 function everyNode(graph) {
   return (graph?.nodes ?? []).flatMap((node) => [node, ...everyNode(node.subgraph)]);
@@ -36,7 +36,7 @@ function widgetValue(name) {
   return widget ? String(widget.value ?? "").replace(/\//g, "_").replace(ILLEGAL, "_") : null;
 }
 
-// What is not known stays: the host fills in %year% and its like, and tells of the rest.
+// Unknown patterns are kept: the server replaces %year% etc. and refuses the others.
 function filled(prefix) {
   const now = new Date();
   return prefix.replace(/%([^%]+)%/g, (match, text) =>

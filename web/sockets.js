@@ -1,9 +1,8 @@
-// Colours of our own sockets and of the links between them, in both renderers: without one, all of
-// them look like VIDEO's.
+// Colours of this package's socket types and links, in both renderers. The default is VIDEO's.
 
 import { app } from "../../scripts/app.js";
 
-// Each is told from the canvas by 3 : 1 or more in the dark and in the light theme.
+// Each has a contrast of at least 3 : 1 to the canvas in the dark and in the light theme.
 const COLORS = {
   SOUNDREACTOR_MODEL: "#9c6ce0",
   SOUNDREACTOR_VISION: "#25938f",
@@ -13,7 +12,7 @@ const COLORS = {
   SOUNDREACTOR_STATE: "#399648",
 };
 
-// The front end sets every type's colour when a palette is chosen, to "" where that names none.
+// The front end sets the colours of all types when a palette is chosen, "" for types without one.
 function offer(colors, type, color) {
   let chosen = colors[type];
   Object.defineProperty(colors, type, {
@@ -34,7 +33,7 @@ app.registerExtension({
       offer(app.canvas.default_connection_color_byType, type, color);
       offer(app.canvas.constructor.link_type_colors, type, color);
     }
-    // Nodes 2.0 reads variables; a palette's own are set on elements, and go before a style sheet.
+    // Nodes 2.0 uses CSS variables; those of a palette are set on elements and override these.
     const variables = Object.entries(COLORS).map(([k, v]) => `--color-datatype-${k}: ${v};`);
     const style = document.createElement("style");
     style.textContent = `:root { ${variables.join(" ")} }`;

@@ -1,4 +1,4 @@
-// Shows the warnings of a node's last run on it, in full, until it runs again.
+// Shows the complete warnings of a node's last run on the node until it runs again.
 
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
@@ -6,15 +6,15 @@ import { findNode, rootGraph } from "./graph.js";
 
 const EVENT = "soundreactor.warning";
 const STORE = "SoundReactor.warnings";
-const LINE = 17, EDGE = 24; // pixels: of text, and of what is around it
-const LETTER = 6.5; // pixels, about
-const TALLEST = 12; // lines; more can be scrolled to
+const LINE = 17, EDGE = 24; // pixels: height of a line, and of padding and borders together
+const LETTER = 6.5; // pixels, approximate width of a letter
+const TALLEST = 12; // lines shown at most; the text scrolls
 
-// Texts by graph and node, of this tab: a page that is loaded again shows them again.
+// Texts by graph and node, in sessionStorage: they are shown again after a reload of the page.
 const latest = new Map(JSON.parse(sessionStorage.getItem(STORE) ?? "[]"));
 
-// At once: the front end calls an event that nobody listens to an error. Without a text the node
-// begins to run. The host's own event of that does not say of which graph the node is.
+// Registered immediately: the front end reports an event without listener as an error. A null text
+// means that the node starts to run; ComfyUI's own event for that does not contain the graph.
 api.addEventListener(EVENT, ({ detail: { graph, node, text } }) => {
   const known = latest.get(key(graph, node)) ?? [];
   if (text === null) keep(graph, node, []);
@@ -39,14 +39,14 @@ function show(node, texts) {
 
 function add(node, texts) {
   const panel = document.createElement("div");
-  panel.className = "soundreactor-warnings"; // its style is in live/panel.css
+  panel.className = "soundreactor-warnings"; // styled in live/panel.css
   panel.role = "status";
   for (const text of texts) {
     const line = document.createElement("p");
     line.textContent = text;
     panel.append(line);
   }
-  // A node is dragged by what lies between its widgets; text is there to be selected and scrolled.
+  // Do not drag the node from here: the text can be selected and scrolled.
   for (const kind of ["pointerdown", "pointermove", "wheel"])
     panel.addEventListener(kind, (event) => event.stopPropagation());
 
@@ -60,7 +60,7 @@ function add(node, texts) {
   });
   widget.serialize = false;
   node.setSize([node.size[0], Math.max(before, node.computeSize()[1])]);
-  node.setDirtyCanvas(true, true); // its place is found when the node is drawn
+  node.setDirtyCanvas(true, true); // the widget is positioned when the node is drawn
   node.soundreactorWarnings = { widget, grown: node.size[1] - before };
 }
 

@@ -1,1 +1,1 @@
-"""How long a frame takes, where the time goes, and how others fare in the same run."""
+"""Benchmark: time per frame, time of each part, and comparison with other implementations."""

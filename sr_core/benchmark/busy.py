@@ -1,4 +1,4 @@
-"""A frame's time while other programs use the processor, beside its time while none does."""
+"""Time per frame with and without other processes that load the CPU."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from .run import synthetic_frame
 from .spin import spinning
 
 WARM_UP = 5  # frames
-TURNS = 4  # quiet and busy ones in turn, so that the machine's own drift meets both
+ROUNDS = 4  # alternating quiet and busy measurements, so that drift of the machine affects both
 
 
 class BusyTimes(NamedTuple):
-    """Medians of milliseconds a frame on a number of threads."""
+    """Median milliseconds per frame with a number of threads."""
 
     threads: int
     quiet: float
-    busy: float  # beside one spinning process for each core
+    busy: float  # with one busy-loop process per core
 
     @property
     def ratio(self) -> float:
@@ -32,16 +32,16 @@ class BusyTimes(NamedTuple):
 
 
 def measure_busy(pipeline: Pipeline, settings: Settings, frames: int) -> list[BusyTimes]:
-    """On the threads that the pipeline chooses, then on all that torch has."""
+    """Measure with the pipeline's own number of threads, then with torch's."""
     chosen, every = pipeline.threads, torch.get_num_threads()
     try:
         with pipeline.computing():
             own = torch.get_num_threads()
-        found = []
+        times = []
         for threads in dict.fromkeys((own, max(every, os.cpu_count() or 1))):
             pipeline.threads = threads
-            found.append(BusyTimes(threads, *_medians(pipeline, settings, frames)))
-        return found
+            times.append(BusyTimes(threads, *_medians(pipeline, settings, frames)))
+        return times
     finally:
         pipeline.threads = chosen
 
@@ -49,10 +49,10 @@ def measure_busy(pipeline: Pipeline, settings: Settings, frames: int) -> list[Bu
 def _medians(pipeline: Pipeline, settings: Settings, frames: int) -> tuple[float, float]:
     session, quiet, busy = Session(pipeline, pipeline.start(settings, 0)), [], []
     _times(session, WARM_UP)
-    for _ in range(TURNS):
-        quiet += _times(session, max(1, frames // TURNS))
+    for _ in range(ROUNDS):
+        quiet += _times(session, max(1, frames // ROUNDS))
         with spinning(os.cpu_count() or 1):
-            busy += _times(session, max(1, frames // TURNS))
+            busy += _times(session, max(1, frames // ROUNDS))
     return statistics.median(quiet), statistics.median(busy)
 
 
@@ -66,7 +66,7 @@ def _times(session: Session, frames: int) -> list[float]:
 
 
 def busy_text(times: list[BusyTimes]) -> str:
-    """A table for people."""
+    """The times as a text table."""
     lines = [f"{'threads':10}{'quiet ms':>10}{'busy ms':>10}{'busy/quiet':>12}"]
     for row in times:
         lines.append(f"{row.threads:<10}{row.quiet:10.1f}{row.busy:10.1f}{row.ratio:12.2f}")

@@ -1,4 +1,4 @@
-"""What a frame has to read and to multiply, hence how fast it could be at best."""
+"""Memory traffic and FLOPs per frame, and the lower bound of the time that they imply."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from .hardware import Hardware
 
 
 class Cost(NamedTuple):
-    """Of one part, for one frame."""
+    """Cost of one part for one frame."""
 
-    bytes: int  # of weights and of the past's keys and values, each as often as it must be read
-    flops: int  # of matrix products, convolutions and attention
+    bytes: int  # weights and cached keys and values that are read, including repeated reads
+    flops: int  # FLOPs of matrix products, convolutions and attention
 
     def limit_ms(self, hardware: Hardware) -> float:
-        """No implementation can be faster: either the reads or the products fill this time."""
+        """Lower bound of the time, in ms: the maximum of reading time and computing time."""
         read = self.bytes / hardware.bytes_per_second
         return 1000 * max(read, self.flops / hardware.flops_per_second)
 
 
 def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str, Cost]:
-    """The four parts' costs, once the window is full; frame (1 1 3 h w)."""
+    """Cost of each of the four parts with a full attention window; frame (1 1 3 h w)."""
     model, vae = pipeline.model, pipeline.vae
     session = Session(pipeline, pipeline.start(settings, 0))
     z = torch.zeros(1, 2 * model.config.transformer.width).to(model.start)
@@ -40,8 +40,8 @@ def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str,
     ring = _full_ring(model)
     tokens = torch.zeros(1, 3 if settings.guidance != 1 else 2, z.shape[1] // 2).to(z)
     inputs = frame_inputs(model.transformer, ring, session.generator.context, tokens.shape[1])
-    seen = pipeline.vision(frame)
-    grid = torch.cat([seen, seen], dim=-1).to(model.start)
+    features = pipeline.vision(frame)
+    grid = torch.cat([features, features], dim=-1).to(model.start)
     evaluations = settings.steps if settings.method == "consistency" else 2 * settings.steps - 1
 
     def encode() -> None:
@@ -76,7 +76,7 @@ def _full_ring(model: SoundReactor) -> KeyValueRing:
 
 
 def _flops(work: Callable[[], object]) -> int:
-    """Of the plain path's layers: the counter does not know those that read packed weights."""
+    """FLOPs of `work`, which must use plain layers: packed ones are not counted."""
     with FlopCounterMode(display=False, custom_mapping=UNCOUNTED) as counter:
         work()
     return counter.get_total_flops()

@@ -1,4 +1,4 @@
-"""Our DINOv2 beside that of `transformers`, with the same weights on the same pixels."""
+"""Comparison of this DINOv2 with that of `transformers`: same weights, same pixels."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .peer import NotAtHand, Peer, transformers
 
 
 def dinov2_peer(config: VisionConfig, device: torch.device) -> Peer:
-    """One normalised frame -> its patch tokens, with scaled dot product attention in both.
+    """One normalised frame -> patch tokens; both use scaled dot product attention.
 
-    Raises NotAtHand where the model has no such backbone, or `transformers` is missing.
+    Raises NotAtHand if the model has no DINOv2 backbone, or `transformers` is missing.
     """
     backbone = config.backbone
     if not isinstance(backbone, DINOv2Config):
@@ -55,5 +55,5 @@ def _ours(theirs: nn.Module) -> nn.Module:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "model.safetensors"
         save_file({name: x.contiguous() for name, x in theirs.state_dict().items()}, source)
-        theirs.config.save_pretrained(folder)  # its number of heads shows in no shape
+        theirs.config.save_pretrained(folder)  # contains the number of heads
         return load_dinov2(convert_dinov2(source, Path(folder) / "ours.safetensors"))

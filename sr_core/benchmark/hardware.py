@@ -1,4 +1,4 @@
-"""What the device can do at best: how fast it reads weights and multiplies matrices."""
+"""Measured peak performance of the device: memory bandwidth and matrix multiplication."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from torch import nn
 
 from ..engine.packed_weights import packed
 
-REPEATS = 7
-SIDE = 8192  # of the matrix that is read: 256 MiB in float32, larger than any cache
+REPEATS = 7  # repetitions of each measurement, of which the fastest counts
+SIDE = 8192  # side of the matrix that is read: 256 MiB in float32, larger than any cache
 SQUARE = 1536  # side of the matrices that are multiplied
 
 
@@ -26,7 +26,7 @@ class Hardware(NamedTuple):
 
 
 def measure_hardware(device: torch.device, dtype: torch.dtype) -> Hardware:
-    """The best of several reads and products, at the thread count and dtype in use."""
+    """The fastest of several reads and products, with the current number of threads and dtype."""
     with torch.inference_mode():
         matrix = torch.ones(SIDE, SIDE, dtype=dtype, device=device)
         layer = nn.Linear(SIDE, SIDE, bias=False, device="meta")
@@ -51,7 +51,7 @@ def name_of(device: torch.device) -> str:
 
 
 def seconds_now(device: torch.device) -> float:
-    """A clock that waits until the device has done what it was asked to."""
+    """Current time in seconds, after all queued work of the device is complete."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -60,12 +60,12 @@ def seconds_now(device: torch.device) -> float:
 
 
 def peak_mib(device: torch.device) -> float | None:
-    """The most memory that the process has held so far, on CUDA the device's; None if unknown."""
+    """Peak memory in MiB of the process (on CUDA: of the device); None if unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     if sys.platform == "win32":
         return None
-    import resource  # only Unix has it
+    import resource  # Unix only
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -1,4 +1,4 @@
-"""Our transformer's step beside a Llama of the same shape and weights with a static cache."""
+"""Comparison of a transformer step with a Llama of the same shape and weights, static cache."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ ONE_CALL, TWO_CALLS = "transformer", "transformer, 2 calls"
 
 
 def llama_peers(transformer: Transformer, device: torch.device) -> dict[str, Peer]:
-    """A frame's audio and vision token, after a full window: theirs in one call, and in two.
+    """Process a frame's audio and vision token after a full window: theirs in one or two calls.
 
-    Both tokens are known before the frame is read, so one call is what theirs needs. Ours reads
-    them and the null token of guidance, which theirs would need a third token and a mask for.
-    Raises NotAtHand where `transformers` is missing.
+    Both tokens are known before the pass, so theirs needs one call only. Ours also processes the
+    null token of guidance, for which theirs would need a third token and a mask. Raises NotAtHand
+    if `transformers` is missing.
     """
     config = transformer.config
     tokens = torch.randn(1, 3, config.width, device=device, dtype=transformer.norm.weight.dtype)
     ring = KeyValueRing(config, 1, config.train_frames, tokens)
     ring.position = 2 * config.train_frames
-    quick = packed(transformer)
+    fast = packed(transformer)
     context = Context(config.rope_base, window=config.train_frames, group=PAIR)
 
     def ours() -> Tensor:
-        turn = frame_inputs(quick, ring, context, 3)
-        return read_frame(quick, tokens, ring, turn)[:, :2]
+        inputs = frame_inputs(fast, ring, context, 3)
+        return read_frame(fast, tokens, ring, inputs)[:, :2]
 
     theirs = Llama(transformer, tokens[:, :2])
     return {ONE_CALL: Peer(ours, theirs.in_one_call), TWO_CALLS: Peer(ours, theirs.in_two_calls)}
 
 
 class Llama:
-    """Reads the same two tokens at the end of a window, each time it is asked to."""
+    """Llama of `transformers` that processes the same two tokens at the end of a window."""
 
     def __init__(self, transformer: Transformer, tokens: Tensor, past: int | None = None):
-        """`past`: tokens in the cache, by default as many as the window holds before these."""
+        """`past` is the number of tokens in the cache; by default the window without `tokens`."""
         module, config = transformers(), transformer.config
         described = module.LlamaConfig(
-            vocab_size=1,  # tokens come as vectors
+            vocab_size=1,  # unused: inputs are embeddings
             bos_token_id=None,
             eos_token_id=None,
             hidden_size=config.width,
@@ -84,7 +84,7 @@ class Llama:
         ).last_hidden_state
 
     def _rewind(self) -> None:
-        """Newer releases count the tokens in the cache themselves."""
+        """Reset the token counter of the cache, which newer releases have."""
         for layer in getattr(self.cache, "layers", []):
             length = getattr(layer, "cumulative_length", None)
             if torch.is_tensor(length):

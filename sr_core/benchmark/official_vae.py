@@ -1,4 +1,4 @@
-"""Our causal decoder beside the official streaming one, which a checkout elsewhere holds."""
+"""Comparison of the causal decoder with the official streaming decoder, from a local checkout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..audio.vae import AudioVAE
 from .peer import NotAtHand, Peer
 
 MODULE = "modules_causal.stable_audio_tools.models.autoencoders"
-# What that file imports beside the decoder and the decoder never calls.
+# Packages that this module imports and the decoder does not use.
 UNUSED = (
     "torchaudio",
     "torchaudio.transforms",
@@ -35,16 +35,16 @@ UNUSED = (
 
 
 def official_vae_peer(vae: AudioVAE, checkout: Path | None, device: torch.device) -> Peer:
-    """One latent -> its samples, streaming, with random weights of the same shapes in both.
+    """One latent -> its samples, streaming; both have random weights of the same shapes.
 
-    Raises NotAtHand without a checkout, or where it does not load.
+    Raises NotAtHand without a checkout, or if it cannot be imported.
     """
     if not isinstance(vae.config, OobleckConfig) or not vae.config.causal:
         raise NotAtHand("this model has another VAE than the official causal one")
     if checkout is None:
-        raise NotAtHand("no checkout of the official VAE's code; name it with --official-vae")
+        raise NotAtHand("no checkout of the official VAE's code; give its path by --official-vae")
     theirs = _streaming_decoder(checkout, vae.config).to(device, vae.latent_mean.dtype)
-    theirs.streaming(1).__enter__()  # for as long as it lives
+    theirs.streaming(1).__enter__()  # never left: the decoder stays in streaming mode
     latents = torch.randn(1, 1, vae.config.latent_channels, device=device)
     _, state = vae.decode(latents)
 
@@ -69,7 +69,7 @@ def _streaming_decoder(checkout: Path, config: OobleckConfig) -> nn.Module:
                 final_tanh=False,
                 causal=True,
             )
-    except Exception as error:  # of code that is not ours: whatever it is, we have no peer
+    except Exception as error:  # third-party code may raise anything
         raise NotAtHand(f"{checkout} holds no streaming decoder that loads ({error})") from error
     for module in decoder.modules():
         if hasattr(module, "weight_g"):
@@ -79,7 +79,7 @@ def _streaming_decoder(checkout: Path, config: OobleckConfig) -> nn.Module:
 
 @contextmanager
 def _importable(checkout: Path) -> Iterator[None]:
-    """The checkout on the path, and stand-ins for packages of its that are not installed."""
+    """Add the checkout to sys.path and mock the packages of UNUSED that are not installed."""
     before = dict(sys.modules)
     sys.path.insert(0, str(checkout))
     missing = [name for name in UNUSED if not _loads(name)]

@@ -1,4 +1,4 @@
-"""The results page: a section for every set-up that somebody measured."""
+"""The results page: one section per measured set-up."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from ..io.write.partial import write_text
 from .report import Report
 
 HEADER = """\
-# How fast it is
+# Benchmark
 
-Made by `python -m sr_core benchmark --page docs/benchmark.md`, which adds a section or renews the
-one of its set-up; other sections stay as they are, this head is written anew. Times are
-milliseconds of wall clock, one video, 480p frames, after 30 frames of warm-up, with the window
-full; *waveform level* is from a frame's pixels to its samples, *token level* leaves the decoder
-out. A peer does the same work in the same run, with the same threads and numbers; its ratio is
-theirs / ours of two medians, above 1 where this is faster.
-*transformer* is a Llama that reads a frame's two tokens in one call, as both are known; stepping
-them one after the other, as a loop written for text does, is beside it.
-Absolute times are those of a machine as busy as it was; ratios say more.
+Written by `python -m sr_core benchmark --page docs/benchmark.md`, which adds or replaces the
+section of its set-up and this introduction, and keeps the other sections. Times are wall-clock
+milliseconds for one video with 480p frames, after 30 frames of warm-up, with a full attention
+window. *Waveform level* is the time from a frame's pixels to its samples; *token level* excludes
+the decoder. A peer is another implementation that does the same work in the same run, with the
+same number of threads and the same dtype. Its ratio is theirs / ours, of the two medians; above 1
+this package is faster.
+*transformer* is a Llama that processes both tokens of a frame in one call, since both are known;
+*transformer, 2 calls* processes them one after the other, as text generation does.
+Absolute times depend on the load of the machine; ratios are more reliable.
 
-The paper's own waveform level, on one H100: 26.3 ms with 1 step, 31.5 ms with 4. Where there is no
-section of an H100 below, nobody has measured this code on one; to do so there:
+The paper reports for the waveform level on one H100: 26.3 ms with 1 step, 31.5 ms with 4. If there
+is no H100 section below, this code has not been measured on one; to do so:
 `python -m sr_core benchmark --config paper --device cuda --steps 1 --against plain dinov2
 transformer --page docs/benchmark.md`, and again with `--steps 4`.
 """
 
 
 def write_section(page: Path, report: Report, command: str) -> None:
-    """Put a report into a page, in the place of an earlier one of the same set-up."""
+    """Add a report to a page; it replaces an earlier one of the same set-up."""
     text = page.read_text(encoding="utf-8") if page.is_file() else HEADER
     sections = text.split("\n## ")[1:]
     title = report.title()
     section = f"{title}\n\n`{command}`\n\n```text\n{report.text()}\n```\n"
-    kept = [own.rstrip("\n") + "\n" for own in sections if own.split("\n", 1)[0] != title]
+    kept = [other.rstrip("\n") + "\n" for other in sections if other.split("\n", 1)[0] != title]
     write_text(page, "\n## ".join([HEADER, *kept, section]))

@@ -1,4 +1,4 @@
-"""Two ways of doing one thing, to be timed side by side."""
+"""Pairs of implementations of the same work, for timing in the same run."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import NamedTuple
 
 
 class Peer(NamedTuple):
-    """One call of each does the same work for one frame."""
+    """Two functions that do the same work for one frame."""
 
     ours: Callable[[], object]
     theirs: Callable[[], object]
 
 
 class NotAtHand(Exception):
-    """Why a peer cannot be measured here."""
+    """A peer cannot be measured here; the message is the reason."""
 
 
 @contextmanager
 def without(*names: str) -> Iterator[None]:
-    """Nobody finds these packages meanwhile; what has been imported before is left as it is."""
+    """Make these packages not importable inside the context, unless already imported."""
     hidden = [name for name in names if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))
     try:
@@ -34,13 +34,13 @@ def without(*names: str) -> Iterator[None]:
 
 
 def transformers() -> ModuleType:
-    """Hugging Face's package. Raises NotAtHand where it does not load."""
+    """Hugging Face's `transformers`. Raises NotAtHand if it cannot be imported."""
     try:
-        # It imports torchaudio where that is installed, and one built for another torch fails.
+        # It imports torchaudio if installed, which fails if built for another torch version.
         with without("torchaudio"):
             module = importlib.import_module("transformers")
             for name in ("LlamaModel", "StaticCache", "Dinov2WithRegistersModel"):
-                getattr(module, name)  # it loads its parts when they are asked for
+                getattr(module, name)  # its submodules are imported at first access
             return module
     except (ImportError, AttributeError, OSError, RuntimeError) as error:
         raise NotAtHand(

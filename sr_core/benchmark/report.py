@@ -1,4 +1,4 @@
-"""What was measured, as one JSON object, as a table, and as a section of a page."""
+"""Benchmark results as a JSON object and as a text table."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from .hardware import Hardware
 from .llama import ONE_CALL
 from .run import PARTS, Times
 
-OUTSIDE = ("dinov2", ONE_CALL, "vae")  # peers that together do a whole frame's work
-COLUMN = 22  # characters of a peer's name
-QUIET = 0.9  # of the time; a process that had less shared its core
-GUIDANCE = 3.0  # of the paper's protocol
-WIDTH = 40  # characters of the longest bar
+OUTSIDE = ("dinov2", ONE_CALL, "vae")  # peers that together do the work of a whole frame
+COLUMN = 22  # characters, width of the column of peers' names
+QUIET = 0.9  # CPU time / wall time, below which other processes used the core
+GUIDANCE = 3.0  # guidance scale of the paper's protocol
+WIDTH = 40  # characters, length of the longest bar
 
 
 class Setup(NamedTuple):
@@ -32,11 +32,11 @@ class Report(NamedTuple):
     times: Times
     hardware: Hardware
     costs: dict[str, Cost]
-    missing: Mapping[str, str]  # peer that was asked for -> why it was not measured
+    missing: Mapping[str, str]  # requested peer -> reason why it was not measured
     frame_rate: float
 
     def figures(self) -> dict[str, Any]:
-        """The JSON object. A peer that was not measured has null for its time and the ratio."""
+        """The JSON object. A peer that was not measured has null times and a null ratio."""
         waveform = spread(self.times.waveform)
         return {
             **self.setup._asdict(),
@@ -50,43 +50,43 @@ class Report(NamedTuple):
         }
 
     def against(self) -> dict[str, dict[str, float | None]]:
-        """Medians of each pair; ratio = theirs / ours, above 1 where we are faster."""
-        found: dict[str, dict[str, float | None]] = {}
+        """Medians of each pair; ratio = theirs / ours, above 1 if this package is faster."""
+        measured: dict[str, dict[str, float | None]] = {}
         for name, sides in self.times.against.items():
             ours, theirs = (statistics.median(side) for side in sides)
-            found[name] = {
+            measured[name] = {
                 "ours_ms": _round(ours),
                 "theirs_ms": _round(theirs),
                 "ratio": _round(theirs / ours),
             }
         nothing = {"ours_ms": None, "theirs_ms": None, "ratio": None}
-        return found | {name: nothing for name in self.missing}
+        return measured | {name: nothing for name in self.missing}
 
     def text(self) -> str:
-        """For people: figures, a bar for each part, peers."""
+        """The text table: figures, a bar for each part, peers."""
         return "\n".join([*self._heading(), *self._parts(), *self._peers()])
 
     def title(self) -> str:
-        own = self.setup
-        threads, steps = _counted(own.threads, "thread"), _counted(own.steps, "step")
-        return f"{own.config}, {self.hardware.name}, {own.dtype}, {threads}, {steps}"
+        setup = self.setup
+        threads, steps = _counted(setup.threads, "thread"), _counted(setup.steps, "step")
+        return f"{setup.config}, {self.hardware.name}, {setup.dtype}, {threads}, {steps}"
 
     def _heading(self) -> list[str]:
         figures, memory = self.figures(), self.times.peak_mib
         lines = [f"{self.title()}; {self.setup.frames} frames of 480p, guidance {GUIDANCE:g}", ""]
-        lines.append(f"{'ms a frame':16}{'mean':>8}{'std':>8}{'p50':>8}{'p95':>8}{'p99':>8}")
+        lines.append(f"{'ms per frame':16}{'mean':>8}{'std':>8}{'p50':>8}{'p95':>8}{'p99':>8}")
         for name, key in (("waveform level", "waveform_ms"), ("token level", "token_ms")):
             lines.append(f"{name:16}" + "".join(f"{x:8.1f}" for x in figures[key].values()))
         total = Cost(*map(sum, zip(*self.costs.values(), strict=True)))
         return [
             *lines,
             "",
-            f"real time factor  {figures['real_time_factor']:.2f} (seconds of sound a second)",
+            f"real-time factor  {figures['real_time_factor']:.2f} (seconds of sound per second)",
             f"peak memory       {'not measured' if memory is None else f'{memory:.0f} MiB'}",
-            f"a frame needs     {total.bytes / 1e6:.0f} MB read, {total.flops / 1e9:.1f} GFLOP",
-            f"the device gives  {self.hardware.bytes_per_second / 1e9:.1f} GB/s, "
+            f"cost per frame    {total.bytes / 1e6:.0f} MB read, {total.flops / 1e9:.1f} GFLOP",
+            f"peak performance  {self.hardware.bytes_per_second / 1e9:.1f} GB/s, "
             f"{self.hardware.flops_per_second / 1e9:.0f} GFLOP/s, measured",
-            f"hence at best     {figures['limit_ms']:.1f} ms a frame",
+            f"lower bound       {figures['limit_ms']:.1f} ms per frame",
             *self._busy(),
             "",
         ]
@@ -96,14 +96,14 @@ class Report(NamedTuple):
         if self.setup.device != "cpu" or share > QUIET:
             return []
         return [
-            f"A busy machine: this process had a core for {100 * share:.0f} % of the time, and its",
-            "times are longer than it needs. Ratios, of turns taken in between, say more.",
+            f"The machine was busy: this process had a core for {100 * share:.0f} % of the time,",
+            "so its times are too long. Ratios are more reliable: peers alternate in the same run.",
         ]
 
     def _parts(self) -> list[str]:
         parts = self.figures()["parts_ms"]
         longest = max(parts.values())
-        lines = [f"{'part':16}{'ms':>8}{'at best':>9}"]
+        lines = [f"{'part':16}{'ms':>8}{'bound':>9}"]
         for part, spent in parts.items():
             bar = "#" * max(1, round(WIDTH * spent / longest))
             best = self.costs[part].limit_ms(self.hardware)
@@ -127,7 +127,7 @@ class Report(NamedTuple):
         if None not in theirs:
             ours, summed = self.figures()["waveform_ms"]["p50"], sum(theirs)
             numbers = f"{ours:8.1f}{summed:8.1f}{summed / ours:13.2f}"
-            lines.append(f"{'outside, summed':{COLUMN}}{numbers}")
+            lines.append(f"{'peers, summed':{COLUMN}}{numbers}")
         return lines
 
 

@@ -1,4 +1,4 @@
-"""The paper's protocol: one video, 480p frames, a warm-up that does not count."""
+"""Timing by the paper's protocol: one video, 480p frames, after a warm-up."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ PARTS = ("vision", "transformer", "head", "decode")
 
 
 class Times(NamedTuple):
-    """Milliseconds, one entry a measurement."""
+    """Times in milliseconds, one entry per measurement."""
 
     parts: dict[str, list[float]]
     against: dict[str, tuple[list[float], list[float]]]  # ours, theirs
-    peak_mib: float | None  # before any peer was made
-    share: float  # of the wall's time that this process had one core or more, 0..1
+    peak_mib: float | None  # peak memory before the peers are created
+    share: float  # CPU time / wall time of this process, clipped to 1
 
     @property
     def token(self) -> list[float]:
-        """From the frame to its latent."""
+        """Time from the frame to its latent."""
         return [sum(times) for times in zip(*(self.parts[part] for part in PARTS[:3]), strict=True)]
 
     @property
     def waveform(self) -> list[float]:
-        """From the frame to its samples."""
+        """Time from the frame to its samples."""
         return [sum(times) for times in zip(*self.parts.values(), strict=True)]
 
 
@@ -51,9 +51,9 @@ def measure(
     frames: int,
     make_peers: Callable[[], Mapping[str, Peer]],
 ) -> Times:
-    """Frame after frame of one stream, the peers' turns between them, all in one run.
+    """Time `frames` frames of one stream, with measurements of the peers between them.
 
-    The stream's window is full from the first frame on, however few are measured.
+    The attention window is full from the first frame on.
     """
     device, frame = pipeline.vae.latent_mean.device, synthetic_frame()
     session = Session(pipeline, _full(pipeline, settings))
@@ -62,7 +62,7 @@ def measure(
     peak = peak_mib(device)
     peers = make_peers()
     for peer in peers.values():
-        _turn(peer, device, 0), _turn(peer, device, 1)
+        _time_pair(peer, device, 0), _time_pair(peer, device, 1)
     parts: dict[str, list[float]] = {part: [] for part in PARTS}
     against = {name: ([], []) for name in peers}
     every = max(1, frames // PAIRS)
@@ -71,14 +71,14 @@ def measure(
         for part, spent in zip(PARTS, _frame(session, frame, device), strict=True):
             parts[part].append(1000 * spent)
         for name, peer in peers.items() if n % every == 0 else ():
-            for side, spent in enumerate(_turn(peer, device, n // every)):
+            for side, spent in enumerate(_time_pair(peer, device, n // every)):
                 against[name][side].append(1000 * spent)
     share = (time.process_time() - worked) / (time.perf_counter() - began)
     return Times(parts, against, peak, min(1.0, share))
 
 
 def plain_peer(pipeline: Pipeline, settings: Settings) -> Peer:
-    """A whole frame by the session, and by `Pipeline.step`, each on a stream of its own."""
+    """A whole frame by `Session` (ours) and by `Pipeline.step` (theirs), on separate streams."""
     frame = synthetic_frame()
     session = Session(pipeline, _full(pipeline, settings))
     state = _full(pipeline, settings)
@@ -92,7 +92,7 @@ def plain_peer(pipeline: Pipeline, settings: Settings) -> Peer:
 
 
 def _full(pipeline: Pipeline, settings: Settings) -> StreamState:
-    """A stream whose window is full: the silence before it is its prompt."""
+    """A stream with a full attention window, from a prompt of zero latents."""
     config = pipeline.config
     frames = config.model.transformer.train_frames
     latents = torch.zeros(1, frames, config.audio.latent_channels)
@@ -101,7 +101,7 @@ def _full(pipeline: Pipeline, settings: Settings) -> StreamState:
 
 
 def _frame(session: Session, frame: Tensor, device: torch.device) -> list[float]:
-    """Seconds of each part of one frame."""
+    """Time of each part for one frame, in seconds."""
     times = [seconds_now(device)]
     with session.pipeline.computing():
         token = session.encode(frame)
@@ -115,10 +115,10 @@ def _frame(session: Session, frame: Tensor, device: torch.device) -> list[float]
     return [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
 
 
-def _turn(peer: Peer, device: torch.device, turn: int) -> list[float]:
-    """Seconds of ours and theirs; who goes first changes from turn to turn."""
+def _time_pair(peer: Peer, device: torch.device, index: int) -> list[float]:
+    """Times of ours and theirs in seconds; the order alternates with `index`."""
     spent = [0.0, 0.0]
-    sides = [0, 1] if turn % 2 else [1, 0]
+    sides = [0, 1] if index % 2 else [1, 0]
     for side in sides:
         began = seconds_now(device)
         peer[side]()

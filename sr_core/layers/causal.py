@@ -90,17 +90,17 @@ class StatefulSequence(Stateful, nn.Sequential):
     def forward(  # (b c s) -> (b c' s')
         self, x: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple]:
-        before = (None,) * len(self) if state is None else state
-        if len(before) != len(self):
+        states = (None,) * len(self) if state is None else state
+        if len(states) != len(self):
             raise ValueError(
-                f"got a state of {len(before)} members; expected {len(self)}; "
+                f"got a state of {len(states)} members; expected {len(self)}; "
                 "pass the state that this module returned"
             )
         after = []
-        for member, own in zip(self, before, strict=True):
+        for member, member_state in zip(self, states, strict=True):
             if isinstance(member, Stateful):
-                x, own = member(x, own)
+                x, member_state = member(x, member_state)
             else:
-                x, own = member(x), ()
-            after.append(own)
+                x, member_state = member(x), ()
+            after.append(member_state)
         return x, tuple(after)

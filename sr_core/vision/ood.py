@@ -126,14 +126,15 @@ def clip_statistics(grid: Tensor, before: ClipStatistics | None = None) -> ClipS
 def features(statistics: ClipStatistics, scale: Tensor) -> Tensor:
     """Log variance of the grid and log power of its temporal difference: (b 2d)."""
     first, second = (x.cpu() / statistics.frames for x in (statistics.first, statistics.second))
-    own = first.shape[-1] // 2
-    power = torch.cat([(second - first.square())[:, :own], second[:, own:]], dim=-1)
+    channels = first.shape[-1] // 2
+    power = torch.cat([(second - first.square())[:, :channels], second[:, channels:]], dim=-1)
     return (power.clamp(min=0) / scale.cpu().float().square() + FLOOR).log()
 
 
 def warning_text(origin: dict[str, Any]) -> str:
     """Text of the out-of-distribution warning; `origin` is as in `Pipeline`."""
-    known = origin.get("knows") or origin.get("data") or "unnamed footage"
+    training_data = origin.get("knows") or origin.get("data") or "unnamed footage"
     return (
-        f"this picture is unlike anything the model was trained on ({known}); its sound may not fit"
+        f"the frames are unlike anything the model was trained on ({training_data}); the sound may "
+        "not fit"
     )

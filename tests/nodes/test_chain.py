@@ -216,7 +216,7 @@ def test_old_sound_that_frames_do_not_carry_is_told_of(run, source, pack):
     mux(run, audio, frames=frames)
     assert not pack.host.texts
     mux(run, audio, frames=frames, old_sound="keep")
-    assert "no sound of their own to keep; connect the clip to `video`" in pack.host.texts[-1]
+    assert "expected sound to keep; connect the clip to `video`" in pack.host.texts[-1]
 
 
 def test_files_are_numbered_and_never_overwritten(run, source):

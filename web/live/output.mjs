@@ -1,10 +1,10 @@
-// The page's way to the loudspeakers: one audio context a sample rate, one tape and gain a player.
+// Audio output of the page: one AudioContext per sample rate, one Tape and gain node per player.
 
 import { Tape } from "./tape.mjs";
 
 const contexts = new Map(); // sample rate -> Promise<AudioContext>
 
-// Browsers let sound out only after a click; until then the context is "suspended".
+// Browsers allow playback only after a click; until then the context is "suspended".
 function contextOf(rate) {
   if (!contexts.has(rate)) contexts.set(rate, openContext(rate));
   return contexts.get(rate);
@@ -12,13 +12,13 @@ function contextOf(rate) {
 
 async function openContext(rate) {
   const context = new AudioContext({ sampleRate: rate });
-  // Plain http from another machine has no worklets.
+  // Audio worklets are not available over plain http from another machine.
   await context.audioWorklet?.addModule(new URL("./worklet.mjs", import.meta.url));
   return context;
 }
 
 export class Output {
-  // `report` as in Tape; `changed` is called when the browser begins or ceases to let sound out.
+  // `report` is as in Tape; `changed` is called when the context is suspended or resumed.
   static async open(options, report, changed) {
     return new Output(await contextOf(options.rate), options, report, changed);
   }
@@ -58,7 +58,7 @@ export class Output {
   }
 
   set volume(value) {
-    this.gain.gain.value = value ** 2; // about as loud as the slider looks
+    this.gain.gain.value = value ** 2; // perceived loudness is about proportional to the slider
   }
 
   close() {

@@ -1,15 +1,15 @@
-// The player's face: plain elements in a DOM widget, the same in both renderers.
+// User interface of the player: plain elements in a DOM widget, the same in both renderers.
 
 import { Player } from "./player.mjs";
 
 const LOUDEST = 0, SOFTEST = -60; // dB at the ends of a meter
 const VOLUME = "SoundReactor.volume";
 
-export const HEIGHT = 160, WIDTH = 320; // pixels that it wants; it can be used at 270
+export const HEIGHT = 160, WIDTH = 320; // pixels, preferred; the minimum usable width is 270
 
 addStyle();
 
-// An element that follows the player it holds as `player`; `visible` as the player takes it.
+// An element that shows its player (property `player`); `visible` is as in Player.
 export function createPanel(visible) {
   const panel = element("div", "soundreactor-live");
   const button = element("button", "", { type: "button" });
@@ -29,7 +29,7 @@ export function createPanel(visible) {
   button.onclick = () => (player.playing && !player.state().silenced ? player.pause() : player.play());
   volume.oninput = () => localStorage.setItem(VOLUME, (player.volume = Number(volume.value)));
   place.oninput = () => player.seek(Math.round(place.value * player.rate));
-  // A node is dragged by what lies between its widgets, not by a slider.
+  // Do not drag the node when a slider is moved.
   for (const kind of ["pointerdown", "pointermove"])
     panel.addEventListener(kind, (event) => event.stopPropagation());
   player.show();
@@ -49,7 +49,7 @@ export function createPanel(visible) {
     place.style.setProperty("--heard", `${idle ? 0 : (100 * state.heard) / state.total}%`);
     meters.forEach((meter, i) => meter.style.setProperty("--level", level(state.peaks?.[i] ?? 0)));
     set(words, "textContent", story(state));
-    set(words, "title", story(state)); // where it is too long for the panel
+    set(words, "title", story(state)); // for text that is too long for the panel
     save.hidden = idle || state.status === "running" || !state.made;
     if (!idle) set(save, "href", state.url);
   }
@@ -72,7 +72,7 @@ function story(state) {
   return state.made ? `Stopped: ${time(state.made, state.made >= 3600)} of sound are kept until it runs again.` : "Stopped.";
 }
 
-// Tenths of a second matter in a short clip; of an hour they only take the clock's room.
+// Tenths of a second are shown for short clips only; for an hour there is no room for them.
 function time(seconds, long = false) {
   const tenths = Math.floor(seconds * 10 + 1e-6);
   const [hours, minutes] = [Math.floor(tenths / 36000), Math.floor(tenths / 600) % 60];
@@ -86,7 +86,7 @@ function clockText({ heard, total }) {
   return `${time(heard, long)} / ${time(total, long)}`;
 }
 
-// Of a peak: how much of a meter is lit, in per cent.
+// Level of a meter in per cent, from a peak amplitude.
 function level(peak) {
   const decibels = peak > 0 ? 20 * Math.log10(peak) : -Infinity;
   const share = (decibels - SOFTEST) / (LOUDEST - SOFTEST);
@@ -107,7 +107,7 @@ function slider(className, title, max, step) {
   return element("input", className, { type: "range", min: 0, max, step, value: 0, title });
 }
 
-// Write only what differs: this runs twenty times a second.
+// Write only changed values: this runs twenty times per second.
 function set(target, path, value) {
   const [first, second] = path.split(".");
   const owner = second ? target[first] : target;

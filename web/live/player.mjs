@@ -1,22 +1,22 @@
-// One node's player: fetches the sound ahead of what is heard, and says how it goes.
+// Player of one node: fetches sound ahead of the playback position and reports its state.
 
 import { Output } from "./output.mjs";
 import { Sound } from "./sound.mjs";
 
-const AHEAD = 4; // seconds that the page holds at most
-const PIECE = 1; // seconds a request
-const ENOUGH = 0.25; // seconds to have before it starts, or goes on after a gap
+const AHEAD = 4; // seconds buffered in the page, at most
+const PIECE = 1; // seconds per request
+const ENOUGH = 0.25; // seconds to buffer before playback starts, or resumes after an underrun
 
-const waiting = []; // players whose sound began while another one's was heard
+const waiting = []; // players whose sound began during the playback of another player
 let heardNow = null;
 
 export class Player {
-  // `view` shows what `state()` says whenever it has changed; nothing is heard of a player that
-  // cannot be seen, and so not be stopped, as `visible` tells.
+  // `view` is called with `state()` after each change. A player plays only while `visible()` is
+  // true, since the user could not stop it otherwise.
   constructor(view, visible = () => true) {
     this.view = view;
     this.visible = visible;
-    this.wanted = true; // begin by itself when there is sound
+    this.wanted = true; // start automatically when there is sound
     this.level = 1;
     this.forget();
   }
@@ -28,7 +28,7 @@ export class Player {
     this.peaks = [0, 0];
   }
 
-  // The host tells of a run, for the first time or again.
+  // A report of the server about a run, the first one or a later one.
   async update(report) {
     const before = this.sound?.name === report.file.filename ? this.sound.report.status : null;
     if (before) this.sound.update(report);
@@ -46,7 +46,7 @@ export class Player {
     this.seek(0);
   }
 
-  // A run has begun, or goes on after the page was loaded again.
+  // A run has started, or continues after a reload of the page.
   async begin() {
     if (!this.wanted || !this.visible()) return;
     if (heardNow) waiting.push(this);
@@ -72,7 +72,7 @@ export class Player {
     this.fill();
   }
 
-  // The listener's wish; it holds for the next run too.
+  // Pause by the user; applies to the next run too.
   pause() {
     this.wanted = false;
     this.stop();
@@ -107,7 +107,7 @@ export class Player {
     this.output.send({ epoch: this.epoch });
   }
 
-  // The tape tells what was heard.
+  // A report of the Tape about playback.
   follow({ epoch, heard, queued, peaks }) {
     if (epoch !== this.epoch) return;
     Object.assign(this, { heard, queued, peaks });
@@ -119,7 +119,7 @@ export class Player {
     this.fill();
   }
 
-  // Fetch what is made, as far as there is room.
+  // Fetch generated sound until the buffer is full.
   async fill() {
     if (this.filling || !this.output || !this.sound) return;
     this.filling = true;
@@ -182,7 +182,7 @@ export class Player {
     return Math.min(this.made - this.fetched, free, PIECE * this.rate);
   }
 
-  // What there is to see, times in seconds.
+  // State for the view, times in seconds.
   state() {
     if (!this.sound) return { status: "idle", wanted: this.wanted };
     const { status, samples, seconds } = this.sound.report;

@@ -1,4 +1,4 @@
-// The last few seconds of stereo sound that were fetched and not yet heard.
+// Ring buffer of stereo sound that is fetched and not yet played.
 
 export class Ring {
   constructor(frames) {
@@ -12,11 +12,11 @@ export class Ring {
   }
 
   clear() {
-    this.start = 0; // of what is held
+    this.start = 0; // index of the oldest frame
     this.length = 0;
   }
 
-  // Append interleaved samples; how many frames fitted.
+  // Append interleaved samples; returns the number of frames that fitted.
   write(samples) {
     const count = Math.min(samples.length >> 1, this.capacity - this.length);
     let place = (this.start + this.length) % this.capacity;
@@ -29,7 +29,7 @@ export class Ring {
     return count;
   }
 
-  // Move the oldest frames into two channels, silence into what is left of them; how many frames.
+  // Move the oldest frames to two channels, padded with silence; returns the number of frames.
   read(left, right) {
     const count = Math.min(left.length, this.length);
     for (let i = 0; i < count; i++) {

@@ -1,4 +1,4 @@
-// A WAV file of float32 stereo samples that the host is still writing, fetched piece by piece.
+// A WAV file of float32 stereo samples, fetched in pieces while the server is still writing it.
 
 import { api } from "../../../scripts/api.js";
 
@@ -9,7 +9,7 @@ export class Sound {
     this.update(report);
   }
 
-  // The host's latest word on it: see nodes/player.py.
+  // The latest report of the server: see nodes/player.py.
   update(report) {
     this.report = report;
   }
@@ -22,7 +22,7 @@ export class Sound {
     return api.apiURL(`/view?${new URLSearchParams(this.report.file)}`);
   }
 
-  // Interleaved samples of some frames; fewer where the file is not that long yet.
+  // Interleaved samples of `count` frames from `start` on; fewer if the file is shorter.
   async fetch(start, count) {
     const { header, channels } = this.report;
     const frame = channels * BYTES;
@@ -35,8 +35,8 @@ export class Sound {
   }
 }
 
-// A report of the past as things are now: null where the host has no such sound any more. A run that
-// is still going on is told of again by the host itself.
+// An old report, updated from the file's current size; null if the server no longer has the file.
+// For a run in progress the server sends further reports.
 export async function recovered(report) {
   const { url } = new Sound(report);
   const answer = await fetch(url, { headers: { Range: "bytes=0-0" }, cache: "no-store" });

@@ -1,12 +1,12 @@
-// What runs where samples are due: takes sound in as it comes and gives it out as it is heard.
-// It is the same in an audio worklet and, where a page may have none, in the page itself.
+// Audio callback: buffers incoming sound and fills output blocks. It runs in an audio worklet or,
+// if worklets are not available, in the page itself.
 
 import { Ring } from "./ring.mjs";
 
 const REPORT = 0.05; // seconds between two reports
 
 export class Tape {
-  // `report` gets { epoch, heard, queued, peaks } now and then while it plays.
+  // `report` gets { epoch, heard, queued, peaks } every REPORT seconds during playback.
   constructor({ rate, seconds, enough }, report) {
     this.ring = new Ring(Math.round(seconds * rate));
     this.least = Math.round(enough * rate);
@@ -17,26 +17,26 @@ export class Tape {
   }
 
   receive(message) {
-    // The page says where it is whenever it plays: only another place empties the ring.
+    // The page sends its epoch at each start of playback: only a new epoch clears the ring.
     if ("epoch" in message && message.epoch !== this.epoch) this.rewind(message.epoch);
     if ("playing" in message) this.playing = message.playing;
     if ("samples" in message) this.ring.write(message.samples);
-    if ("whole" in message) this.whole = message.whole; // nothing more will come
+    if ("whole" in message) this.whole = message.whole; // no more samples will be sent
   }
 
-  // Forget what was held: what comes next is from another place.
+  // Clear the buffer: the next samples are from another position.
   rewind(epoch) {
     this.epoch = epoch;
-    this.heard = 0; // frames since then
+    this.heard = 0; // frames played since the rewind
     this.whole = false;
     this.waiting = true;
-    this.enough = this.least; // frames to have before it starts, or goes on
+    this.enough = this.least; // frames to buffer before playback starts or resumes
     this.peaks = [0, 0];
     this.since = 0; // frames since the last report
     this.ring.clear();
   }
 
-  // Fill two channels with what is due now.
+  // Fill the two channels of an output block.
   fill(left, right) {
     if (this.whole || this.ring.length >= this.enough) this.waiting = false;
     if (!this.playing || this.waiting) {
@@ -50,7 +50,7 @@ export class Tape {
     if (this.playing) this.tell(left, right);
   }
 
-  // After a gap: where sound is made too slowly a few long gaps are better than many short ones.
+  // After an underrun, buffer twice as much: few long gaps are better than many short ones.
   wait() {
     this.waiting = true;
     this.enough = Math.min(2 * this.enough, this.ring.capacity >> 1);

@@ -119,10 +119,10 @@ def frame_limit(model: SoundReactor, settings: Settings) -> int | None:
     return trained if settings.context == "trained" else max(trained, settings.length or 0)
 
 
-def check_room(model: SoundReactor, settings: Settings, seen: int) -> None:
-    """Raises ValueError if `seen` frames already fill the context."""
+def check_room(model: SoundReactor, settings: Settings, frames: int) -> None:
+    """Raises ValueError if `frames` frames already fill the context."""
     limit = frame_limit(model, settings)
-    if limit is not None and seen >= limit:
+    if limit is not None and frames >= limit:
         raise ValueError(
             f"got more than {limit} frames (prompt included) with context {settings.context!r}; "
             "expected at most that many; use context 'window', which has no limit, or a larger "

@@ -89,8 +89,8 @@ class Head(nn.Module):
     def modulated(self, x: Tensor, modulations: list[Tensor]) -> Tensor:
         """Network F on a preconditioned input, given the result of `modulations`."""
         x = self.input(x)
-        for block, own in zip(self.blocks, modulations[:-1], strict=True):
-            x = block(x, own)
+        for block, modulation in zip(self.blocks, modulations[:-1], strict=True):
+            x = block(x, modulation)
         shift, scale = modulations[-1].chunk(2, dim=-1)
         return self.output(modulate(self.norm(x), shift, scale))
 
