@@ -86,7 +86,7 @@ class VAEEncode(io.ComfyNode):
     @classmethod
     @schema.node_run
     def execute(cls, audio: Mapping[str, Any] | None, vae: host.Part, align: str) -> io.NodeOutput:
-        config = vae.module.config
+        config = vae.loaded.pipeline.vae.config
         waveform = unpack_audio(audio, config.sample_rate, cls.hidden.unique_id)
         waveform, count = _whole_latents(waveform, config.hop, align)
         host.move_to_device(vae)
@@ -117,26 +117,28 @@ def pack_audio(
     """ComfyUI's AUDIO; raises ValueError for NaN or infinity, warns about silence or clipping."""
     for message in check_waveform(waveform):
         page.warn(message, node_id)
-    return {"waveform": waveform, "sample_rate": vae.module.config.sample_rate}
+    return {"waveform": waveform, "sample_rate": vae.loaded.pipeline.vae.config.sample_rate}
 
 
 def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
     """Waveform pieces (b c s) of one step each; one piece if the VAE is not causal."""
     latents, pipeline = unpack_latent(latent, vae), vae.loaded.pipeline
     source, device = vae.loaded.source, host.output_device()
-    if not vae.module.config.causal:
+    if not pipeline.vae.config.causal:
         with vae.computing():
-            waveform, _ = vae.module.decode(latents.to(vae.device))
+            waveform, _ = pipeline.vae.decode(latents.to(vae.device))
         yield waveform
         return
     # Continue from the decoder state after the previous clip, so that there is no discontinuity.
     before = latent.get("before")
     found = START if before is None else before.after(pipeline, source, device)
-    if surplus := latent.get("surplus"):
+    surplus = latent.get("surplus")
+    if surplus and found.last is not None:
         yield found.last[..., -surplus:]
     for step in host.progress(decode(latents, pipeline, found.state), latents.shape[1]):
         found = step
-        yield found.last
+        if found.last is not None:
+            yield found.last
     decoding = latent.get("decoding")
     if decoding is not None and decoding.is_of(latent["samples"], source):
         decoding.keep(found, device)
@@ -144,9 +146,10 @@ def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
 
 def _encode(waveform: Tensor, vae: host.Part) -> Iterator[Tensor]:  # (b c s) -> (b t k) pieces
     """Latents of one second of sound each; one piece if the VAE is not causal."""
-    module, state = vae.module, None
-    size = module.config.sample_rate if module.config.causal else waveform.shape[-1]
-    pieces = waveform.split(size - size % module.config.hop, dim=-1)
+    module, state = vae.loaded.pipeline.vae, None
+    config = module.config
+    size = config.sample_rate if config.causal else waveform.shape[-1]
+    pieces = waveform.split(size - size % config.hop, dim=-1)
     for piece in host.progress(pieces, len(pieces)):
         with vae.computing():
             latents, state = module.encode(piece.to(vae.device), state)

@@ -138,7 +138,7 @@ def open_clip(
             raise ValueError(NO_CLIP)
         return InputImpl.VideoFromFile(str(host.video_path(file)))
     _check_rate(fps, video_info is not None)
-    rate = standard_rate(fps or video_info["loaded_fps"])
+    rate = standard_rate(fps if video_info is None else video_info["loaded_fps"])
     components = Types.VideoComponents(images=images, audio=None, frame_rate=rate)
     return InputImpl.VideoFromComponents(components)
 

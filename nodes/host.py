@@ -112,12 +112,14 @@ def video_path(name: str) -> Path:
     """
     if name in OWN_VIDEOS:
         return OWN_VIDEOS[name]
-    file, kind = re.fullmatch(r"(.*?)(?: \[(input|output|temp)\])?", name, re.DOTALL).groups()
-    folders = {
-        "output": folder_paths.get_output_directory,
-        "temp": folder_paths.get_temp_directory,
-    }
-    folder = Path(os.path.abspath(folders.get(kind, folder_paths.get_input_directory)()))
+    annotated = re.fullmatch(r"(.*?)(?: \[(input|output|temp)\])?", name, re.DOTALL)
+    file, kind = annotated.groups() if annotated else (name, None)
+    directory = folder_paths.get_input_directory
+    if kind == "output":
+        directory = folder_paths.get_output_directory
+    elif kind == "temp":
+        directory = folder_paths.get_temp_directory
+    folder = Path(os.path.abspath(directory()))
     path = Path(os.path.abspath(folder / file))
     if not path.is_relative_to(folder):
         raise ValueError(

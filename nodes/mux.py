@@ -136,7 +136,7 @@ class MuxAudio(io.ComfyNode):
         filename_prefix: str,
         gain_db: float,
         old_gain_db: float,
-        audio: Mapping[str, Any] | None = ABSENT,
+        audio: Any = ABSENT,  # AUDIO; None, from some packages
         video: Input.Video | None = None,
         frames: Frames | None = None,
     ) -> io.NodeOutput:
@@ -150,9 +150,15 @@ class MuxAudio(io.ComfyNode):
         pieces = fitted(waveform, frames, cls.hidden.unique_id).split(SAMPLE_RATE, dim=-1)
         sound = host.progress(pieces, len(pieces))
         target, player = new_file(filename_prefix, container, frames)
-        gains = {"gain_db": gain_db, "old_gain_db": old_gain_db}
-        metadata = host.graph_metadata(cls.hidden)
-        mux(frames, sound, target, old_sound=old_sound, metadata=metadata, **gains)
+        mux(
+            frames,
+            sound,
+            target,
+            old_sound=old_sound,
+            gain_db=gain_db,
+            old_gain_db=old_gain_db,
+            metadata=host.graph_metadata(cls.hidden),
+        )
         return io.NodeOutput(InputImpl.VideoFromFile(str(target)), ui=player)
 
 
@@ -182,18 +188,19 @@ def fitted(waveform: Tensor, frames: Frames, node_id: str) -> Tensor:  # (2 s) -
 
 def _untouched(video: Input.Video | None, frames: Frames | None, node_id: str) -> Input.Video:
     """The unchanged clip, if no sound is connected (for example, its node is bypassed)."""
-    if video is None and not isinstance(frames, (VideoFrames, ImageFrames)):
+    if video is None and isinstance(frames, VideoFrames):
+        video = InputImpl.VideoFromFile(frames.source)
+    elif video is None and isinstance(frames, ImageFrames):
+        images, fps = frames.images, frames.fps
+        components = Types.VideoComponents(images=images, audio=None, frame_rate=fps)
+        video = InputImpl.VideoFromComponents(components)
+    if video is None:
         raise ValueError(
             "got part of a clip and no sound; expected sound, or a whole clip to pass through; "
             "connect audio, or the clip to video instead of frames"
         )
     page.warn("no sound is connected: the clip is unchanged, and no file is written", node_id)
-    if video is not None:
-        return video
-    if isinstance(frames, VideoFrames):
-        return InputImpl.VideoFromFile(frames.source)
-    components = Types.VideoComponents(images=frames.images, audio=None, frame_rate=frames.fps)
-    return InputImpl.VideoFromComponents(components)
+    return video
 
 
 def new_file(filename_prefix: str, container: str, frames: Frames) -> tuple[Path, ui.PreviewVideo]:

@@ -89,7 +89,8 @@ class VideoToSound(io.ComfyNode):
     ) -> io.NodeOutput:
         clip = open_clip(file, fps, video, images, video_info)
         frames = frames_of(clip, old_sound)
-        loaded, made = load(checkpoint, cls.hidden.unique_id), []
+        loaded = load(checkpoint, cls.hidden.unique_id)
+        made: list[Tensor] = []
         sound = _sound(frames, loaded, Settings(steps, guidance), seed, made, cls.hidden.unique_id)
         target, player = new_file(filename_prefix, container, frames)
         metadata = host.graph_metadata(cls.hidden)

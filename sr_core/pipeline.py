@@ -93,17 +93,19 @@ class Pipeline(nn.Module):
         """Number of frames, in complete steps, that give at least `samples` samples."""
         return self.model.frames_per_step * max(0, -(-samples // self.samples_per_step))
 
-    def fit_ood(self, grids: Iterable[Tensor], clips: int) -> None:
-        """Fit the OOD detector to grids with temporal differences, each (b t n 2d).
+    def fit_ood(self, grids: Iterable[Tensor], clips: int) -> OODDetector:
+        """Fit the OOD detector to grids with temporal differences, each (b t n 2d); return it.
 
         `clips` is the number of clips; below `ood.FEWEST` the detector never warns.
         """
         frames = round(SECONDS * self.frame_rate)
         statistics = [clip_statistics(grid[:, :frames]) for grid in grids]
-        self.familiar = OODDetector(self.config.vision.channels, statistics[0].frames)
+        detector = OODDetector(self.config.vision.channels, statistics[0].frames)
         rows = torch.cat([features(clip, self.model.grid_scale) for clip in statistics])
-        self.familiar.fit(rows, clips)
-        self.config = replace(self.config, judged_frames=self.familiar.frames)
+        detector.fit(rows, clips)
+        self.familiar = detector
+        self.config = replace(self.config, judged_frames=detector.frames)
+        return detector
 
     @cached_property
     def _size(self) -> int:

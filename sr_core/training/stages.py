@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from ..audio.spectral import SpectralConfig
 from ..audio.vae import AudioVAE
 from ..checkpoint import load_pipeline, save_pipeline
 from ..components import load_any_vae, load_vision, save_part
+from ..models.soundreactor.generator import SoundReactorGenerator
 from ..models.soundreactor.model import SoundReactorConfig
 from ..pipeline import Pipeline, PipelineConfig
 from ..vision.encoder import VisionEncoder
@@ -31,6 +32,8 @@ from .tasks.noise_init import initialise_noise
 from .tasks.vae import VAETask, VAETaskConfig
 
 NOISE_ROWS = 64  # number of rows to which the initial noise levels of a decoder are fitted
+
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def diffusion_task(
     if init is None:
         pipeline = new_pipeline(data, run)
     else:
-        pipeline = load_pipeline(init)
+        pipeline = _load(init)
         own = pipeline.config.model
         frames = own.transformer.train_frames  # kept, also where rows now have another length
         given = _with_train_frames(run.model, frames)
@@ -99,7 +102,7 @@ def diffusion_task(
         else:
             check_parts(pipeline, data, init)
     _set_trainable(pipeline, device)
-    return DiffusionTask(pipeline.model, pipeline.vae, run.task), pipeline
+    return DiffusionTask(_generator(pipeline), pipeline.vae, run.task), pipeline
 
 
 def train_consistency(
@@ -122,11 +125,11 @@ def consistency_task(
 ) -> tuple[ConsistencyTask, Pipeline]:
     if init is None:
         raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
-    pipeline = load_pipeline(init)
+    pipeline = _load(init)
     check_parts(pipeline, data, init)
     _set_trainable(pipeline, device)
     tuning = run.task if run.task.steps else replace(run.task, steps=run.loop.steps)
-    return ConsistencyTask(pipeline.model, pipeline.vae, tuning), pipeline
+    return ConsistencyTask(_generator(pipeline), pipeline.vae, tuning), pipeline
 
 
 def train_vae(
@@ -175,6 +178,23 @@ def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:
     return pipeline
 
 
+def _load(init: Path) -> Pipeline:
+    """The checkpoint to start from; ValueError where its family has no training task here."""
+    pipeline = load_pipeline(init)
+    _generator(pipeline)
+    return pipeline
+
+
+def _generator(pipeline: Pipeline) -> SoundReactorGenerator:
+    model = pipeline.model
+    if not isinstance(model, SoundReactorGenerator):
+        raise ValueError(
+            f"got a checkpoint of {type(model).__name__}; expected one of SoundReactor, which "
+            "these stages train; choose another --init"
+        )
+    return model
+
+
 def _with_train_frames(model: SoundReactorConfig, frames: int) -> SoundReactorConfig:
     return replace(model, transformer=replace(model.transformer, train_frames=frames))
 
@@ -193,8 +213,9 @@ def _adopt(pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE)
         )
     pipeline.vision, pipeline.vae = vision, vae
     grid, latent = gathered(data, "grid"), gathered(data, "latent")
-    pipeline.model.grid_mean.copy_(grid.mean)
-    pipeline.model.grid_scale.copy_(grid.deviation())
+    model = _generator(pipeline)
+    model.grid_mean.copy_(grid.mean)
+    model.grid_scale.copy_(grid.deviation())
     pipeline.vae.latent_mean.copy_(latent.mean)
     sigma_data = pipeline.config.model.head.sigma_data
     pipeline.vae.latent_scale.copy_(latent.deviation() / sigma_data)
@@ -239,7 +260,7 @@ def _set_trainable(pipeline: Pipeline, device: str) -> None:
     pipeline.vae.requires_grad_(False)
 
 
-def _averaged(module: torch.nn.Module, average: dict[str, Tensor]) -> torch.nn.Module:
+def _averaged(module: Module, average: dict[str, Tensor]) -> Module:
     """A copy of the module with the running average as its weights."""
     averaged = copy.deepcopy(module)
     averaged.load_state_dict(average, strict=False)

@@ -127,8 +127,10 @@ def _with_unique_names(clips: list[Clip]) -> list[Clip]:
     return named
 
 
-def _read_clip(path: Path, frame_rate) -> Clip:
+def _read_clip(path: Path, frame_rate: int | Fraction) -> Clip:
     frames = open_video(path, frame_rate)
+    if not isinstance(frames, VideoFrames):
+        raise MediaError(f"'{path}' has no sound; expected clips with their own sound")
     sound = read_sound(frames)
     spectrum = log_mel(sound).median(dim=1).values
     return Clip(path, path.stem, frames, read_events(path), level_db(sound), spectrum)

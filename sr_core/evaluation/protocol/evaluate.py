@@ -64,10 +64,9 @@ def evaluate(
     `Clip.seed`). `loop_seconds` adds a long run of the first clip, with the noise of `seed`.
     """
     clips, left_out = read_clips(paths, pipeline.frame_rate)
-    loops = {}
-    if loop_seconds:
-        loops = long_run(pipeline, clips[0].frames, settings, seed, loop_seconds)
-    done, hiss, columns = [], [], defaultdict(Column)
+    first = clips[0].frames
+    loops = long_run(pipeline, first, settings, seed, loop_seconds) if loop_seconds else {}
+    done, hiss, columns = list[Clip](), list[float](), defaultdict[str, Column](Column)
     for clip, partner in zip(_with_progress(clips), partners(clips), strict=True):
         try:
             sounds, seconds = _sounds(pipeline, clip, partner, settings, clip.seed(seed))

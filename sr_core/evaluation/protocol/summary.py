@@ -101,7 +101,7 @@ def _pooled(scores: Sequence[Scores]) -> Iterator[tuple[str, list[Pair]]]:
     yield "onsets_per_s", [(s.found, s.seconds) for s in scores]
     yield "event_f1", [_event_pair(s) for s in scores]
     yield "mel_spread_ratio", [(s.spread_db, s.reference_spread_db) for s in scores]
-    lists = {
+    lists: dict[str, list[Sequence[float]]] = {
         "shot_auc": [s.shots.wins for s in scores],
         "shot_peak_share": [s.shots.hits for s in scores],
         "right_side_share": [s.right_sides for s in scores],

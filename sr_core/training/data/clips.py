@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from ...io.read.frames import Frames
 from ...io.read.source import MediaError
 from ...io.read.source_audio import SourceAudio
-from ...io.read.video import open_video
+from ...io.read.video import VideoFrames, open_video
 from ...rates import FRAME_RATE, HOP
 
 PIECE = 8  # default number of frames encoded per call
@@ -56,7 +56,7 @@ def clips_of(
     Raises MediaError where the video has no sound, cannot be read, or is shorter than a clip.
     """
     frames = open_video(video)
-    if not frames.has_sound:
+    if not isinstance(frames, VideoFrames) or not frames.has_sound:
         raise MediaError(f"'{video}' has no sound; expected training videos to have a sound stream")
     sound = SourceAudio(frames.source, frames.info.start)
     encoded, changes, count, last = [], [], 0, None

@@ -33,13 +33,14 @@ def fit_ood(pipeline: Pipeline, batches: Batches, path: Path, sources: dict) -> 
             metadata = file.metadata()
         if metadata["of"] == key:
             frames = int(metadata["frames"])
-            pipeline.familiar = OODDetector(pipeline.config.vision.channels, frames)
-            pipeline.familiar.load_state_dict(load_file(path))
+            cached = OODDetector(pipeline.config.vision.channels, frames)
+            cached.load_state_dict(load_file(path))
+            pipeline.familiar = cached
             pipeline.config = replace(pipeline.config, judged_frames=frames)
             return
-    pipeline.fit_ood(_grids_of(batches), batches.clips)
-    metadata = {"of": key, "frames": str(pipeline.familiar.frames)}
-    write_weights(pipeline.familiar.state_dict(), path, metadata)
+    fitted = pipeline.fit_ood(_grids_of(batches), batches.clips)
+    metadata = {"of": key, "frames": str(fitted.frames)}
+    write_weights(fitted.state_dict(), path, metadata)
 
 
 @torch.no_grad()

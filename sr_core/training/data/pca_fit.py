@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ...io.read.video import open_video
-from ...vision.dinov2 import load_dinov2
+from ...vision.dinov2 import DINOv2Config, load_dinov2
 from ...vision.encoder import VisionConfig, VisionEncoder
 from ...vision.patches import PatchesConfig
 from ...vision.pca import StreamingPCA
@@ -27,13 +27,15 @@ def vision_config(
     dinov2: Path | None, patches: str | None, frame: str, channels: int
 ) -> VisionConfig:
     """The encoder configuration for command-line options; ValueError where they are malformed."""
+    backbone: DINOv2Config | PatchesConfig = DINOv2Config()
     try:
         if patches:
             side, height, width = (int(part) for part in patches.split("x"))
             backbone = PatchesConfig(side)
         else:
             height, width = (int(part) for part in frame.split("x"))
-            backbone = load_dinov2(dinov2).config
+            if dinov2 is not None:
+                backbone = load_dinov2(dinov2).config
     except ValueError as error:
         raise ValueError(
             f"got --patches {patches} --frame {frame} ({error}); expected SIDExHEIGHTxWIDTH and "
@@ -53,9 +55,9 @@ def fit_vision(
     rows, columns = config.grid
     videos = videos[:: -(-len(videos) // VIDEOS)]
     share = max(1, PATCHES // (rows * columns) // max(1, len(videos)))  # frames of each video
-    videos = tqdm(videos, "fitting the PCA", unit="video", file=sys.stderr)
+    shown = tqdm(videos, "fitting the PCA", unit="video", file=sys.stderr)
     encoder.to(device)
-    pieces = (piece[None].to(device) for video in videos for piece in _pieces(video, share))
+    pieces = (piece[None].to(device) for video in shown for piece in _pieces(video, share))
     kept, width = fit_pca(encoder, pieces), config.backbone.width
     print(
         f"the PCA keeps {kept:.1%} of the variance in {config.channels} of {width} channels; "

@@ -43,8 +43,9 @@ class Reader:
         workers: int,
         device: str | torch.device,
     ):
-        self.parts, self.device, self.seconds, self.names = len(parts), device, 0.0, []
-        self._read = iter(())
+        self.parts, self.device, self.seconds = len(parts), device, 0.0
+        self.names: list[str] = []
+        self._read: Iterator[Read | Exception] = iter(())
         if not steps:
             return
         # One more than are prefetched, because the part returned last is still being copied.

@@ -48,7 +48,7 @@ class ShardJob:
     def made(self) -> dict[str, Any]:
         """The settings of its clips, as JSON values."""
         has = {"grid": self.parts[0] is not None, "latent": self.parts[1] is not None}
-        more = {"keep_waveform": self.keep_waveform, "mirror": self.mirror}
+        more: dict[str, Any] = {"keep_waveform": self.keep_waveform, "mirror": self.mirror}
         more |= {"parts": list(self.parts)}
         # Statistics of sampled latents; those of the posterior means underestimate the variance.
         more |= {"statistics": "of draws"} if has["latent"] else {}

@@ -11,8 +11,9 @@ import json
 import math
 import re
 import tarfile
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -71,7 +72,7 @@ class OpenClip:
 
     def __init__(self, place: Place):
         self.place = place
-        self.file: BinaryIO = place.shard.open("rb", buffering=0)
+        self.file: FileIO = place.shard.open("rb", buffering=0)
         try:
             self.file.seek(place.offset)
             length = int.from_bytes(self._read(LENGTH), "little")
@@ -110,7 +111,7 @@ class OpenClip:
         entry = math.prod(shape[1:]) * target.element_size()
         begin = self.offsets[name] + start * self._per_frame(name) * entry
         self.file.seek(begin)
-        self._fill(memoryview(target.view(-1).view(torch.uint8).numpy()))
+        self._fill(target.view(-1).view(torch.uint8).numpy().data)
 
     def _per_frame(self, name: str) -> int:
         """Entries per frame along the first axis: samples for a waveform, 1 for other tensors."""

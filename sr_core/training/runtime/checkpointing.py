@@ -56,8 +56,8 @@ def load_resume(
         metadata = file.metadata()
     described.check(metadata.get("run", "{}"), path)
     tensors = load_file(path)
-    trained, state = _trained(optimizers), task.state_dict(keep_vars=True)
-    own = {n: x for n, x in state.items() if id(x) in trained}
+    trained = _trained(optimizers)
+    own = {n: x for n, x in task.state_dict(keep_vars=True).items() if id(x) in trained}
     _fill(own, _without_prefix(tensors, "task."), path)
     _fill(average.state_dict(), _without_prefix(tensors, "average."), path)
     for group, optimizer in optimizers.items():

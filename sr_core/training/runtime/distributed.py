@@ -61,7 +61,7 @@ class Processes:
 
     def apart(self, loss: nn.Module) -> AbstractContextManager[None]:
         """A context in which gradients accumulate locally, without exchange between processes."""
-        return loss.no_sync() if self.world > 1 else nullcontext()
+        return loss.no_sync() if isinstance(loss, DistributedDataParallel) else nullcontext()
 
     def mean(self, facts: dict[str, Tensor]) -> dict[str, Tensor]:
         if self.world > 1:

@@ -23,7 +23,9 @@ class TrainingLogger:
 
     def __init__(self, directory: Path, begin: int, end: int, enabled: bool = True):
         self.enabled = enabled
-        self.steps, self.rows, self.sums, self.rates = 0, 0, {}, {}  # since the last line
+        self.steps, self.rows = 0, 0  # since the last line, as all sums
+        self.sums: dict[str, Tensor] = {}
+        self.rates: dict[str, float] = {}
         self.waited, self.seconds = 0.0, 0.0
         self.writer = _writer(directory, begin) if enabled else None
         self.curve = directory / CURVE  # the same values without TensorBoard
@@ -43,7 +45,8 @@ class TrainingLogger:
         """Accumulates the values of one update of a group, until the next `tick` that writes."""
         for name, value in facts.items():
             # Kept on their device, so that only writing a line synchronizes with it.
-            self.sums[f"{group}/{name}"] = self.sums.get(f"{group}/{name}", 0) + value
+            key = f"{group}/{name}"
+            self.sums[key] = self.sums[key] + value if key in self.sums else value
         self.rates[f"{group}/learning_rate"] = rate
 
     def tick(self, step: int, rows: int, waited: float, seconds: float, every: int) -> None:

@@ -17,6 +17,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import tee
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -198,10 +199,10 @@ def ema_decay(longest: float, updates: int) -> float:
     return min(longest, (1 + updates) / (10 + updates))
 
 
-def ema_update(longest: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+def ema_update(longest: float) -> Callable[[Any, Any, Tensor | int], None]:
     """The update function of AveragedModel, with the decay of `ema_decay`."""
 
-    def update(average: list[Tensor], weights: list[Tensor], updates: Tensor) -> None:
+    def update(average: Any, weights: Any, updates: Tensor | int) -> None:
         decay = ema_decay(longest, int(updates))
         get_ema_multi_avg_fn(decay)(average, weights, updates)
 
@@ -218,4 +219,5 @@ def _optimizer(config: LoopConfig, parameters: list[nn.Parameter]) -> torch.opti
         {"params": others, "weight_decay": 0.0},
     ]
     groups = [group for group in groups if group["params"]]
-    return kind(groups, lr=config.learning_rate, betas=tuple(config.betas))
+    first, second = config.betas
+    return kind(groups, lr=config.learning_rate, betas=(first, second))

@@ -44,7 +44,8 @@ def validate(
     Crops and noise are the same in every call. Uses the current weights, without dropout.
     """
     task.eval()
-    group, sums = next(iter(task.groups())), {}
+    group = next(iter(task.groups()))
+    sums: dict[str, float] = {}
     for begin in range(0, ROWS, AT_ONCE):
         rows = range(begin, begin + AT_ONCE)
         batch, _ = batches.at(0, rows)

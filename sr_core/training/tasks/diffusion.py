@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...audio.vae import AudioVAE
-from ...models.soundreactor.model import SoundReactor
+from ...models.soundreactor.generator import SoundReactorGenerator
 from ...sampling.settings import Settings
 from ...vision.difference import TemporalDifference
 from ..seeding import Generators, normal, uniform
@@ -30,7 +30,7 @@ class DiffusionTask(Task):
 
     reads = ("grid", "mean")
 
-    def __init__(self, model: SoundReactor, vae: AudioVAE, config: DiffusionConfig):
+    def __init__(self, model: SoundReactorGenerator, vae: AudioVAE, config: DiffusionConfig):
         super().__init__()
         self.model, self.config = model, config
         self.vae = vae  # latent statistics, and decoding in `show`

@@ -84,7 +84,7 @@ def magnitudes(waveform: Tensor, size: int) -> Tensor:  # (b 2 s) -> (b 4 t f)
 
 def _energy(sounds: list[Tensor], target: Tensor, config: EnergyConfig) -> Tensor:
     norm = _weighted(target.square().sum(dim=(2, 3))).sqrt()
-    mean = sum(_distance(sound, target, norm, config) for sound in sounds) / len(sounds)
+    mean = torch.stack([_distance(sound, target, norm, config) for sound in sounds]).mean(dim=0)
     if len(sounds) == 1:
         return mean
     return mean - _distance(sounds[0], sounds[1], norm, config) / 2

@@ -72,12 +72,12 @@ def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:  # 2 x (b t k) 
 def hinge_discriminator(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:  # n x (b ...)
     """Hinge loss of the discriminator: margin 1 for real, -1 for generated; sum over n scales."""
     pairs = zip(real, fake, strict=True)
-    return sum(F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in pairs)
+    return torch.stack([F.relu(1 - r).mean() + F.relu(1 + f).mean() for r, f in pairs]).sum()
 
 
 def hinge_generator(fake: Sequence[Tensor]) -> Tensor:  # n x (b ...)
     """Hinge loss of the generator: negative mean score, summed over n scales."""
-    return -sum(score.mean() for score in fake)
+    return -torch.stack([score.mean() for score in fake]).sum()
 
 
 def feature_matching(  # n x m x (b ...), of n scales with m features each

@@ -69,9 +69,10 @@ class VAETask(Task):
         super().__init__()
         self.vae = vae
         self.config = config
-        self.discriminator = None
-        if config.adversarial:
-            self.discriminator = Discriminator(config.discriminator, vae.config.audio_channels)
+        channels = vae.config.audio_channels
+        self.discriminator = (
+            Discriminator(config.discriminator, channels) if config.adversarial else None
+        )
 
     def groups(self) -> dict[str, list[torch.nn.Parameter]]:
         groups = {"generator": list(self.vae.parameters())}
@@ -93,17 +94,17 @@ class VAETask(Task):
         self, group: str, batch: dict[str, Tensor], generators: Generators
     ) -> tuple[Tensor, dict[str, Tensor]]:  # {"waveform": (b c s)}
         waveform = batch["waveform"]
-        if group == DISCRIMINATOR:
-            return self._discriminator_loss(waveform, generators)
+        if self.discriminator is not None and group == DISCRIMINATOR:
+            return self._discriminator_loss(self.discriminator, waveform, generators)
         mean, log_variance = self._moments(waveform)
         sounds = self._decoded(mean, log_variance, generators)
         losses = self._spectral(sounds, waveform, generators)
         losses["waveform"] = (sounds[0] - waveform).abs().mean()
         losses["kl"] = kl_divergence(mean, log_variance).mean()
         if self.discriminator is not None:
-            losses |= self._adversarial_losses(sounds[0], waveform)
-        total = sum(self.config.weights[name] * value for name, value in losses.items())
-        return total, {name: value.detach() for name, value in losses.items()}
+            losses |= _adversarial_losses(self.discriminator, sounds[0], waveform)
+        weighted = [self.config.weights[name] * value for name, value in losses.items()]
+        return torch.stack(weighted).sum(), {name: value.detach() for name, value in losses.items()}
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
         decoded = self.vae.decode(self.vae.encode(batch["waveform"])[0])[0]
@@ -145,17 +146,21 @@ class VAETask(Task):
         noises = [phases(uniform(generators, *shape, like=x)) for _ in range(2)]
         return [decoder.render(x, noise)[0] for noise in noises]
 
-    def _discriminator_loss(self, waveform: Tensor, generators: Generators) -> tuple[Tensor, dict]:
+    def _discriminator_loss(
+        self, discriminator: Discriminator, waveform: Tensor, generators: Generators
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad():
             fake = self._decoded(*self._moments(waveform), generators)[0]
-        loss = hinge_discriminator(self.discriminator(waveform)[0], self.discriminator(fake)[0])
-        return loss, {}
+        return hinge_discriminator(discriminator(waveform)[0], discriminator(fake)[0]), {}
 
-    def _adversarial_losses(self, fake: Tensor, real: Tensor) -> dict[str, Tensor]:
-        scores, features = self.discriminator(fake)
-        with torch.no_grad():
-            _, real_features = self.discriminator(real)
-        return {
-            "adversarial": hinge_generator(scores),
-            "matching": feature_matching(real_features, features),
-        }
+
+def _adversarial_losses(
+    discriminator: Discriminator, fake: Tensor, real: Tensor
+) -> dict[str, Tensor]:
+    scores, features = discriminator(fake)
+    with torch.no_grad():
+        _, real_features = discriminator(real)
+    return {
+        "adversarial": hinge_generator(scores),
+        "matching": feature_matching(real_features, features),
+    }

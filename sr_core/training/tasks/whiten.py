@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from einops import einsum
@@ -12,6 +14,15 @@ from ...audio.spectral import SpectralConfig
 from ...audio.vae import AudioVAE
 
 WEAKEST = 1e-6  # floor of the variance of a component, relative to that of the largest
+
+
+class _Affine(Protocol):
+    """A linear or convolutional layer with bias."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
 
 
 @torch.no_grad()
@@ -54,7 +65,7 @@ def whiten(
     return result.requires_grad_(False)
 
 
-def _outermost(vae: AudioVAE) -> tuple[nn.Module, nn.Module]:
+def _outermost(vae: AudioVAE) -> tuple[_Affine, _Affine]:
     """The last layer of the encoder (moments) and the first layer of the decoder (latents)."""
     if isinstance(vae.config, SpectralConfig):
         return vae.encoder.out, vae.decoder.embed
