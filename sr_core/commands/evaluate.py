@@ -59,12 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads (default: 1 for small models)")
     parser.set_defaults(dtype="float32")  # metrics of the model without rounding errors
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
-    parser.add_argument(
-        "--export", type=Path, metavar="DIR", help="write WAV folders for the paper's toolkit"
-    )
-    parser.add_argument(
-        "--report", type=Path, metavar="DIR", help="write report.md and spectrograms"
-    )
+    parser.add_argument("--export", type=Path, metavar="DIR", help="WAV folders for the toolkit")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="report.md and spectrograms")
     _add_loop(parser)
 
 
