@@ -1,8 +1,8 @@
 """Oobleck: the convolutional encoder and decoder of the audio VAE, causal or non-causal.
 
 The layers and their order are those of stable-audio-tools as used by SoundReactor (arXiv
-2510.02110): each block has its own width, kernels of resampling layers are two strides long, no
-final tanh.
+2510.02110): widths increase from block to block, kernels of resampling layers are two strides
+long, no final tanh.
 """
 
 from __future__ import annotations

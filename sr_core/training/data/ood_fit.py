@@ -45,7 +45,7 @@ def fit_ood(pipeline: Pipeline, batches: Batches, path: Path, sources: dict) -> 
 
 @torch.no_grad()
 def _grids_of(batches: Batches) -> Iterator[Tensor]:
-    """Grids with temporal differences (t n 2d) of the first rows of a run."""
+    """Grids with temporal differences (1 t n 2d) of the first rows of a run."""
     for number in range(min(ROWS, CROPS * batches.clips)):
         step, row = divmod(number, batches.batch)
         batch, _ = batches.at(step, range(row, row + 1))  # one row: a batch may take gigabytes
