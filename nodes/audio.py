@@ -1,4 +1,4 @@
-"""VAE Decode and VAE Encode (audio): latents -> sound and sound -> latents."""
+"""VAE Decoder and VAE Encoder (audio): latents -> sound and sound -> latents."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class VAEDecode(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorVAEDecode",
-            display_name="VAE Decode (SoundReactor audio)",
+            display_name="VAE Decoder · latents to sound",
             description="Decodes latents to 48 kHz stereo sound of exactly the clip's length.",
             search_aliases=["soundreactor", "latent to audio", "audio vae"],
             inputs=[
                 io.Latent.Input(
-                    "latent", tooltip="From Causal AR Sampler or VAE Encode, 30 per second."
+                    "latent", tooltip="From Causal AR Sampler or VAE Encoder, 30 per second."
                 ),
                 schema.VAE.Input("vae", tooltip="From the same Load SoundReactor Model."),
             ],
@@ -54,7 +54,7 @@ class VAEEncode(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorVAEEncode",
-            display_name="VAE Encode (SoundReactor audio)",
+            display_name="VAE Encoder · sound to latents",
             description="Encodes sound as latents, for example to continue it over another clip.",
             search_aliases=["soundreactor", "audio to latent", "audio prompt", "continue sound"],
             inputs=[
@@ -77,7 +77,7 @@ class VAEEncode(io.ComfyNode):
             outputs=[
                 io.Latent.Output(
                     display_name="latent",
-                    tooltip="30 latents per second, for VAE Decode or the sampler's prompt.",
+                    tooltip="30 latents per second, for VAE Decoder or the sampler's prompt.",
                 )
             ],
             hidden=[io.Hidden.unique_id],

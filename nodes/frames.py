@@ -1,4 +1,4 @@
-"""Load Frames: reads a file, a VIDEO or an IMAGE batch as frames at the model's rate."""
+"""Frame Loader: reads a file, a VIDEO or an IMAGE batch as frames at the model's rate."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ class LoadFrames(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorLoadFrames",
-            display_name="Load Frames",
+            display_name="Frame Loader · load video",
             description="Reads a clip at the model's 30 frames per second, with exact frame times.",
             search_aliases=["load video", "video frames", "soundreactor", "v2a", "foley"],
             inputs=source_inputs(),

@@ -23,7 +23,7 @@ class Live(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorLive",
-            display_name="SoundReactor Live",
+            display_name="SoundReactor Live · play while generating",
             description="Generates a clip's sound frame by frame and plays it on the node.",
             search_aliases=["soundreactor", "live audio", "stream", "real time", "foley", "v2a"],
             inputs=[
@@ -44,7 +44,7 @@ class Live(io.ComfyNode):
                     "frames",
                     optional=True,
                     lazy=True,
-                    tooltip="The clip as frames, from Load Frames or Split Frames, or video.",
+                    tooltip="The clip as frames, from Frame Loader or Split Frames, or video.",
                 ),
                 schema.State.Input("state", optional=True, lazy=True, tooltip=TIP),
                 text_input(),

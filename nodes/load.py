@@ -47,7 +47,7 @@ class LoadModel(io.ComfyNode):
                 ),
                 schema.VAE.Output(
                     display_name="vae",
-                    tooltip="The audio autoencoder, for VAE Decode and VAE Encode.",
+                    tooltip="The audio autoencoder, for VAE Decoder and VAE Encoder.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class MuxAudio(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorMuxAudio",
-            display_name="Audio Muxer",
+            display_name="Audio Muxer · save video with sound",
             description="Writes the clip with its sound. Video is copied, not encoded again.",
             search_aliases=["soundreactor", "save video", "combine audio", "video combine", "mux"],
             inputs=[
@@ -97,13 +97,13 @@ class MuxAudio(io.ComfyNode):
                     "video",
                     optional=True,
                     lazy=True,
-                    tooltip="The clip as VIDEO, from Load Frames or any node. Or use frames.",
+                    tooltip="The clip as VIDEO, from Frame Loader or any node. Or use frames.",
                 ),
                 schema.Frames.Input(
                     "frames",
                     optional=True,
                     lazy=True,
-                    tooltip="The clip as frames of Load Frames. Or use video.",
+                    tooltip="The clip as frames of Frame Loader. Or use video.",
                 ),
                 *file_inputs(),
                 gain_input("gain_db", "the new sound"),
@@ -142,17 +142,13 @@ class MuxAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         if audio is ABSENT:
             return io.NodeOutput(_untouched(video, frames, cls.hidden.unique_id))
-        kept = video is not None or isinstance(frames, VideoFrames)
-        frames = picture(video, frames, old_sound)
-        if old_sound != "drop" and not kept:
-            page.warn(NOT_CARRIED.format(old_sound), cls.hidden.unique_id)
-        waveform = _single(unpack_audio(audio, SAMPLE_RATE, cls.hidden.unique_id))
-        pieces = fitted(waveform, frames, cls.hidden.unique_id).split(SAMPLE_RATE, dim=-1)
-        sound = host.progress(pieces, len(pieces))
+        node = cls.hidden.unique_id
+        frames = _with_old_sound(video, frames, old_sound, node)
+        sound = fitted(_single(unpack_audio(audio, SAMPLE_RATE, node)), frames, node)
         target, player = new_file(filename_prefix, container, frames)
         mux(
             frames,
-            sound,
+            _pieces(sound),
             target,
             old_sound=old_sound,
             gain_db=gain_db,
@@ -160,6 +156,22 @@ class MuxAudio(io.ComfyNode):
             metadata=host.graph_metadata(cls.hidden),
         )
         return io.NodeOutput(InputImpl.VideoFromFile(str(target)), ui=player)
+
+
+def _with_old_sound(
+    video: Input.Video | None, frames: Frames | None, old_sound: str, node_id: str
+) -> Frames:
+    """The one clip that is given, with a warning if its own sound is wanted and not carried."""
+    carried = video is not None or isinstance(frames, VideoFrames)
+    clip = picture(video, frames, old_sound)
+    if old_sound != "drop" and not carried:
+        page.warn(NOT_CARRIED.format(old_sound), node_id)
+    return clip
+
+
+def _pieces(waveform: Tensor) -> Iterator[Tensor]:  # (c s) -> pieces of a second
+    pieces = waveform.split(SAMPLE_RATE, dim=-1)
+    return host.progress(pieces, len(pieces))
 
 
 def check_clip(inputs: Mapping[str, Any], hidden: io.HiddenHolder) -> list[str]:

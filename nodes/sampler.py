@@ -88,7 +88,7 @@ class Sampler(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorSampler",
-            display_name="Causal AR Sampler (ECT head)",
+            display_name="Causal AR Sampler (ECT head) · generate sound",
             description="Draws one latent of sound per frame, from current and past frames only.",
             search_aliases=["soundreactor", "ksampler", "foley", "video to audio", "v2a"],
             inputs=[
@@ -116,7 +116,7 @@ class Sampler(io.ComfyNode):
                     optional=True,
                     lazy=True,
                     tooltip=(
-                        "Sound before this clip, which the result continues, from VAE Encode with "
+                        "Sound before this clip, which the result continues, from VAE Encoder with "
                         "align 'end'. It is not part of the result."
                     ),
                 ),
@@ -126,7 +126,7 @@ class Sampler(io.ComfyNode):
             outputs=[
                 io.Latent.Output(
                     display_name="latent",
-                    tooltip="30 latents per second, batch x channels x time, for VAE Decode.",
+                    tooltip="30 latents per second, batch x channels x time, for VAE Decoder.",
                 ),
                 schema.State.Output(display_name="state", tooltip=OUT_TIP),
             ],
@@ -176,7 +176,7 @@ def unpack_latent(latent: Mapping[str, Any], part: host.Part) -> Tensor:  # -> (
     if samples.ndim != 3 or samples.shape[1] != channels:
         raise ValueError(
             f"got a latent of shape {tuple(samples.shape)}; expected sound latents (batch, "
-            f"{channels}, frames); connect a Causal AR Sampler or VAE Encode (SoundReactor) of "
+            f"{channels}, frames); connect a Causal AR Sampler or VAE Encoder (SoundReactor) of "
             "the same checkpoint"
         )
     return rearrange(samples, "b k t -> b t k")
@@ -192,6 +192,6 @@ def _prompt(latent: Mapping[str, Any] | None, model: host.Part) -> Tensor | None
     if padding:
         raise ValueError(
             f"got a prompt that ends with {padding} samples of padding; expected no padding; "
-            "set align to 'end' on its VAE Encode node"
+            "set align to 'end' on its VAE Encoder node"
         )
     return samples

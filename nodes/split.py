@@ -15,11 +15,11 @@ class SplitFrames(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorSplitFrames",
-            display_name="Split Frames",
+            display_name="Split Frames · cut a clip in two",
             description="Splits a clip in two, to generate its sound again from any time on.",
             search_aliases=["soundreactor", "trim", "cut", "shots", "redo", "segment"],
             inputs=[
-                schema.Frames.Input("frames", tooltip="From Load Frames, or another Split Frames."),
+                schema.Frames.Input("frames", tooltip="From Frame Loader or another Split Frames."),
                 io.Float.Input(
                     "seconds",
                     default=1.0,

@@ -34,7 +34,7 @@ class VideoToSound(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorVideoToSound",
-            display_name="Video to Sound (SoundReactor foley)",
+            display_name="Video to Sound (foley) · all steps in one node",
             description="Generates stereo sound for a clip and writes both to one file.",
             search_aliases=["foley", "sound effects", "sfx", "video to audio", "v2a"],
             inputs=[

@@ -15,13 +15,13 @@ class EncodeVision(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorVisionEncoder",
-            display_name="DINOv2 Encoder",
+            display_name="DINOv2 Encoder · video to features",
             description="Computes a grid of visual features for each frame.",
             search_aliases=["soundreactor", "vision encoder", "video features", "clip vision"],
             inputs=[
                 schema.Frames.Input(
                     "frames",
-                    tooltip="From Load Frames. Any size; resized to the encoder's, not cropped.",
+                    tooltip="From Frame Loader. Any size; resized to the encoder's, not cropped.",
                 ),
                 schema.Vision.Input("vision", tooltip="From Load SoundReactor Model."),
                 io.Int.Input(
@@ -58,7 +58,7 @@ class TemporalDifference(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return schema.describe(
             node_id="SoundReactorTemporalDifference",
-            display_name="Temporal Difference",
+            display_name="Temporal Difference · motion between frames",
             description="Appends to each frame's features their change since the last frame.",
             search_aliases=["soundreactor", "motion", "frame difference"],
             inputs=[
