@@ -142,13 +142,12 @@ class MuxAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         if audio is ABSENT:
             return io.NodeOutput(_untouched(video, frames, cls.hidden.unique_id))
-        node = cls.hidden.unique_id
-        frames = _with_old_sound(video, frames, old_sound, node)
-        sound = fitted(_single(unpack_audio(audio, SAMPLE_RATE, node)), frames, node)
+        frames = _with_old_sound(video, frames, old_sound, cls.hidden.unique_id)
+        sound = _pieces_of(audio, frames, cls.hidden.unique_id)
         target, player = new_file(filename_prefix, container, frames)
         mux(
             frames,
-            _pieces(sound),
+            sound,
             target,
             old_sound=old_sound,
             gain_db=gain_db,
@@ -169,8 +168,12 @@ def _with_old_sound(
     return clip
 
 
-def _pieces(waveform: Tensor) -> Iterator[Tensor]:  # (c s) -> pieces of a second
-    pieces = waveform.split(SAMPLE_RATE, dim=-1)
+def _pieces_of(
+    audio: Mapping[str, Any] | None, frames: Frames, node_id: str
+) -> Iterator[Tensor]:  # (2 s)
+    """The sound as long as the clip, in pieces of a second."""
+    waveform = _single(unpack_audio(audio, SAMPLE_RATE, node_id))
+    pieces = fitted(waveform, frames, node_id).split(SAMPLE_RATE, dim=-1)
     return host.progress(pieces, len(pieces))
 
 
