@@ -24,6 +24,7 @@ demo: $(VENV)/installed
 lint: $(VENV)/installed-test
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 
 # A file's tests stay in one process, so that what they share is made once; files in the order that
 # tests/conftest.py gives them.
