@@ -22,16 +22,9 @@ from ..read.clock import Clock, packets_of
 from ..read.colour import Colour, colour_of
 from ..read.frames import Picture
 from ..read.integrity import promised_end
+from ..read.scan import is_decoding_clock, rate_of_counted, tell_of_jumps
 from ..read.source import MediaError, picture_stream
-from ..read.timing import (
-    DEFAULT_RATE,
-    MILLISECOND,
-    Timing,
-    is_decoding_clock,
-    rate_of_counted,
-    standard_rate,
-    tell_of_jumps,
-)
+from ..read.timing import DEFAULT_RATE, MILLISECOND, Timing, standard_rate
 from ..read.video import display_matrix, orient, to_rgb
 from ..write.trial import ANIMATIONS
 from .live_url import check_reachable, open_live
