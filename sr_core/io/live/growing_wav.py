@@ -18,6 +18,12 @@ FLOAT, BYTES = 3, 4  # WAVE_FORMAT_IEEE_FLOAT; bytes per sample
 LARGEST = 2**32 - 1 - HEADER  # largest size of the samples in RIFF, in bytes; above it: RF64
 
 
+class _Mapped(np.memmap):
+    """The samples of a recording, which keep its file as long as they are referenced."""
+
+    recording: GrowingWav
+
+
 class GrowingWav:
     """A growing float32 WAV file of at most `samples` samples; it is readable at any time.
 
@@ -35,7 +41,7 @@ class GrowingWav:
     def add(self, waveform: Tensor) -> int:  # (c s)
         """Append the samples that still fit; returns their number."""
         piece = waveform[:, : self.samples - self.made].detach().to("cpu", torch.float32)
-        self._file.write(rearrange(piece, "c s -> s c").contiguous().numpy())
+        self._file.write(rearrange(piece, "c s -> s c").contiguous().numpy().data)
         self.made += piece.shape[1]
         return piece.shape[1]
 
@@ -48,8 +54,8 @@ class GrowingWav:
     def waveform(self) -> Tensor:  # (1 c s)
         """The samples of the closed file; writes to the tensor do not change the file."""
         shape = (self.made, self.channels)
-        mapped = np.memmap(self.path, np.float32, mode="c", offset=HEADER, shape=shape)
-        mapped.recording = self  # keeps the file as long as its samples are referenced
+        mapped = _Mapped(self.path, np.float32, mode="c", offset=HEADER, shape=shape)
+        mapped.recording = self
         return rearrange(torch.from_numpy(mapped), "s c -> 1 c s")
 
 

@@ -35,7 +35,8 @@ class RawPicture(LivePicture):
     ):
         self.file, self.fps, self.clock = file, fps, fine_clock(fps)
         self.width, self.height = size
-        self._now, self._began = clock, None
+        self._now = clock
+        self._began: float | None = None  # arrival of the first frame, by the clock
         self.end = Fraction(0)
         self._whole = 3 * self.height * self.width
         self._first = self._next(0) if clock is None else None
@@ -59,8 +60,8 @@ class RawPicture(LivePicture):
             time, self.end = (count - 1) / self.fps, count / self.fps
             return Seen(time, self.end, lambda: picture)
         now = self._now()
-        self._began = now if self._began is None else self._began
-        return Seen(Fraction(now - self._began).limit_denominator(1000), None, lambda: picture)
+        began = self._began = now if self._began is None else self._began
+        return Seen(Fraction(now - began).limit_denominator(1000), None, lambda: picture)
 
     def _next(self, count: int) -> bytes:
         """The bytes of frame `count`; empty at the end of the input."""

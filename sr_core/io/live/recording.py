@@ -8,22 +8,24 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from ...rates import SAMPLE_RATE
-from ..read.source import MediaError
+from ..read.source import MediaError, tick_of
 from ..write.container import H264, MKV, MOV, MP4, Container, writing
 from ..write.copied import copy_stream
 from ..write.encoder import add_encoder, in_own_colour, to_frame
 from ..write.sound import SoundEncoder
 from ..write.trial import NO_TAG, beginning
 from ..write.written import Written
-from .source import LivePicture, Read, Seen
+from .source import LivePicture, LiveVideo, Read, Seen
 
 # Low latency: one frame in, one packet out; a keyframe about every two seconds.
 LIVE_H264 = (
@@ -89,17 +91,16 @@ class Recording:
         channels: int = 2,
     ):
         self.url = Path(url)
-        tag = _copy_tag(picture, container)
-        self._copies = tag is not None
+        copy = _copy_of(picture, container)
         options = dict(container.options)
-        tick = picture.template.time_base if self._copies else picture.clock
+        tick = picture.clock if copy is None else tick_of(copy.template)
         if container.clocked:
             options["video_track_timescale"] = str(tick.denominator)
         with writing(self.url):
             self._output = av.open(url, "w", format=container.format, options=options)
-        self._picture = None
-        if container.pictures and self._copies:
-            self._picture = _Copied(picture, tag, self._output, limit)
+        self._picture: _Copied | _Encoded | None = None
+        if container.pictures and copy is not None:
+            self._picture = _Copied(copy, self._output, limit)
         elif container.pictures:
             self._picture = _Encoded(picture, container, self._output, limit)
         self._sound = SoundEncoder(self._output, container, channels)
@@ -143,28 +144,33 @@ class Recording:
                 self._output.mux(packet)
 
 
-def _copy_tag(picture: LivePicture, container: Container) -> str | None:
-    """Return the codec tag for a copy of the video's packets; None if they must be encoded.
+class _Copy(NamedTuple):
+    """How the video's packets are copied: the stream that they are of, and their codec tag."""
+
+    template: VideoStream
+    tag: str
+
+
+def _copy_of(picture: LivePicture, container: Container) -> _Copy | None:
+    """Return how the video's packets are copied; None if its frames must be encoded.
 
     For a file, a trial write of its first packets decides it.
     """
     if picture.template is None or not container.holds(picture.template):
         return None
-    source = getattr(picture, "source", None)
+    source = picture.source if isinstance(picture, LiveVideo) else None
     if source is None or not os.path.isfile(source):
-        return NO_TAG
+        return _Copy(picture.template, NO_TAG)
     with beginning(source) as begun:
         held = begun.held_by(container)
-    return None if held is None else held.tag
+    return None if held is None else _Copy(picture.template, held.tag)
 
 
 class _Copied:
     """Copies compressed packets; only their timestamps change."""
 
-    def __init__(
-        self, picture: LivePicture, tag: str, output: OutputContainer, limit: Fraction | None
-    ):
-        self.stream, self.limit = copy_stream(picture.template, output, tag), limit
+    def __init__(self, copy: _Copy, output: OutputContainer, limit: Fraction | None):
+        self.stream, self.limit = copy_stream(copy.template, output, copy.tag), limit
         self._last: int | None = None
         self._over = False
 
@@ -192,7 +198,9 @@ class _Copied:
 
 
 def _is_beyond(packet: Packet, limit: Fraction | None) -> bool:
-    return None not in (limit, packet.pts) and packet.pts * packet.time_base >= limit
+    if limit is None or packet.pts is None:
+        return False
+    return packet.pts * packet.time_base >= limit
 
 
 class _Encoded:
@@ -224,7 +232,7 @@ class _Encoded:
                 yield packet
 
     def _frame(self, seen: Seen, ticks: int) -> VideoFrame:
-        if self.colour.kept:
+        if self.colour.kept and seen.frame is not None:
             return in_own_colour(seen.frame, self.stream.pix_fmt, ticks, self.tick)
         return to_frame(seen.picture(), ticks, self.tick)
 

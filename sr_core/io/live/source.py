@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from fractions import Fraction
 from functools import partial
 from typing import NamedTuple
@@ -21,23 +21,15 @@ from torch import Tensor
 from ..read.clock import Clock, packets_of
 from ..read.colour import Colour, colour_of
 from ..read.frames import Picture
-from ..read.integrity import promised_end
+from ..read.scan import tell_of_jumps
 from ..read.source import MediaError, picture_stream
-from ..read.timing import (
-    DEFAULT_RATE,
-    MILLISECOND,
-    Timing,
-    is_decoding_clock,
-    rate_of_counted,
-    standard_rate,
-    tell_of_jumps,
-)
-from ..read.video import display_matrix, orient, to_rgb
+from ..read.timing import Timing
+from ..read.video import Matrix, display_matrix, orient, to_rgb
 from ..write.trial import ANIMATIONS
 from .live_url import check_reachable, open_live
+from .pass_times import PassTimes, timing_from
 
 MOST_UNSEEN = 1000  # packets before the first frame, at most: a broadcast starts between keyframes
-LONGEST_LAST = 1  # seconds, at most, by which the header may correct the last frame's end
 
 
 class Seen(NamedTuple):
@@ -76,7 +68,8 @@ class Once:
     """A frame that is converted at the first call, then cached."""
 
     def __init__(self, convert: Callable[[], Tensor]):
-        self._convert, self._converted = convert, None
+        self._convert = convert
+        self._converted: Tensor | None = None
 
     def __call__(self) -> Tensor:  # (3 h w) uint8
         if self._converted is None:
@@ -89,6 +82,10 @@ class LiveVideo(LivePicture):
 
     `size` and `rate` are requests to a device; other sources ignore them.
     """
+
+    matrix: Matrix | None
+    size: tuple[int, int]  # of the coded frames: width, height
+    reformatter: VideoReformatter
 
     def __init__(
         self,
@@ -114,8 +111,7 @@ class LiveVideo(LivePicture):
         while True:
             with open_live(self.source, self._options) as container:
                 one = _Pass(container, picture_stream(container, self.source), self)
-                yield from one.reads()
-                self.end = one.end
+                self.end = yield from one.reads()
             if not self.loop:
                 return
 
@@ -134,93 +130,66 @@ class _Pass:
     """One pass over the source; its times continue from the end of the previous pass."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, video: LiveVideo):
-        self.container, self.stream, self.video, self.start = container, stream, video, video.end
-        self.end, self.count, self.timing = video.end, 0, None
+        self.container, self.stream, self.video = container, stream, video
+        self._times: PassTimes | None = None  # known from the first frame on
         self._waiting: list[Packet] = []
 
-    def reads(self) -> Iterator[Read]:
+    def reads(self) -> Generator[Read, None, Fraction]:
+        """Yield the reads; returns the end of the last frame in seconds."""
+        times = None
         for packet in self._demuxed():
             frames = _decoded(packet)
             if packet.size:
                 self._waiting.append(packet)
-            if self.timing is None and frames:
-                self._begin(frames[0])
-            if self.timing is not None:
-                seen = [self._seen(frame) for frame in frames]
-                yield Read(self._copied(), [one for one in seen if one is not None])
+            if times is None and frames:
+                times = self._times = self._begin(frames[0])
+            if times is not None:
+                seen = [self._seen(frame, times) for frame in frames]
+                yield Read(self._copied(times), [one for one in seen if one is not None])
             elif len(self._waiting) > MOST_UNSEEN:
                 break
-        if self.timing is None:
+        if times is None:
             if not self._waiting:
                 check_reachable(self.video.source, self.stream)
             raise MediaError(
                 f"'{self.video.source}': no frame of its {self.stream.codec_context.name} picture "
                 "can be decoded; re-encode it to H.264"
             )
-        self._end_by_header()
+        times.end_by_header(self.container, self.stream)
+        return times.end
 
-    def _demuxed(self) -> Iterator[Packet]:
+    def _demuxed(self) -> Iterator[Packet[VideoStream]]:
         clocks: dict[int, Clock] = {}
         try:
             yield from packets_of(self.container, [self.stream], clocks)
         except av.error.FFmpegError as error:
-            if self.timing is not None:
+            if self._times is not None:
                 warnings.warn(
                     f"'{self.video.source}' ended with an error: {error.strerror}", stacklevel=2
                 )
         if clocks and (jumps := clocks[self.stream.index].jumps):
             tell_of_jumps(jumps, self.video.source)
 
-    def _begin(self, frame: VideoFrame) -> None:
+    def _begin(self, frame: VideoFrame) -> PassTimes:
         """Count all times from this frame; copying requires that its packet is a keyframe."""
-        stream, tick = self.stream, self.stream.time_base
-        counted = frame.pts is None or is_decoding_clock(self.container, stream)
-        rate = standard_rate(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
-        if counted:
-            rate = rate_of_counted(stream)
-            tick = 1 / rate
-        # Times in a fine tick may be whole milliseconds; only a full scan shows that; assume so.
-        reach = tick / 2 if tick > MILLISECOND else MILLISECOND
-        first = 0 if counted else frame.pts
-        self.timing = Timing((), first, tick, reach, rate, reach * rate < 1, counted)
+        timing = timing_from(self.container, self.stream, frame)
         while self._waiting and not self._waiting[0].is_keyframe:
             del self._waiting[0]
-        codec = stream.codec_context.name
+        codec = self.stream.codec_context.name
         compressed = codec not in (*ANIMATIONS, "rawvideo", "wrapped_avframe", "bmp")
-        whole = any(packet.pts == first for packet in self._waiting[:1])
-        self.video.begins(frame, stream, self.timing, compressed and whole and not counted)
+        whole = any(packet.pts == timing.first for packet in self._waiting[:1])
+        copied = compressed and whole and not timing.counted
+        self.video.begins(frame, self.stream, timing, copied)
+        return PassTimes(self.stream, timing, self.video.end)
 
-    def _seen(self, frame: VideoFrame) -> Seen | None:
-        pts = self.count if self.timing.counted else frame.pts
-        self.count += 1
-        if pts is None or pts < self.timing.first:
+    def _seen(self, frame: VideoFrame, times: PassTimes) -> Seen | None:
+        time, video = times.of(frame), self.video
+        if time is None:
             return None
-        time = self.start + self.timing.time(pts)
-        self.end = max(self.end, time + self._length(frame))
-        video = self.video
         convert = partial(to_rgb, frame, video.reformatter, video.size, video.matrix)
         return Seen(time, None, Once(convert), frame)
 
-    def _length(self, frame: VideoFrame) -> Fraction:
-        """Seconds for which a frame is shown, from what is known at this point."""
-        length, nominal = (frame.duration or 0) * self.stream.time_base, 1 / self.timing.rate
-        if self.timing.counted:
-            return nominal
-        if length <= 0 or abs(length - nominal) <= 2 * self.timing.reach:
-            return nominal
-        return length
-
-    def _end_by_header(self) -> None:
-        """Take the end of the last frame from the header if it is more accurate than the packet."""
-        promised = promised_end(self.container, self.stream)
-        if promised is None or self.timing.counted:
-            return
-        first = self.timing.first * self.timing.tick
-        end = self.start + self.timing.time(round(promised / self.timing.tick))
-        if promised > first and abs(end - self.end) < LONGEST_LAST:
-            self.end = end
-
-    def _copied(self) -> list[Packet]:
+    def _copied(self, times: PassTimes) -> list[Packet]:
         """Packets to copy, timed from the first frame; hidden ones only before a visible one.
 
         An edit list hides packets that only serve to decode others.
@@ -231,14 +200,11 @@ class _Pass:
         seen = [n for n, packet in enumerate(self._waiting) if not packet.is_discard]
         ready = self._waiting[: seen[-1] + 1] if seen else []
         self._waiting = self._waiting[len(ready) :]
-        shift = self.timing.first - round(self.start / self.timing.tick)
-        for packet in ready:
-            packet.pts = None if packet.pts is None else packet.pts - shift
-            packet.dts = None if packet.dts is None else packet.dts - shift
+        times.shift(ready)
         return ready
 
 
-def _decoded(packet: Packet) -> list[VideoFrame]:
+def _decoded(packet: Packet[VideoStream]) -> list[VideoFrame]:
     try:
         return packet.decode()
     except av.error.FFmpegError:

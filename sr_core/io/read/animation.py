@@ -54,8 +54,8 @@ def open_animation(source: Source, rate: Fraction) -> AnimationFrames:
             "newer 'pillow' from PyPI, or convert it to MP4"
         ) from error
     with image:
-        lengths = []
-        for n in range(image.n_frames):
+        lengths: list[int] = []
+        for n in range(getattr(image, "n_frames", 1)):
             _seek(image, n, source)
             lengths.append(round(image.info.get("duration") or USUAL))
         return AnimationFrames(source, rate, lengths, image.size)

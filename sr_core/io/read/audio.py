@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import groupby
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -17,10 +18,18 @@ from torch import Tensor
 
 from .channel_layout import Planar, settle_order
 from .clock import packets_of
-from .source import MediaError, Source, name_of, open_source
+from .source import MediaError, Source, name_of, open_source, tick_of
 
 FILTER_SAMPLES = 256  # samples of silence that flush the resampling filter
 LONGEST_PADDING = 4096  # samples of padding after the end of the sound, at most
+
+
+class Decoded(NamedTuple):
+    """The sound of one decoded frame."""
+
+    time: Fraction | None  # of the first sample, in seconds; None if the file gives none
+    rate: int
+    wave: np.ndarray  # (c s) float32
 
 
 def read_audio(source: Source, stereo: bool = False) -> tuple[Tensor, int]:  # -> (c s), rate
@@ -33,13 +42,14 @@ def read_audio(source: Source, stereo: bool = False) -> tuple[Tensor, int]:  # -
     with open_source(source) as container:
         stream = sound_stream(container, source)
         decoded = list(decode_sound(container, stream, source, stereo))
-        seconds = stream.duration and stream.duration * stream.time_base
+        seconds = stream.duration * tick_of(stream) if stream.duration else None
     if not decoded:
         raise MediaError(f"{name_of(source)}: its sound cannot be decoded; convert it to WAV")
-    rate, length = decoded[0][1], seconds and round(seconds * decoded[0][1])
-    if len({(own, wave.shape[0]) for _, own, wave in decoded}) > 1:
+    rate = decoded[0].rate
+    if len({(piece.rate, piece.wave.shape[0]) for piece in decoded}) > 1:
         return _joined(source, rate), rate
-    waveform = np.concatenate([wave for _, _, wave in decoded], axis=1)
+    waveform = np.concatenate([piece.wave for piece in decoded], axis=1)
+    length = None if seconds is None else round(seconds * rate)
     if length and 0 < waveform.shape[1] - length < LONGEST_PADDING:
         waveform = waveform[:, :length]
     return torch.from_numpy(np.ascontiguousarray(waveform)), rate
@@ -50,8 +60,8 @@ def _joined(source: Source, rate: int) -> Tensor:  # -> (2 s)
     with open_source(source) as container:
         decoded = decode_sound(container, sound_stream(container, source), source, stereo=True)
         parts = []
-        for own, waves in groupby(decoded, key=lambda piece: piece[1]):
-            both = [np.broadcast_to(wave, (2, wave.shape[1])) for _, _, wave in waves]
+        for own, pieces in groupby(decoded, key=lambda piece: piece.rate):
+            both = [np.broadcast_to(piece.wave, (2, piece.wave.shape[1])) for piece in pieces]
             parts.append(resample(torch.from_numpy(np.concatenate(both, axis=1)), own, rate))
     return torch.cat(parts, dim=1)
 
@@ -70,8 +80,8 @@ def sound_stream(container: InputContainer, source: Source, track: int = 0) -> A
 
 def decode_sound(
     container: InputContainer, stream: AudioStream, source: Source, stereo: bool = False
-) -> Iterator[tuple[Fraction | None, int, np.ndarray]]:
-    """Yield (time of the first sample in seconds or None, rate, float32 (c s)) per decoded frame.
+) -> Iterator[Decoded]:
+    """Yield the sound of each decoded frame.
 
     `stereo` as in `read_audio`. Raises MediaError for a channel layout that cannot be decoded
     safely, or that has no stereo mix.
@@ -83,7 +93,8 @@ def decode_sound(
         except av.error.FFmpegError:
             continue  # damaged packet: the times of the next ones show the gap
         for frame in frames:
-            time = None if frame.pts is None else frame.pts * frame.time_base
+            tick = frame.time_base
+            time = None if frame.pts is None or tick is None else frame.pts * tick
             try:
                 waves = list(planar(frame))
             except ValueError as error:  # FFmpegError is a ValueError too
@@ -92,7 +103,7 @@ def decode_sound(
                     "stereo; mix it down first"
                 ) from error
             for wave in waves:
-                yield time, frame.sample_rate, wave
+                yield Decoded(time, frame.sample_rate, wave)
 
 
 def resample(waveform: Tensor, source_rate: int, target_rate: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from av.audio.frame import AudioFrame
@@ -50,36 +51,43 @@ def _names(layout: str) -> list[str]:
     return [channel.name for channel in AudioLayout(layout).channels]
 
 
+class _Tools(NamedTuple):
+    """The resamplers for frames of one format."""
+
+    format: tuple[str, str, int]  # layout, sample format, rate
+    packer: AudioResampler
+    mixer: AudioResampler
+
+
 class Planar:
     """Converts decoded frames of any format to float32 (c s); the layout may change."""
 
     def __init__(self, order: list[int] | None = None, stereo: bool = False):
         """`order` from `settle_order`; `stereo` mixes more than two channels down to two."""
         self.order, self.stereo = order, stereo
-        self._format: tuple[str, str, int] | None = None
-        self._packer: AudioResampler | None = None
-        self._mixer: AudioResampler | None = None
+        self._tools: _Tools | None = None
 
     def __call__(self, frame: AudioFrame) -> Iterator[np.ndarray]:  # yields (c s)
         """Raises ValueError (an FFmpegError) for channels without positions, e.g. Ambisonics."""
         layout, rate = frame.layout.name, frame.sample_rate
         channels = frame.layout.nb_channels
-        if self._format != (layout, frame.format.name, rate):
-            self._format = (layout, frame.format.name, rate)
-            self._packer = AudioResampler("flt", layout, rate)
-            self._mixer = AudioResampler("fltp", "stereo", rate)
-        for packed in self._packer.resample(frame):
+        own, tools = (layout, frame.format.name, rate), self._tools
+        if tools is None or tools.format != own:
+            packer = AudioResampler("flt", layout, rate)
+            tools = self._tools = _Tools(own, packer, AudioResampler("fltp", "stereo", rate))
+        for packed in tools.packer.resample(frame):
             # Packed samples: PyAV reads outside memory after the eighth plane of a planar frame.
             wave = packed.to_ndarray().reshape(-1, channels).T
             wave = wave if self.order is None else wave[self.order]
             if self.stereo and channels > 2:
-                yield from self._mixed(wave, layout, rate)
+                yield from _mixed(wave, layout, rate, tools.mixer)
             else:
                 yield np.ascontiguousarray(wave)
 
-    def _mixed(self, wave: np.ndarray, layout: str, rate: int) -> Iterator[np.ndarray]:
-        packed = np.ascontiguousarray(wave.T).reshape(1, -1)
-        frame = AudioFrame.from_ndarray(packed, "flt", layout)
-        frame.sample_rate = rate
-        for mixed in self._mixer.resample(frame):
-            yield mixed.to_ndarray()
+
+def _mixed(wave: np.ndarray, layout: str, rate: int, mixer: AudioResampler) -> Iterator[np.ndarray]:
+    packed = np.ascontiguousarray(wave.T).reshape(1, -1)
+    frame = AudioFrame.from_ndarray(packed, "flt", layout)
+    frame.sample_rate = rate
+    for mixed in mixer.resample(frame):
+        yield mixed.to_ndarray()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import TypeVar, cast
 
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Stream
+
+from .source import tick_of
+
+StreamT = TypeVar("StreamT", bound=Stream)
 
 DISCONTINUOUS = ("mpegts", "mpeg")  # formats whose timestamps may restart anywhere
 # Seconds backwards and forwards that are not a jump, as in the ffmpeg tool
@@ -21,18 +26,18 @@ class Clock:
     def __init__(self, tick: Fraction):
         self.tick, self.offset = tick, 0  # ticks
         self.jumps: list[tuple[Fraction, Fraction]] = []  # (time since the start, size), seconds
-        self._first = self._next = None  # dts of the first packet, expected dts of the next one
+        # dts of the first packet, expected dts of the next one
+        self._course: tuple[int, int] | None = None
 
-    def follow(self, packet: Packet) -> Packet:
+    def follow(self, packet: Packet[StreamT]) -> Packet[StreamT]:
         """Shift a packet's timestamps; returns the packet."""
         if packet.dts is not None:
-            if self._first is None:
-                self._first = self._next = packet.dts
-            step = packet.dts + self.offset - self._next
+            first, expected = self._course or (packet.dts, packet.dts)
+            step = packet.dts + self.offset - expected
             if not -BACK <= step * self.tick <= AHEAD:
                 self.offset -= step
-                self.jumps.append(((self._next - self._first) * self.tick, step * self.tick))
-            self._next = packet.dts + self.offset + (packet.duration or 0)
+                self.jumps.append(((expected - first) * self.tick, step * self.tick))
+            self._course = first, packet.dts + self.offset + (packet.duration or 0)
         if self.offset:
             packet.pts = None if packet.pts is None else packet.pts + self.offset
             packet.dts = None if packet.dts is None else packet.dts + self.offset
@@ -41,17 +46,19 @@ class Clock:
 
 def packets_of(
     container: InputContainer,
-    streams: Sequence[Stream],
+    streams: Sequence[StreamT],
     clocks: dict[int, Clock] | None = None,
-) -> Iterator[Packet]:
+) -> Iterator[Packet[StreamT]]:
     """Demux streams with continuous timestamps.
 
     For formats in DISCONTINUOUS, `clocks` is filled with the Clock of each stream, by its index.
     """
+    # PyAV's stub knows the packets' stream for one stream only, not for several.
+    packets = cast("Iterator[Packet[StreamT]]", container.demux(*streams))
     if container.format.name not in DISCONTINUOUS:
-        yield from container.demux(*streams)
+        yield from packets
         return
     clocks = {} if clocks is None else clocks
-    clocks.update({stream.index: Clock(stream.time_base) for stream in streams})
-    for packet in container.demux(*streams):
+    clocks.update({stream.index: Clock(tick_of(stream)) for stream in streams})
+    for packet in packets:
         yield clocks[packet.stream.index].follow(packet)

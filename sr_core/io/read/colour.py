@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
+
+if TYPE_CHECKING:
+    from av.sidedata.sidedata import SideDataContainer
 
 BT709, LIMITED_RANGE, FULL_RANGE = 1, 1, 2  # numbers of AVColorSpace and AVColorRange
 ITU601 = 5  # AVCOL_SPC_SMPTE170M, FFmpeg's default for untagged video
@@ -64,9 +68,14 @@ def colour_of(frame: VideoFrame, context: VideoCodecContext, turned: bool) -> Co
     )
 
 
+def side_data_of(frame: VideoFrame) -> SideDataContainer:
+    """Return the frame's side data."""
+    return frame.side_data  # type: ignore[return-value]  # PyAV's stub says: motion vectors only
+
+
 def records_of(frame: VideoFrame) -> tuple[str, ...]:
     """Names of the frame's display metadata in RECORDS, each once."""
-    types = (getattr(data.type, "name", "") for data in frame.side_data)
+    types = (getattr(data.type, "name", "") for data in side_data_of(frame))
     return tuple(dict.fromkeys(RECORDS[name] for name in types if name in RECORDS))
 
 

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 
 import torch
 from einops import rearrange
@@ -70,7 +71,9 @@ class Frames(ABC):
 
     def _held(self) -> Iterator[Tensor]:
         """Yield frame k = 0..count-1: the latest source frame at or before k / rate."""
-        k, count, current, converted = 0, self.count, None, None
+        k, count = 0, self.count
+        current: Picture | None = None
+        converted: Tensor | None = None
         for time, picture in self.shown():
             while current is not None and k < count and k / self.rate < time:
                 converted = current() if converted is None else converted
@@ -79,6 +82,10 @@ class Frames(ABC):
             if k == count:
                 return
             current, converted = picture, None
+        if current is None:
+            raise ValueError(
+                "got no frame at all; expected at least one; check that the video file is unchanged"
+            )
         converted = current() if converted is None else converted
         for _ in range(k, count):
             yield converted
@@ -100,7 +107,7 @@ class PartOfFrames(Frames):
         self.steady = whole.steady and (start * whole.fps).denominator == 1
 
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:
-        held = None  # the frame shown when the part begins
+        held: Picture | None = None  # the frame shown when the part begins
         for time, picture in self.whole.shown():
             time -= self.start
             if time >= self.duration:
@@ -127,7 +134,7 @@ class ImageFrames(Frames):
 
     def shown(self) -> Iterator[tuple[Fraction, Picture]]:
         for n, image in enumerate(self.images):
-            yield n / self.fps, lambda image=image: _to_bytes(image)
+            yield n / self.fps, partial(_to_bytes, image)
 
 
 def frames_from_images(

@@ -11,7 +11,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from .source import MediaError, Source, name_of, size_of
+from .source import MediaError, Source, name_of, size_of, tick_of
+from .timing import Timing
 
 SLACK, LOOSE_SLACK = Fraction(1, 10), Fraction(1, 2)  # seconds, tolerance: stream's end, file's
 LENGTHS_OF_THEIR_OWN = ("matroska,webm", "mpegts", "mpeg")  # formats with packet durations
@@ -58,7 +59,7 @@ def promised_end(container: InputContainer, stream: VideoStream) -> Fraction | N
     if container.format.name == "avi" and stream.frames and stream.average_rate:
         return stream.frames / stream.average_rate
     if stream.duration and stream.start_time is not None:
-        return (stream.start_time + stream.duration) * stream.time_base
+        return (stream.start_time + stream.duration) * tick_of(stream)
     match = re.fullmatch(r"(\d+):(\d+):([\d.]+)", stream.metadata.get("DURATION", ""))
     if match is None:
         return None
@@ -66,7 +67,7 @@ def promised_end(container: InputContainer, stream: VideoStream) -> Fraction | N
     return int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
 
 
-def warn_of_holes(container, timing, source: Source) -> None:
+def warn_of_holes(container: InputContainer, timing: Timing, source: Source) -> None:
     """Warn of a few missing frames in a video of otherwise constant rate, with their count.
 
     Only for formats with packet durations; many gaps mean a variable rate.
@@ -90,22 +91,29 @@ def warn_of_holes(container, timing, source: Source) -> None:
     )
 
 
-def check_complete(container, stream, source: Source, packets, end: Fraction, cut: bool) -> None:
+def check_complete(
+    container: InputContainer,
+    stream: VideoStream,
+    source: Source,
+    held: Fraction,
+    end: Fraction,
+    cut: bool,
+) -> None:
     """Raise MediaError if the header declares a longer video than the packets hold.
 
-    `end`: the latest end of any stream, in seconds. `cut`: the last packet is incomplete.
+    `held`: the end of the video by its packets, `end`: the latest end of any stream, in seconds.
+    `cut`: the last packet is incomplete.
     """
-    ends = [packet.pts + packet.duration for packet in packets if packet.pts is not None]
-    held = max(ends) * stream.time_base if ends else end
     promised, slack = promised_end(container, stream), SLACK
     if promised is None and container.duration and container.format.name != "gif":
         start = Fraction(container.start_time or 0, av.time_base)
         promised = start + Fraction(container.duration, av.time_base)
         held, slack = end, LOOSE_SLACK
-    missing = promised is not None and promised - held > slack
+    missing = ""
+    if promised is not None and promised - held > slack:
+        missing = f", its header promises {float(promised):.3f} s"
     if missing or cut:
         raise MediaError(
-            f"{name_of(source)} is cut off: its picture ends {float(held):.3f} s in"
-            + (f", its header promises {float(promised):.3f} s" if missing else "")
-            + "; copy or download it again, or cut it there by re-encoding"
+            f"{name_of(source)} is cut off: its picture ends {float(held):.3f} s in{missing}"
+            "; copy or download it again, or cut it there by re-encoding"
         )

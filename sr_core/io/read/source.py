@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Union
 
@@ -62,11 +63,13 @@ def open_source(source: Source) -> Iterator[InputContainer]:
     """Open a path or BytesIO for reading; the position of the BytesIO does not matter or change."""
     if size_of(source) == 0:
         raise MediaError(f"{name_of(source)} is empty (0 bytes); copy or download it again")
-    in_memory = isinstance(source, io.BytesIO)
-    # Absolute, so that FFmpeg does not take "a:b.mp4" for a protocol; getvalue shares the bytes.
-    file = io.BytesIO(source.getvalue()) if in_memory else os.path.abspath(os.fspath(source))
+    file: io.BytesIO | str
+    if isinstance(source, io.BytesIO):
+        file = io.BytesIO(source.getvalue())  # getvalue shares the bytes
+    else:  # absolute, so that FFmpeg does not take "a:b.mp4" for a protocol
+        file = os.path.abspath(os.fspath(source))
     try:
-        container = av.open(file, metadata_errors="replace")
+        container = av.open(file, "r", metadata_errors="replace")
     except av.error.FFmpegError as error:
         raise MediaError(
             f"{name_of(source)} cannot be opened ({error.strerror}): it is cut off, damaged or not "
@@ -85,6 +88,16 @@ def time_code(stream: Stream) -> str | None:
     """Time code of a stream's first frame; Matroska writes the key in capitals."""
     tags = {key.lower(): value for key, value in stream.metadata.items()}
     return tags.get(TIME_CODE)
+
+
+def tick_of(stream: Stream) -> Fraction:
+    """Seconds per tick of a stream's timestamps; MediaError if it has no time base."""
+    if stream.time_base is None:
+        raise MediaError(
+            f"got {stream.type} stream {stream.index} without a time base; expected one; re-encode "
+            "the file to MP4"
+        )
+    return stream.time_base
 
 
 def picture_stream(container: InputContainer, source: Source) -> VideoStream:

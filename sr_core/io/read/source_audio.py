@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -60,13 +60,15 @@ def amplified(pieces: Iterator[np.ndarray], gain_db: float) -> Iterator[np.ndarr
         yield piece * factor
 
 
-def _placed(source: Source, start: Fraction, track: int) -> Iterator[np.ndarray]:
+def _placed(source: Source, start: Fraction, track: int) -> Generator[np.ndarray, None, None]:
     """Yield the sound from `start` at 48 kHz: earlier samples cut, gaps filled with silence."""
-    position, resampler, latest = None, None, None
+    position: int | None = None
+    latest: int | None = None
+    resampler: AudioResampler | None = None
     with open_source(source) as container:
         stream = sound_stream(container, source, track)
         for time, rate, wave in decode_sound(container, stream, source, stereo=True):
-            if rate != latest:
+            if resampler is None or rate != latest:
                 yield from _rest(resampler)
                 resampler = AudioResampler("fltp", "stereo", SAMPLE_RATE)
                 position = position and round(Fraction(position, latest) * rate)

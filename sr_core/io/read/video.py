@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -21,10 +22,14 @@ from torch import Tensor
 from ...rates import FRAME_RATE
 from .animation import AnimationFrames, open_animation
 from .clock import packets_of
-from .colour import FULL_RANGE, ITU601, Colour, colour_of, scaler_matrix
+from .colour import FULL_RANGE, ITU601, Colour, colour_of, scaler_matrix, side_data_of
 from .frames import Frames, Picture
-from .source import MediaError, Source, is_animation, name_of, open_source, picture_stream
-from .timing import Timing, is_decoding_clock, scan
+from .scan import is_decoding_clock, scan
+from .source import MediaError, Source, is_animation, name_of, open_source, picture_stream, tick_of
+from .timing import Timing
+
+if TYPE_CHECKING:
+    from av.sidedata.sidedata import SideData
 
 Matrix = tuple[int, int, int, int]  # a, b, c, d of a display matrix
 HOLE = 1  # seconds without a decodable frame, at most
@@ -158,12 +163,14 @@ def decode(container: InputContainer, stream: VideoStream, source: Source) -> It
         )
 
 
-def _check_hole(good, now, damaged: bool, stream: VideoStream, source: Source) -> None:
+def _check_hole(
+    good: int | None, now: int | None, damaged: bool, stream: VideoStream, source: Source
+) -> None:
     if damaged and good is not None and now is not None:
-        if (now - good) * stream.time_base > HOLE:
+        if (now - good) * tick_of(stream) > HOLE:
             raise MediaError(
                 f"{name_of(source)}: its picture is damaged after "
-                f"{float(good * stream.time_base):.3f} s, the last good frame; cut the video "
+                f"{float(good * tick_of(stream)):.3f} s, the last good frame; cut the video "
                 "there, or re-encode it from an undamaged copy"
             )
 
@@ -193,7 +200,7 @@ def display_matrix(frame: VideoFrame) -> Matrix | None:
     Call it for the first frame only: `side_data` in PyAV creates a reference cycle, which keeps
     the frame in memory until garbage collection, that is for thousands of frames.
     """
-    data = frame.side_data.get("DISPLAYMATRIX")
+    data: SideData | None = side_data_of(frame).get("DISPLAYMATRIX")
     if data is None:
         return None
     a, b, _, c, d, *_ = np.frombuffer(bytes(data), np.int32).tolist()

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from torch import Tensor
 
 from ..read.source import MediaError
 from .container import Container, open_output, writing
 from .partial import whole_file
-from .sound import LAYOUTS, waveform_pieces
+from .sound import LAYOUTS, add_sound_stream, waveform_pieces
 
 FILES = {
     ".wav": Container("wav", "pcm_s24le", "s32"),
@@ -60,16 +61,14 @@ def write_audio(path: str | os.PathLike[str], pieces: Tensor | Iterable[Tensor],
     return target
 
 
-def _add_stream(output, container: Container, channels: int, rate: int) -> AudioStream:
+def _add_stream(
+    output: OutputContainer, container: Container, channels: int, rate: int
+) -> AudioStream:
     if channels not in LAYOUTS:
         raise ValueError(
             f"got {channels} channels; expected one of {list(LAYOUTS)}; write them as several files"
         )
-    stream = output.add_stream(container.sound, rate=rate)
-    stream.codec_context.format = container.sample_format
-    stream.codec_context.layout = LAYOUTS[channels]
-    stream.codec_context.time_base = Fraction(1, rate)
-    return stream
+    return add_sound_stream(output, container, channels, rate)
 
 
 def _frame(piece: np.ndarray, rate: int, position: int) -> AudioFrame:

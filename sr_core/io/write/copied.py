@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TypeVar
 
 from av.container import OutputContainer
 from av.packet import Packet
@@ -21,13 +22,22 @@ STREAM_TAGS = (*FRAME_TAGS, "alpha_mode")
 LEAD_IN, OPUS_LEAD_IN = Fraction(1, 20), Fraction(1, 100)  # seconds of codec delay that are kept
 DEFAULT = 1  # AV_DISPOSITION_DEFAULT
 
+StreamT = TypeVar("StreamT", bound=Stream)
 
-def copy_stream(stream: Stream, output: OutputContainer, tag: str = NO_TAG) -> Stream:
+
+def copy_stream(stream: StreamT, output: OutputContainer, tag: str = NO_TAG) -> StreamT:
     """Add a stream for copies of this stream's packets, with its tags and disposition."""
     copied = add_copy(stream, output, tag)
     copied.metadata.update(kept_tags(stream))
-    copied.disposition = stream.disposition.value
+    set_disposition(copied, stream.disposition.value)
     return copied
+
+
+def set_disposition(stream: Stream, flags: int) -> None:
+    """Set a stream's disposition to a sum of FFmpeg's AV_DISPOSITION flags."""
+    # PyAV's stub accepts only its Disposition; its setter wants an integer, which that is not
+    # in older PyAV (16).
+    stream.disposition = flags  # type: ignore[assignment]
 
 
 def kept_tags(stream: Stream, encoded: bool = False) -> dict[str, str]:
@@ -44,11 +54,12 @@ class CopiedStream:
     ):
         self.stream = copy_stream(stream, output)
         if stream.type == "audio":  # the new sound is the default track
-            self.stream.disposition = stream.disposition.value & ~DEFAULT
-        self.start, self.end, self.last = info.start, info.duration, None
+            set_disposition(self.stream, stream.disposition.value & ~DEFAULT)
+        self.start, self.end = info.start, info.duration
+        self.last: int | None = None  # dts of the previous packet
         # Codec delay is before 0: edit lists hide it, Matroska supports it for Opus only.
         opus = "opus" in stream.codec_context.name
-        self.lead = LEAD_IN if container.clocked else OPUS_LEAD_IN if opus else 0
+        self.lead = LEAD_IN if container.clocked else OPUS_LEAD_IN if opus else Fraction(0)
 
     def take(self, packet: Packet) -> Packet | None:
         """Convert a packet of the source to one of the target; None outside the video's time."""

@@ -41,6 +41,11 @@ def add_encoder(
     """Add a stream that encodes frames of this shape with the first available encoder."""
     name, usual, pix_fmt = _encoder(container, colour)
     stream = output.add_stream(name, rate=shape.fps, options=usual | options)
+    if not isinstance(stream, VideoStream):
+        raise ValueError(
+            f"got {name}, an encoder of {stream.type}; expected one of video; choose another one "
+            "for this container"
+        )
     stream.width = shape.width + shape.width % 2
     stream.height = shape.height + shape.height % 2
     stream.pix_fmt = pix_fmt
@@ -81,8 +86,13 @@ def _takes(name: str, pix_fmt: str) -> bool:
     return any(known.name == pix_fmt for known in av.Codec(name, "w").video_formats or ())
 
 
-def in_own_colour(frame: VideoFrame, pix_fmt: str, ticks: int, clock: Fraction) -> VideoFrame:
-    """Convert a decoded frame to one to encode, with its matrix and range unchanged."""
+def in_own_colour(
+    frame: VideoFrame, pix_fmt: str | None, ticks: int, clock: Fraction
+) -> VideoFrame:
+    """Convert a decoded frame to one to encode, with its matrix and range unchanged.
+
+    `pix_fmt` None keeps the frame's pixel format.
+    """
     matrix, own, span = scaler_matrix(frame), int(frame.colorspace), int(frame.color_range)
     frame = frame.reformat(
         format=pix_fmt,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING
 
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
@@ -14,20 +14,27 @@ from ..read.timing import MILLISECOND
 from ..read.video import VideoInfo
 from .container import Container
 
+if TYPE_CHECKING:
+    from av.container.core import Chapter
+
 IMAGES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 
 
 def keep_chapters(source: InputContainer, output: OutputContainer, info: VideoInfo) -> None:
     """Copy the source's chapters, shifted with the video; old PyAV does not support chapters."""
     if hasattr(source, "chapters"):
-        moved = [_moved(chapter, info) for chapter in source.chapters()]
+        moved = [
+            _moved(chapter, chapter["time_base"], info)
+            for chapter in source.chapters()
+            if chapter["time_base"] is not None
+        ]
         output.set_chapters([chapter for chapter in moved if chapter["end"] > chapter["start"]])
 
 
-def _moved(chapter: dict[str, Any], info: VideoInfo) -> dict[str, Any]:
-    times = (chapter[end] * chapter["time_base"] - info.start for end in ("start", "end"))
+def _moved(chapter: Chapter, tick: Fraction, info: VideoInfo) -> Chapter:
+    times = (ticks * tick - info.start for ticks in (chapter["start"], chapter["end"]))
     start, end = (round(min(max(t, Fraction(0)), info.duration) / MILLISECOND) for t in times)
-    return chapter | {"start": start, "end": end, "time_base": MILLISECOND}
+    return {**chapter, "start": start, "end": end, "time_base": MILLISECOND}
 
 
 def keep_attachments(
@@ -39,11 +46,11 @@ def keep_attachments(
     """
     if container.format != "matroska" or not hasattr(output, "add_attachment"):
         return set()
-    kept = set()
-    for stream in source.streams.attachments:
-        tags = stream.metadata
-        output.add_attachment(stream.name or "attachment", tags.get("mimetype", ""), stream.data)
-        kept.add(stream.index)
+    kept: set[int] = set()
+    for file in source.streams.attachments:
+        kind = file.metadata.get("mimetype", "")
+        output.add_attachment(file.name or "attachment", kind, file.data)
+        kept.add(file.index)
     for stream in source.streams.video:
         if is_cover(stream) and stream.codec_context and stream.codec_context.name in IMAGES:
             output.add_attachment(*IMAGES[stream.codec_context.name], _image(name, stream.index))
@@ -58,7 +65,11 @@ def _image(source: Source, index: int) -> bytes:
 
 
 def warn_of_rest(
-    source: InputContainer, name: Source, container: Container, kept: set[int], lost: list[str]
+    source: InputContainer,
+    name: Source,
+    container: Container,
+    kept: set[int],
+    lost: tuple[str, ...],
 ) -> None:
     """Warn once of everything the target lacks: streams not kept, and the items of `lost`."""
     dropped = (s for s in source.streams if s.index not in kept and _is_reported(s))

@@ -4,108 +4,142 @@ from __future__ import annotations
 
 import errno
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from ..read.clock import packets_of
 from ..read.frames import Frames
-from ..read.source import is_cover, name_of, picture_stream
-from ..read.source_audio import SourceAudio, amplified
+from ..read.source import name_of
+from ..read.video import VideoFrames
 from .container import Container, writing
-from .copied import DEFAULT, CopiedCover, CopiedStream, kept_tags
-from .extras import keep_attachments, keep_chapters, warn_of_rest
+from .copied import DEFAULT, CopiedCover, CopiedStream, kept_tags, set_disposition
 from .picture import CopiedPicture, EncodedPicture
 from .sound import SoundTrack
 from .trial import Held
 from .written import Written
 
 
-class Feed:
-    """The streams of one target; `held`: how it stores a copy of the video, None to encode it."""
+class Origin(NamedTuple):
+    """The open file that a video comes from, and the video's stream in it."""
 
-    def __init__(
-        self,
-        frames: Frames,
-        source: InputContainer | None,
-        held: Held | None,
-        container: Container,
-        output: OutputContainer,
-    ):
-        self.frames, self.source, self.container, self.output = frames, source, container, output
+    frames: VideoFrames
+    container: InputContainer
+    stream: VideoStream
+
+
+class Feed(ABC):
+    """The streams of one target: a video stream, sounds, and what is copied beside them."""
+
+    picture: VideoStream
+    lost: tuple[str, ...] = ()  # properties of the video that the target does not hold
+
+    def __init__(self, frames: Frames, container: Container, output: OutputContainer):
+        self.container, self.output = container, output
         self.sounds: list[SoundTrack] = []
-        self.copies: dict[int, CopiedPicture | CopiedStream | CopiedCover] = {}
-        self.kept, self.lost = set[int](), []
-        self.encoded = EncodedPicture(frames, container, output) if held is None else None
-        stream = None if source is None else picture_stream(source, frames.source)
-        if held is None:
-            self.picture = self.encoded.stream
-            if stream is not None:
-                self.picture.metadata.update(kept_tags(stream, encoded=True))
-        else:
-            copied = CopiedPicture(frames, stream, output, held.tag)
-            self.copies[stream.index], self.picture = copied, copied.stream
-            self.lost += held.lost
-        if stream is not None:
-            self.kept.add(stream.index)
+        self._samples = frames.samples()
 
     def add_sound(self, pieces: Iterator[np.ndarray], channels: int = 2) -> SoundTrack:
         """Add a sound stream, encoded from pieces (c s)."""
-        samples = self.frames.samples()
-        track = SoundTrack(self.output, self.container, pieces, samples, channels)
-        track.stream.disposition = 0 if self.sounds else DEFAULT
+        track = SoundTrack(self.output, self.container, pieces, self._samples, channels)
+        set_disposition(track.stream, 0 if self.sounds else DEFAULT)
         self.sounds.append(track)
         return track
 
-    def take_along(self, old_sound: str, gain_db: float, stack: ExitStack) -> None:
-        """Add the source's other streams; warns of those that the target cannot hold."""
-        sounds = [stream.index for stream in self.source.streams.audio]
-        if old_sound == "keep":
-            self._keep_sounds(gain_db, stack)
-        else:  # no warning for sounds that are dropped on request
-            self.kept |= set(sounds if old_sound == "drop" else sounds[:1])
-        self._keep_rest()
+    @abstractmethod
+    def copy(self, stream: Stream) -> bool:
+        """Copy a stream of the source, if the target can hold it; returns whether."""
 
-    def _keep_sounds(self, gain_db: float, stack: ExitStack) -> None:
-        """Add the old sounds: packets are copied if the format allows and the gain is 0 dB."""
-        for n, stream in enumerate(self.source.streams.audio):
-            if gain_db == 0 and self.encoded is None and self.container.holds(stream):
-                self._copy(stream)
-            elif n == 0 or stream.codec_context is not None:
-                old = SourceAudio(self.frames.source, self.frames.info.start, n)
-                stack.enter_context(closing(old))
-                track = self.add_sound(amplified(old.pieces(), gain_db))
-                track.stream.metadata.update(kept_tags(stream))
-                self.kept.add(stream.index)
+    @abstractmethod
+    def copy_cover(self, stream: Stream) -> bool:
+        """Copy a cover of the source as a stream, if the target shows it; returns whether."""
 
-    def _keep_rest(self) -> None:
-        source, name = self.source, self.frames.source
-        keep_chapters(source, self.output, self.frames.info)
-        self.kept |= keep_attachments(source, name, self.output, self.container)
-        if self.encoded is None:
-            for stream in source.streams.subtitles:
-                if self.container.holds(stream):
-                    self._copy(stream)
-            for stream in filter(is_cover, source.streams.video):
-                if self.container.shows_covers:
-                    self.copies[stream.index] = CopiedCover(stream, self.output)
-        self.kept |= set(self.copies)
-        warn_of_rest(source, name, self.container, self.kept, self.lost)
-
-    def _copy(self, stream: Stream) -> None:
-        copied = CopiedStream(stream, self.output, self.frames.info, self.container)
-        self.copies[stream.index] = copied
-
+    @abstractmethod
     def write(self, path: Path) -> Written:
         """Write all packets; errors of writing become MediaError, those of the generator pass."""
+
+    @abstractmethod
+    def _without_sounds(self) -> Iterator[Packet]:
+        """Yield all packets except those of the sounds."""
+
+    def packets(self) -> Iterator[Packet]:
+        """Yield all packets of the target; sound comes just before the video of the same time."""
+        for packet in self._without_sounds():
+            if packet.stream.index == self.picture.index and packet.dts is not None:
+                for track in self.sounds:
+                    yield from track.packets(packet.dts * packet.time_base)
+            yield packet
+        for track in self.sounds:
+            yield from track.last_packets()
+
+
+class EncodedFeed(Feed):
+    """Encodes the video's frames; no stream of the source is copied."""
+
+    def __init__(
+        self, frames: Frames, origin: Origin | None, container: Container, output: OutputContainer
+    ):
+        """`origin`: where the tags of the video are taken from."""
+        super().__init__(frames, container, output)
+        self._encoded = EncodedPicture(frames, container, output)
+        self.picture = self._encoded.stream
+        if origin is not None:
+            self.picture.metadata.update(kept_tags(origin.stream, encoded=True))
+
+    def copy(self, stream: Stream) -> bool:
+        return False
+
+    def copy_cover(self, stream: Stream) -> bool:
+        return False
+
+    def write(self, path: Path) -> Written:
+        written = Written(path)
+        for packet in self.packets():
+            written.add(packet)
+            with writing(path):
+                self.output.mux(packet)
+        return written
+
+    def _without_sounds(self) -> Iterator[Packet]:
+        return self._encoded.packets()
+
+
+class CopiedFeed(Feed):
+    """Copies packets of the source; `held`: how the target stores the video's."""
+
+    def __init__(self, origin: Origin, held: Held, container: Container, output: OutputContainer):
+        super().__init__(origin.frames, container, output)
+        self._origin, self.lost = origin, held.lost
+        copied = CopiedPicture(origin.frames, origin.stream, output, held.tag)
+        self.picture = copied.stream
+        self._copies: dict[int, CopiedPicture | CopiedStream | CopiedCover] = {
+            origin.stream.index: copied
+        }
+
+    def copy(self, stream: Stream) -> bool:
+        if not self.container.holds(stream):
+            return False
+        info = self._origin.frames.info
+        self._copies[stream.index] = CopiedStream(stream, self.output, info, self.container)
+        return True
+
+    def copy_cover(self, stream: Stream) -> bool:
+        if self.container.shows_covers:
+            self._copies[stream.index] = CopiedCover(stream, self.output)
+        return self.container.shows_covers
+
+    def write(self, path: Path) -> Written:
+        """Write all packets (see `Feed`); damaged ones beside the video are left out."""
         written, skipped = Written(path), dict[str, int]()
-        beside = {copy.stream.index for copy in self.copies.values()} - {self.picture.index}
+        beside = {copy.stream.index for copy in self._copies.values()} - {self.picture.index}
         for packet in self.packets():
             track = written.add(packet)
             try:
@@ -123,29 +157,20 @@ class Feed:
     def _warn_of_damage(self, skipped: dict[str, int]) -> None:
         for kind, count in skipped.items():
             warnings.warn(
-                f"{name_of(self.frames.source)}: damaged packets of its old {kind} were "
+                f"{name_of(self._origin.frames.source)}: damaged packets of its old {kind} were "
                 f"left out: {count}",
                 stacklevel=4,
             )
 
-    def packets(self) -> Iterator[Packet]:
-        """Yield all packets of the target; sound comes just before the video of the same time."""
-        for packet in self.encoded.packets() if self.encoded else self._copied():
-            if packet.stream.index == self.picture.index:
-                for track in self.sounds:
-                    yield from track.packets(packet.dts * packet.time_base)
-            yield packet
-        for track in self.sounds:
-            yield from track.last_packets()
-
-    def _copied(self) -> Iterator[Packet]:
-        streams = [stream for stream in self.source.streams if stream.index in self.copies]
-        for packet in packets_of(self.source, streams):
+    def _without_sounds(self) -> Iterator[Packet]:
+        source = self._origin.container
+        streams = [stream for stream in source.streams if stream.index in self._copies]
+        for packet in packets_of(source, streams):
             if packet.size == 0:
                 continue
-            packet = self.copies[packet.stream.index].take(packet)
-            if packet is not None:
-                yield packet
+            taken = self._copies[packet.stream.index].take(packet)
+            if taken is not None:
+                yield taken
 
 
 def _is_damage(error: BaseException | None) -> bool:

@@ -14,11 +14,12 @@ from torch import Tensor
 from ..choices import OLD_SOUND
 from ..read.animation import AnimationFrames
 from ..read.frames import Frames
-from ..read.source import MediaError, Source, is_cover, open_source
+from ..read.source import MediaError, Source, is_cover, open_source, picture_stream
 from ..read.source_audio import SourceAudio, amplified, mixed
 from ..read.video import VideoFrames, open_video
+from .along import take_along
 from .container import Container, container_for, open_output
-from .feed import Feed
+from .feed import CopiedFeed, EncodedFeed, Feed, Origin
 from .partial import whole_file
 from .picture import held_copy, is_copied
 from .sound import waveform_pieces, with_channels
@@ -57,21 +58,22 @@ def mux(
     tags = _checked_tags(metadata or {})
     with whole_file(path) as partial:
         with ExitStack() as stack:
-            feed = _opened(frames, partial, path, container, tags, encode, stack)
-            if feed.source is not None and frames.info.has_sound and old_sound == "mix":
-                old = stack.enter_context(closing(SourceAudio(frames.source, frames.info.start)))
-                pieces = mixed(pieces, old, old_gain_db)
+            feed, origin = _opened(frames, partial, path, container, tags, encode, stack)
+            if origin is not None and origin.frames.info.has_sound and old_sound == "mix":
+                old = SourceAudio(origin.frames.source, origin.frames.info.start)
+                pieces = mixed(pieces, stack.enter_context(closing(old)), old_gain_db)
             feed.add_sound(pieces, channels)
-            if feed.source is not None:
-                feed.take_along(old_sound, old_gain_db, stack)
+            if origin is not None:
+                take_along(feed, origin, old_sound, old_gain_db, stack)
             plan = (written := feed.write(path)).plan()
         written.check(partial, plan)
     return path
 
 
 def _is_same(source: Source | None, path: Path) -> bool:
-    named = isinstance(source, (str, os.PathLike))
-    return named and os.path.exists(path) and os.path.samefile(source, path)
+    if not isinstance(source, (str, os.PathLike)):
+        return False
+    return os.path.exists(path) and os.path.samefile(source, path)
 
 
 def _frames_of(picture: Source | Frames, path: Path) -> Frames:
@@ -93,18 +95,21 @@ def _opened(
     tags: dict[str, str],
     encode: bool,
     stack: ExitStack,
-) -> Feed:
+) -> tuple[Feed, Origin | None]:
     """Open the source (if the video is a file) and the target, with a video stream."""
-    source, held = None, _held(frames, container, encode)
+    held, origin = _held(frames, container, encode), None
     if isinstance(frames, VideoFrames):
         source = stack.enter_context(open_source(frames.source))
+        origin = Origin(frames, source, picture_stream(source, frames.source))
         tags = _kept_tags(source) | tags
         if any(map(is_cover, source.streams.video)):
             container = container.with_cover(tags)
-    codec = frames.info.codec if held else ""
+    codec = origin.frames.info.codec if origin and held else ""
     output = stack.enter_context(open_output(partial, path, container, frames.clock, codec))
     output.metadata.update(tags)
-    return Feed(frames, source, held, container, output)
+    if origin is None or held is None:
+        return EncodedFeed(frames, origin, container, output), origin
+    return CopiedFeed(origin, held, container, output), origin
 
 
 def _held(frames: Frames, container: Container, encode: bool) -> Held | None:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from ..read.source import MediaError
@@ -139,8 +140,7 @@ def _locked(lock: Path, patience: float) -> int | None:
 def _try_lock(descriptor: int) -> bool:
     """Lock an open file without waiting; True also if the file system does not support locks."""
     if WINDOWS:
-        import msvcrt
-
+        msvcrt = import_module("msvcrt")  # its stub is empty on other systems
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple, TypeGuard
 
 from av.container import OutputContainer
 from av.packet import Packet
@@ -42,7 +43,7 @@ def held_copy(frames: VideoFrames, container: Container) -> Held:
     return held
 
 
-def is_copied(frames: Frames) -> bool:
+def is_copied(frames: Frames) -> TypeGuard[VideoFrames]:
     """Return whether the packets are copied: True for video files; images, animations are encoded.
 
     Video without timestamps (raw streams, AVI with reordered frames) is encoded too, with a
@@ -124,11 +125,20 @@ class CopiedPicture:
             yield last
 
 
+class Timed(NamedTuple):
+    """A frame to encode, its time and duration in ticks."""
+
+    ticks: int
+    length: int
+    frame: VideoFrame
+
+
 class EncodedPicture:
     """Encodes frames at their own times; odd sizes get a copy of the last row or column."""
 
     def __init__(self, frames: Frames, container: Container, output: OutputContainer):
         self.frames = frames
+        self.last_length = 0  # ticks, of the last frame that was encoded
         self.colour = frames.info.colour if isinstance(frames, VideoFrames) else RGB
         self.tick = 1 / frames.fps if frames.steady else frames.clock
         # No B-frames at a variable rate: MP4 takes the end of the track from the last packet in
@@ -144,33 +154,38 @@ class EncodedPicture:
             if held is not None:
                 yield held
             held = packet
-            held.duration = lengths.pop(held.pts, held.duration)
+            if held.pts is not None:
+                held.duration = lengths.pop(held.pts, held.duration)
         if held is not None:
             # MP4 takes the end of the track from the last packet in decoding order.
             held.duration = self.last_length
             yield held
 
     def _encoded(self, lengths: dict[int, int]) -> Iterator[Packet]:
-        for frame, length in self._timed():
-            lengths[frame.pts] = self.last_length = length
-            yield from self.stream.encode(frame)
+        for timed in self._timed():
+            lengths[timed.ticks] = self.last_length = timed.length
+            yield from self.stream.encode(timed.frame)
         yield from self.stream.encode(None)
 
-    def _timed(self) -> Iterator[tuple[VideoFrame, int]]:
-        """Yield each frame with its duration in ticks, one frame late."""
-        end, held = round(self.frames.duration / self.tick), None
-        for frame in self._frames():
+    def _timed(self) -> Iterator[Timed]:
+        """Yield each frame, one frame late: its duration is known when the next one comes."""
+        held: tuple[int, VideoFrame] | None = None
+        for ticks, frame in self._frames():
             if held is not None:
-                yield held, frame.pts - held.pts
-            held = frame
+                yield Timed(held[0], ticks - held[0], held[1])
+            held = ticks, frame
         if held is not None:
-            yield held, max(1, end - held.pts)
+            end = round(self.frames.duration / self.tick)
+            yield Timed(held[0], max(1, end - held[0]), held[1])
 
-    def _frames(self) -> Iterator[VideoFrame]:
-        if self.colour.kept:
-            for time, frame in self.frames.decoded():
+    def _frames(self) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield each frame's time in ticks, and the frame."""
+        frames = self.frames
+        if self.colour.kept and isinstance(frames, VideoFrames):
+            for time, frame in frames.decoded():
                 ticks = round(time / self.tick)
-                yield in_own_colour(frame, self.stream.pix_fmt, ticks, self.tick)
+                yield ticks, in_own_colour(frame, self.stream.pix_fmt, ticks, self.tick)
         else:
-            for time, picture in self.frames.shown():
-                yield to_frame(picture(), round(time / self.tick), self.tick)
+            for time, picture in frames.shown():
+                ticks = round(time / self.tick)
+                yield ticks, to_frame(picture(), ticks, self.tick)

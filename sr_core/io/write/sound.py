@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 import torch
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.container import OutputContainer
 from av.packet import Packet
 from torch import Tensor
@@ -80,17 +81,30 @@ def _as_array(piece: Tensor) -> np.ndarray:  # (c s) or (1 c s) -> (c s)
     return piece.detach().to("cpu", torch.float32).numpy()
 
 
+def add_sound_stream(
+    output: OutputContainer, container: Container, channels: int, rate: int
+) -> AudioStream:
+    """Add a stream of the container's sound codec."""
+    stream = output.add_stream(container.sound, rate=rate)
+    if not isinstance(stream, AudioStream):
+        raise ValueError(
+            f"got {container.sound}, an encoder of {stream.type}; expected one of sound; choose "
+            "another one for this container"
+        )
+    context = stream.codec_context
+    context.format, context.layout = container.sample_format, LAYOUTS[channels]
+    context.time_base = Fraction(1, rate)
+    if container.bit_rate:
+        context.bit_rate = container.bit_rate
+    return stream
+
+
 class SoundEncoder:
     """One encoded sound stream at 48 kHz, as long as its input."""
 
     def __init__(self, output: OutputContainer, container: Container, channels: int = 2):
         self.written, self.peak, self.layout = 0, 0.0, LAYOUTS[channels]
-        self.stream = output.add_stream(container.sound, rate=SAMPLE_RATE)
-        context = self.stream.codec_context
-        context.format, context.layout = container.sample_format, self.layout
-        context.time_base = Fraction(1, SAMPLE_RATE)
-        if container.bit_rate:
-            context.bit_rate = container.bit_rate
+        self.stream = add_sound_stream(output, container, channels, SAMPLE_RATE)
 
     def encode(self, piece: np.ndarray) -> list[Packet]:  # (c s)
         """Encode a piece, clipped at full scale."""

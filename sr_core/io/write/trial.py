@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import av
 import numpy as np
+from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.stream import VideoStream
 
 from ...rates import FRAME_RATE
@@ -27,6 +29,8 @@ TICK = Fraction(1, FRAME_RATE)  # seconds between packets in a trial, whatever t
 # Animation codecs: always encoded, even if the container could hold a copy.
 ANIMATIONS = ("gif", "apng", "webp")
 APPLE_HEVC = ("hvc1", "dvh1")  # the only HEVC tags that Apple's players support
+
+StreamT = TypeVar("StreamT", bound=Stream)
 
 
 @dataclass(frozen=True)
@@ -48,15 +52,15 @@ class Back(NamedTuple):
 class Beginning:
     """Copies of the first packets of a video up to its first frame; the stream stays open."""
 
-    def __init__(self, stream: VideoStream):
-        self.stream = stream
+    def __init__(self, container: InputContainer, stream: VideoStream):
+        self.container, self.stream = container, stream
         self.packets: list[Packet] = []
         self.frame: VideoFrame | None = None
         self.hidden = False  # packets hidden by an edit list come first; a trial shows them
 
     def read(self) -> None:
         """Read up to the first frame."""
-        for packet in self.stream.container.demux(self.stream):
+        for packet in self.container.demux(self.stream):
             if packet.size:
                 self.packets.append(_copy(packet))
                 self.hidden = self.hidden or packet.is_discard
@@ -71,13 +75,15 @@ class Beginning:
                 back = self._tried(container, tag)
             except (ValueError, AttributeError, UnicodeError, av.error.FFmpegError):
                 continue  # AttributeError: this FFmpeg does not have the codec
-            if self.frame is None or (back.frame is not None and self._comes_back(back.frame)):
+            if self._comes_back(back.frame):
                 return Held(tag, tuple(self._lost(container, back)))
         return None
 
-    def _comes_back(self, frame: VideoFrame) -> bool:
-        """Compare the first frame with the one read back: format, size and samples."""
+    def _comes_back(self, frame: VideoFrame | None) -> bool:
+        """Compare the first frame, if any, with the one read back: format, size and samples."""
         one = self.frame
+        if one is None or frame is None:
+            return one is None
         if (one.format.name, one.width, one.height) != (
             frame.format.name,
             frame.width,
@@ -125,17 +131,17 @@ class Beginning:
         if not self.packets:
             return Back()
         file.seek(0)
-        with av.open(file) as written:
-            stream = written.streams.video[0]
-            code = time_code(stream)
-            return Back(stream.sample_aspect_ratio, code is not None, _first_frame(written))
+        with av.open(file, "r") as written:
+            video = written.streams.video[0]
+            code = time_code(video)
+            return Back(video.sample_aspect_ratio, code is not None, _first_frame(written))
 
 
 @contextmanager
 def beginning(source: Source) -> Iterator[Beginning]:
     """Read the beginning of a file's video; MediaError if there is none."""
     with open_source(source) as container:
-        begun = Beginning(picture_stream(container, source))
+        begun = Beginning(container, picture_stream(container, source))
         with suppress(av.error.FFmpegError):  # a cut file: the packets before are enough
             begun.read()
         yield begun
@@ -151,14 +157,15 @@ def suffix_for(source: Source) -> str:
         return ".mp4"  # a full read gives a better error message
 
 
-def add_copy(stream: Stream, output, tag: str = NO_TAG) -> Stream:
+def add_copy(stream: StreamT, output: OutputContainer, tag: str = NO_TAG) -> StreamT:
     """Add a stream for this stream's packets, with a codec tag and its pixel aspect."""
     copied = output.add_stream_from_template(stream, opaque=True)
     if tag != NO_TAG:
         copied.codec_context.codec_tag = tag
-    aspect = getattr(stream, "sample_aspect_ratio", None)  # may differ from the codec's
-    if aspect:
-        copied.codec_context.sample_aspect_ratio = aspect
+    if isinstance(stream, VideoStream) and isinstance(copied, VideoStream):
+        aspect = stream.sample_aspect_ratio  # may differ from the codec's
+        if aspect:
+            copied.codec_context.sample_aspect_ratio = aspect
     return copied
 
 
@@ -179,22 +186,22 @@ def _copy(packet: Packet) -> Packet:
     return copy
 
 
-def _decoded(packet: Packet) -> list[VideoFrame]:
+def _decoded(packet: Packet[VideoStream]) -> list[VideoFrame]:
     try:
         return packet.decode()
     except av.error.FFmpegError:
         return []
 
 
-def _first_frame(written) -> VideoFrame | None:
+def _first_frame(written: InputContainer) -> VideoFrame | None:
     return next((frame for p in written.demux(video=0) for frame in p.decode()), None)
 
 
-def _same_samples(one, other) -> bool:
+def _same_samples(one: VideoPlane, other: VideoPlane) -> bool:
     """Compare two planes; only the first `width` bytes of a row, which are surely not padding."""
     rows = [
-        np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
+        np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:, : plane.width]
         for plane in (one, other)
         if plane.line_size
     ]
-    return len(rows) < 2 or np.array_equal(*rows)
+    return len(rows) < 2 or np.array_equal(rows[0], rows[1])

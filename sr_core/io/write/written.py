@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av.container import InputContainer
@@ -38,6 +39,15 @@ class Track:
             self.last = max(self.last, end * packet.time_base)
 
 
+class Planned(NamedTuple):
+    """One stream that the closed file must hold."""
+
+    kind: str
+    codec: str
+    tag: str
+    track: Track
+
+
 class Written:
     """The streams of a file that is being written."""
 
@@ -54,15 +64,15 @@ class Written:
         track.add(packet)
         return track
 
-    def plan(self) -> list[tuple[str, str, str, Track]]:
-        """Type, codec, tag and Track of every stream with packets; call it before closing."""
+    def plan(self) -> list[Planned]:
+        """Return every stream with packets, in order; call it before closing."""
         return [
-            (stream.type, stream.codec_context.name, _tag(stream), self._tracks[index])
+            Planned(stream.type, stream.codec_context.name, _tag(stream), self._tracks[index])
             for index, stream in sorted(self._streams.items())
             if not is_cover(stream)
         ]
 
-    def check(self, file: os.PathLike[str], plan: list[tuple[str, str, str, Track]]) -> None:
+    def check(self, file: os.PathLike[str], plan: list[Planned]) -> None:
         """Read the packets of the closed file; MediaError if they differ from the plan."""
         try:
             with av.open(os.fspath(file), metadata_errors="replace") as container:
@@ -104,7 +114,7 @@ def _tag(stream: Stream) -> str:
 
 def _streams(container: InputContainer) -> dict[str, Iterator[Stream]]:
     """Iterators over the streams of each type, without covers: muxers may move those."""
-    kinds = {stream.type: [] for stream in container.streams}
+    kinds: dict[str, list[Stream]] = {stream.type: [] for stream in container.streams}
     for stream in container.streams:
         if not is_cover(stream):
             kinds[stream.type].append(stream)
