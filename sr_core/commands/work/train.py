@@ -28,8 +28,8 @@ from ...training.tasks.task import Task
 from ..console import say
 
 # Any: the stage's own settings, an instance of the type beside it.
-Stage = Callable[[Path, Path, Any, "Path | None", str, Origin], Path]
-MakeTask = Callable[[Path, Any, "Path | None", str], tuple[Task, nn.Module]]
+Stage = Callable[[Path, Path, Any, Path | None, str, Origin], Path]
+MakeTask = Callable[[Path, Any, Path | None, str], tuple[Task, nn.Module]]
 
 STAGES: dict[str, tuple[type[Any], Stage]] = {
     "vae": (stages.VAERun, stages.train_vae),
