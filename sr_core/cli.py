@@ -8,7 +8,7 @@ import sys
 import traceback
 import warnings
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from .commands import (
     benchmark,
@@ -23,9 +23,24 @@ from .commands import (
     train,
 )
 from .commands.console import CLOSED_PIPE, is_closed_pipe, let_go, make_printable, say
+from .commands.verb import Verb
 from .parallel.signals import on_ending, stop
 
-VERBS = (generate, stream, convert, inspect, prepare, smoke, train, evaluate, benchmark, push)
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
+VERBS: tuple[Verb, ...] = (
+    generate,
+    stream,
+    convert,
+    inspect,
+    prepare,
+    smoke,
+    train,
+    evaluate,
+    benchmark,
+    push,
+)
 DESCRIPTION = "SoundReactor: causal, frame-by-frame generation of sound for video."
 
 
@@ -79,9 +94,11 @@ def describe(error: Exception, training: bool = False) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    def print_help(self, file: TextIO | None = None) -> None:
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
         """Print the help; unlike argparse's version, raises errors of writing."""
-        print(self.format_help(), end="", file=file, flush=True)
+        print(self.format_help(), end="", file=file)
+        if file is None:
+            sys.stdout.flush()
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -108,7 +125,14 @@ def _name() -> str:
     return called if called == "soundreactor" else "python -m sr_core"
 
 
-def _one_line(message, category, filename, lineno, file=None, line=None) -> None:
+def _one_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     from tqdm import tqdm
 
     tqdm.write(f"warning: {message}", file=sys.stderr)  # does not break the progress bar

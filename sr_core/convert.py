@@ -27,7 +27,7 @@ from .vision.dinov2 import DINOV2_FORMAT, DINOv2, DINOv2Config
 VAE_PREFIXES = ("autoencoder_ema.ema_model.", "autoencoder.", "")
 
 
-def convert_vae(source: str | os.PathLike, target: str | os.PathLike) -> Path:
+def convert_vae(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Path:
     """Convert SoundReactor's official VAE, causal or not (`.ckpt`, or safetensors of it).
 
     Weight norm is folded into the weights; the latent statistics are the identity. Raises
@@ -85,7 +85,7 @@ def _fold_weight_norm(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tenso
     return folded
 
 
-def convert_dinov2(source: str | os.PathLike, target: str | os.PathLike) -> Path:
+def convert_dinov2(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> Path:
     """Convert DINOv2 with registers (`.pth`, or Hugging Face `model.safetensors`) to float32.
 
     The variant is determined from names and shapes. The number of heads is in neither: it is read

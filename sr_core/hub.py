@@ -11,13 +11,10 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from .hub_address import Address
 from .hub_refusal import explained, page_of
-
-if TYPE_CHECKING:
-    from huggingface_hub.hf_api import ModelInfo
 
 CARD = "README.md"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -38,6 +35,15 @@ class Fetched(NamedTuple):
         return {"address": str(self.address), "commit": self.commit}
 
 
+class Snapshot(NamedTuple):
+    """A model repository at one commit."""
+
+    commit: str
+    sizes: dict[str, int | None]  # of each file in bytes; None if the Hub does not tell it
+    licence: str | None
+    private: bool | None
+
+
 class Repository(NamedTuple):
     """A model repository to write to; commit and files at the time of opening."""
 
@@ -54,7 +60,7 @@ def local_file(address: Address, tell: Tell) -> Fetched:
     the reason, if the file is not available.
     """
     _check_installed()
-    from huggingface_hub import HfApi, constants
+    from huggingface_hub import constants
 
     offline = constants.HF_HUB_OFFLINE
     if offline or _COMMIT.fullmatch(address.revision or ""):
@@ -67,9 +73,7 @@ def local_file(address: Address, tell: Tell) -> Fetched:
             "HF_HUB_OFFLINE set; expected a file that was downloaded before; unset it once"
         )
     with explained(address):
-        revision = address.revision or "main"
-        info = HfApi().model_info(address.repo, revision=revision, files_metadata=True)
-        return _download(address, info, tell)
+        return _download(address, _snapshot(address, address.revision or "main"), tell)
 
 
 def _in_cache(address: Address) -> Fetched | None:
@@ -106,38 +110,55 @@ def _only_weights(address: Address, files: Collection[str]) -> str:
     )
 
 
-def _download(address: Address, info: ModelInfo, tell: Tell) -> Fetched:
+def _snapshot(address: Address, revision: str | None) -> Snapshot:
+    """Ask the Hub for a model repository; `revision` None: the newest one, without sizes."""
+    from huggingface_hub import HfApi
+
+    sized = revision is not None
+    info = HfApi().model_info(address.repo, revision=revision, files_metadata=sized)
+    if info.sha is None:
+        raise ValueError(
+            f"got an answer about {page_of(address)} that names no commit; expected one; check "
+            "HF_ENDPOINT"
+        )
+    licence = None
+    if info.card_data is not None:
+        licence = info.card_data.get("license")
+        if licence == "other":
+            licence = info.card_data.get("license_name") or licence
+    sizes = {file.rfilename: file.size for file in info.siblings or ()}
+    return Snapshot(info.sha, sizes, licence, info.private)
+
+
+def _download(address: Address, found: Snapshot, tell: Tell) -> Fetched:
     from huggingface_hub import hf_hub_download
 
-    sizes = {file.rfilename: file.size for file in info.siblings or ()}
+    commit, sizes = found.commit, found.sizes
     file = address.file or _only_weights(address, sizes)
     if file not in sizes:
         raise ValueError(
-            f"got {address}, but commit {info.sha} has no {file}; expected one of its files: "
+            f"got {address}, but commit {commit} has no {file}; expected one of its files: "
             f"{', '.join(sorted(sizes)[:9])}; correct the name or the revision"
         )
     folder = _cache_folder(address.repo)
-    path = folder / "snapshots" / info.sha / file
+    path = folder / "snapshots" / commit / file
     if not path.is_file():
-        tell(_announcement(address, info, file, sizes[file]))
-        path = Path(hf_hub_download(address.repo, file, revision=info.sha))
-    if address.revision != info.sha:
+        tell(_announcement(address, found, file))
+        path = Path(hf_hub_download(address.repo, file, revision=commit))
+    if address.revision != commit:
         with suppress(OSError):  # read-only cache: offline, the revision is not found later
             noted = folder / "refs" / (address.revision or "main")
             noted.parent.mkdir(parents=True, exist_ok=True)
-            noted.write_text(info.sha, encoding="utf-8")
-    return Fetched(path, Address(address.repo, file), info.sha)
+            noted.write_text(commit, encoding="utf-8")
+    return Fetched(path, Address(address.repo, file), commit)
 
 
-def _announcement(address: Address, info: ModelInfo, file: str, size: int | None) -> str:
-    described = info.card_data or {}
-    licence = described.get("license") or "not given in its card"
-    if licence == "other":
-        licence = described.get("license_name") or licence
+def _announcement(address: Address, found: Snapshot, file: str) -> str:
+    size, licence = found.sizes[file], found.licence or "not given in its card"
     volume = f"{size / 1e6:.1f} MB" if size is not None else "of unknown size"
     return (
         f"downloading {file} of {page_of(address)}: revision {address.revision or 'main'}, commit "
-        f"{info.sha}, {volume}, licence {licence}"
+        f"{found.commit}, {volume}, licence {licence}"
     )
 
 
@@ -167,13 +188,13 @@ def open_repository(name: str, private: bool) -> Repository:
 
     with explained(Address(name)):
         HfApi().create_repo(name, private=private or None, exist_ok=True)
-        info = HfApi().model_info(name)
-    if private and not info.private:
+        found = _snapshot(Address(name), None)
+    if private and not found.private:
         raise ValueError(
             f"got --private for {page_of(Address(name))}, which is public; expected a private "
             "repository or none; make it private in its settings, or leave --private out"
         )
-    return Repository(name, info.sha, tuple(file.rfilename for file in info.siblings or ()))
+    return Repository(name, found.commit, tuple(found.sizes))
 
 
 def commit_files(repository: Repository, files: Mapping[str, Path | bytes], message: str) -> str:

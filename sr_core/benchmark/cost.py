@@ -17,6 +17,7 @@ from ..pipeline import Pipeline
 from ..sampling.settings import Settings
 from ..training.runtime.cost import UNCOUNTED
 from .hardware import Hardware
+from .measurable import generator_of, model_of
 
 
 class Cost(NamedTuple):
@@ -33,13 +34,13 @@ class Cost(NamedTuple):
 
 def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str, Cost]:
     """Cost of each of the four parts with a full attention window; frame (1 1 3 h w)."""
-    model, vae = pipeline.model, pipeline.vae
-    session = Session(pipeline, pipeline.start(settings, 0))
+    model, vae = model_of(pipeline), pipeline.vae
+    generator = generator_of(Session(pipeline, pipeline.start(settings, 0)))
     z = torch.zeros(1, 2 * model.config.transformer.width).to(model.start)
     latents = torch.zeros(1, 1, model.latent_channels).to(vae.latent_mean)
     ring = _full_ring(model)
     tokens = torch.zeros(1, 3 if settings.guidance != 1 else 2, z.shape[1] // 2).to(z)
-    inputs = frame_inputs(model.transformer, ring, session.generator.context, tokens.shape[1])
+    inputs = frame_inputs(model.transformer, ring, generator.context, tokens.shape[1])
     features = pipeline.vision(frame)
     grid = torch.cat([features, features], dim=-1).to(model.start)
     evaluations = settings.steps if settings.method == "consistency" else 2 * settings.steps - 1
@@ -49,11 +50,12 @@ def costs_of(pipeline: Pipeline, settings: Settings, frame: Tensor) -> dict[str,
         model.encode_frames(grid)
 
     def draw() -> None:
-        conditions = model.head.modulations(torch.zeros(len(session.generator.sigmas), 1).to(z), z)
+        conditions = model.head.modulations(torch.zeros(len(generator.sigmas), 1).to(z), z)
         for _ in range(evaluations):
             model.head.modulated(latents[:, 0].to(z), [part[0] for part in conditions])
 
-    modulations = [model.head.modulation, *(block.modulation for block in model.head.blocks)]
+    layers = model.head.named_modules()
+    modulations = [layer for name, layer in layers if name.endswith("modulation")]
     once = _size(*modulations, model.head.condition, model.head.noise)
     return {
         "vision": Cost(_size(pipeline.vision, model.aggregator), _flops(encode)),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..convert import convert_dinov2
 from ..engine.packed_weights import packed
-from ..vision.dinov2 import DINOv2Config, load_dinov2
+from ..vision.dinov2 import DINOv2, DINOv2Config, load_dinov2
 from ..vision.encoder import VisionConfig
 from .peer import NotAtHand, Peer, transformers
 
@@ -25,8 +25,9 @@ def dinov2_peer(config: VisionConfig, device: torch.device) -> Peer:
     backbone = config.backbone
     if not isinstance(backbone, DINOv2Config):
         raise NotAtHand("this model has no DINOv2")
-    theirs = _theirs(backbone).to(device)
-    ours = packed(_ours(theirs).to(device).at(config.grid))
+    theirs, ours_at_any_size = _both(backbone)
+    theirs = theirs.to(device)
+    ours = packed(ours_at_any_size.to(device).at(config.grid))
     pixels = torch.randn(1, 1, 3, config.height, config.width, device=device)
     skipped = 1 + backbone.registers
 
@@ -36,7 +37,8 @@ def dinov2_peer(config: VisionConfig, device: torch.device) -> Peer:
     return Peer(lambda: ours(pixels)[:, 0], their_tokens)
 
 
-def _theirs(config: DINOv2Config) -> nn.Module:
+def _both(config: DINOv2Config) -> tuple[nn.Module, DINOv2]:
+    """The model of `transformers` with random weights, and ours with the same ones."""
     module = transformers()
     described = module.Dinov2WithRegistersConfig(
         hidden_size=config.width,
@@ -48,12 +50,9 @@ def _theirs(config: DINOv2Config) -> nn.Module:
         patch_size=config.patch,
         attn_implementation="sdpa",
     )
-    return module.Dinov2WithRegistersModel(described).eval().requires_grad_(False)
-
-
-def _ours(theirs: nn.Module) -> nn.Module:
+    theirs = module.Dinov2WithRegistersModel(described).eval().requires_grad_(False)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "model.safetensors"
         save_file({name: x.contiguous() for name, x in theirs.state_dict().items()}, source)
         theirs.config.save_pretrained(folder)  # contains the number of heads
-        return load_dinov2(convert_dinov2(source, Path(folder) / "ours.safetensors"))
+        return theirs, load_dinov2(convert_dinov2(source, Path(folder) / "ours.safetensors"))

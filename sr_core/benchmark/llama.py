@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from ..engine.frame_pass import frame_inputs, read_frame
+from ..engine.inference_copy import inference_copy
 from ..engine.key_value_ring import KeyValueRing
-from ..engine.packed_weights import packed
 from ..layers.attention import Context
 from ..models.soundreactor.transformer import PAIR, Transformer
-from .peer import Peer, transformers
+from .peer import NotAtHand, Peer, transformers
 
 ONE_CALL, TWO_CALLS = "transformer", "transformer, 2 calls"
 
@@ -26,7 +26,7 @@ def llama_peers(transformer: Transformer, device: torch.device) -> dict[str, Pee
     tokens = torch.randn(1, 3, config.width, device=device, dtype=transformer.norm.weight.dtype)
     ring = KeyValueRing(config, 1, config.train_frames, tokens)
     ring.position = 2 * config.train_frames
-    fast = packed(transformer)
+    fast = inference_copy(transformer)
     context = Context(config.rope_base, window=config.train_frames, group=PAIR)
 
     def ours() -> Tensor:
@@ -40,7 +40,7 @@ def llama_peers(transformer: Transformer, device: torch.device) -> dict[str, Pee
 class Llama:
     """Llama of `transformers` that processes the same two tokens at the end of a window."""
 
-    def __init__(self, transformer: Transformer, tokens: Tensor, past: int | None = None):
+    def __init__(self, transformer: Transformer, tokens: Tensor, past: int | None = None) -> None:
         """`past` is the number of tokens in the cache; by default the window without `tokens`."""
         module, config = transformers(), transformer.config
         described = module.LlamaConfig(
@@ -94,14 +94,20 @@ class Llama:
 
 
 def _copy(source: Transformer, target: nn.Module) -> None:
-    for ours, theirs in zip(source.blocks, target.layers, strict=True):
-        theirs.input_layernorm.weight.copy_(ours.norm1.weight)
-        theirs.post_attention_layernorm.weight.copy_(ours.norm2.weight)
-        attention, mlp = theirs.self_attn, theirs.mlp
-        for part, weight in zip("qkv", ours.attention.qkv.weight.chunk(3), strict=True):
-            getattr(attention, f"{part}_proj").weight.copy_(weight)
-        attention.o_proj.weight.copy_(ours.attention.out.weight)
-        for part, weight in zip(("gate", "up"), ours.mlp.gate_up.weight.chunk(2), strict=True):
-            getattr(mlp, f"{part}_proj").weight.copy_(weight)
-        mlp.down_proj.weight.copy_(ours.mlp.down.weight)
-    target.norm.weight.copy_(source.norm.weight)
+    weights = source.state_dict()
+    copied = {"norm.weight": weights["norm.weight"]}
+    for n in range(source.config.depth):
+        ours, theirs = f"blocks.{n}", f"layers.{n}"
+        copied[f"{theirs}.input_layernorm.weight"] = weights[f"{ours}.norm1.weight"]
+        copied[f"{theirs}.post_attention_layernorm.weight"] = weights[f"{ours}.norm2.weight"]
+        qkv = weights[f"{ours}.attention.qkv.weight"].chunk(3)
+        for part, weight in zip("qkv", qkv, strict=True):
+            copied[f"{theirs}.self_attn.{part}_proj.weight"] = weight
+        copied[f"{theirs}.self_attn.o_proj.weight"] = weights[f"{ours}.attention.out.weight"]
+        gates = weights[f"{ours}.mlp.gate_up.weight"].chunk(2)
+        for part, weight in zip(("gate", "up"), gates, strict=True):
+            copied[f"{theirs}.mlp.{part}_proj.weight"] = weight
+        copied[f"{theirs}.mlp.down_proj.weight"] = weights[f"{ours}.mlp.down.weight"]
+    unknown = target.load_state_dict(copied, strict=False).unexpected_keys
+    if unknown:
+        raise NotAtHand(f"the Llama of transformers has no {', '.join(unknown[:3])}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -43,7 +43,7 @@ def official_vae_peer(vae: AudioVAE, checkout: Path | None, device: torch.device
         raise NotAtHand("this model has another VAE than the official causal one")
     if checkout is None:
         raise NotAtHand("no checkout of the official VAE's code; give its path by --official-vae")
-    theirs = _streaming_decoder(checkout, vae.config).to(device, vae.latent_mean.dtype)
+    theirs = _streaming_decoder(checkout, vae.config, device, vae.latent_mean.dtype)
     theirs.streaming(1).__enter__()  # never left: the decoder stays in streaming mode
     latents = torch.randn(1, 1, vae.config.latent_channels, device=device)
     _, state = vae.decode(latents)
@@ -56,7 +56,17 @@ def official_vae_peer(vae: AudioVAE, checkout: Path | None, device: torch.device
     return Peer(ours, lambda: theirs(latents.transpose(1, 2)))
 
 
-def _streaming_decoder(checkout: Path, config: OobleckConfig) -> nn.Module:
+class StreamingDecoder(Protocol):
+    """The official decoder, as far as it is used here."""
+
+    def streaming(self, batch: int, /) -> AbstractContextManager[object]: ...
+
+    def __call__(self, latents: torch.Tensor, /) -> torch.Tensor: ...
+
+
+def _streaming_decoder(
+    checkout: Path, config: OobleckConfig, device: torch.device, dtype: torch.dtype
+) -> StreamingDecoder:
     try:
         with _importable(checkout), redirect_stdout(sys.stderr):
             decoder = importlib.import_module(MODULE).StreamingOobleckDecoder(
@@ -74,7 +84,7 @@ def _streaming_decoder(checkout: Path, config: OobleckConfig) -> nn.Module:
     for module in decoder.modules():
         if hasattr(module, "weight_g"):
             remove_weight_norm(module)
-    return decoder.eval().requires_grad_(False)
+    return decoder.eval().requires_grad_(False).to(device, dtype)
 
 
 @contextmanager

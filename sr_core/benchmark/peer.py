@@ -25,7 +25,9 @@ class NotAtHand(Exception):
 def without(*names: str) -> Iterator[None]:
     """Make these packages not importable inside the context, unless already imported."""
     hidden = [name for name in names if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))
+    for name in hidden:
+        # Python documents None as "cannot be imported"; typeshed's type of the values lacks it.
+        sys.modules[name] = None  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -27,6 +27,14 @@ class Setup(NamedTuple):
     frames: int
 
 
+class PeerTimes(NamedTuple):
+    """Medians of a pair, rounded; ratio = theirs / ours, above 1 where we are faster."""
+
+    ours_ms: float
+    theirs_ms: float
+    ratio: float
+
+
 class Report(NamedTuple):
     setup: Setup
     times: Times
@@ -50,17 +58,21 @@ class Report(NamedTuple):
         }
 
     def against(self) -> dict[str, dict[str, float | None]]:
-        """Medians of each pair; ratio = theirs / ours, above 1 if this package is faster."""
-        measured: dict[str, dict[str, float | None]] = {}
+        """`PeerTimes` of each pair, for the JSON object; None for peers that were not measured."""
+        found: dict[str, dict[str, float | None]] = {}
+        for name, times in self.measured().items():
+            found[name] = times._asdict()
+        for name in self.missing:
+            found[name] = {field: None for field in PeerTimes._fields}
+        return found
+
+    def measured(self) -> dict[str, PeerTimes]:
+        """Medians of each measured pair; ratio = theirs / ours, above 1: this package is faster."""
+        found = {}
         for name, sides in self.times.against.items():
             ours, theirs = (statistics.median(side) for side in sides)
-            measured[name] = {
-                "ours_ms": _round(ours),
-                "theirs_ms": _round(theirs),
-                "ratio": _round(theirs / ours),
-            }
-        nothing = {"ours_ms": None, "theirs_ms": None, "ratio": None}
-        return measured | {name: nothing for name in self.missing}
+            found[name] = PeerTimes(_round(ours), _round(theirs), _round(theirs / ours))
+        return found
 
     def text(self) -> str:
         """The text table: figures, a bar for each part, peers."""
@@ -111,20 +123,16 @@ class Report(NamedTuple):
         return [*lines, ""]
 
     def _peers(self) -> list[str]:
-        against = self.against()
-        if not against:
+        measured = self.measured()
+        if not measured and not self.missing:
             return []
         lines = [f"{'against':{COLUMN}}{'ours':>8}{'theirs':>8}{'theirs/ours':>13}"]
-        for name, row in against.items():
-            if row["ratio"] is None:
-                lines.append(f"{name:{COLUMN}}not measured: {self.missing[name]}")
-            else:
-                lines.append(
-                    f"{name:{COLUMN}}{row['ours_ms']:8.1f}{row['theirs_ms']:8.1f}"
-                    f"{row['ratio']:13.2f}"
-                )
-        theirs = [against.get(name, {}).get("theirs_ms") for name in OUTSIDE]
-        if None not in theirs:
+        for name, row in measured.items():
+            lines.append(f"{name:{COLUMN}}{row.ours_ms:8.1f}{row.theirs_ms:8.1f}{row.ratio:13.2f}")
+        for name, reason in self.missing.items():
+            lines.append(f"{name:{COLUMN}}not measured: {reason}")
+        theirs = [measured[name].theirs_ms for name in OUTSIDE if name in measured]
+        if len(theirs) == len(OUTSIDE):
             ours, summed = self.figures()["waveform_ms"]["p50"], sum(theirs)
             numbers = f"{ours:8.1f}{summed:8.1f}{summed / ours:13.2f}"
             lines.append(f"{'peers, summed':{COLUMN}}{numbers}")

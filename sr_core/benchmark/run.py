@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ..engine.fast_soundreactor import FastSoundReactor
 from ..engine.session import Session
 from ..pipeline import Pipeline, StreamState
 from ..sampling.settings import Settings
 from .hardware import peak_mib, seconds_now
+from .measurable import generator_of
 from .peer import Peer
 
 WARM_UP = 30  # frames
@@ -57,6 +59,7 @@ def measure(
     """
     device, frame = pipeline.vae.latent_mean.device, synthetic_frame()
     session = Session(pipeline, _full(pipeline, settings))
+    generator = generator_of(session)
     for _ in range(WARM_UP):
         session.step(frame)
     peak = peak_mib(device)
@@ -64,11 +67,11 @@ def measure(
     for peer in peers.values():
         _time_pair(peer, device, 0), _time_pair(peer, device, 1)
     parts: dict[str, list[float]] = {part: [] for part in PARTS}
-    against = {name: ([], []) for name in peers}
+    against: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in peers}
     every = max(1, frames // PAIRS)
     began, worked = time.perf_counter(), time.process_time()
     for n in tqdm(range(frames), unit="frame", dynamic_ncols=True, disable=None):
-        for part, spent in zip(PARTS, _frame(session, frame, device), strict=True):
+        for part, spent in zip(PARTS, _frame(session, generator, frame, device), strict=True):
             parts[part].append(1000 * spent)
         for name, peer in peers.items() if n % every == 0 else ():
             for side, spent in enumerate(_time_pair(peer, device, n // every)):
@@ -100,15 +103,17 @@ def _full(pipeline: Pipeline, settings: Settings) -> StreamState:
     return state._replace(generator=pipeline.model.begin(settings, 0, 1, latents))
 
 
-def _frame(session: Session, frame: Tensor, device: torch.device) -> list[float]:
+def _frame(
+    session: Session, generator: FastSoundReactor, frame: Tensor, device: torch.device
+) -> list[float]:
     """Time of each part for one frame, in seconds."""
     times = [seconds_now(device)]
     with session.pipeline.computing():
         token = session.encode(frame)
         times.append(seconds_now(device))
-        z = session.generator.condition(token)
+        z = generator.condition(token)
         times.append(seconds_now(device))
-        latent = session.generator.draw(z)
+        latent = generator.draw(z)
         times.append(seconds_now(device))
         session.decode(latent[:, None])
         times.append(seconds_now(device))

@@ -38,9 +38,14 @@ def checkpoint(text: str) -> Path | Address:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def local(place: Path | Address | None) -> Path | None:
+def local(place: Path | Address) -> Path:
     """The local path of a weights file; an address is downloaded now."""
     return local_file(place, say).path if isinstance(place, Address) else place
+
+
+def optional_local(place: Path | Address | None) -> Path | None:
+    """As `local`; None for an option that was not given."""
+    return None if place is None else local(place)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..sampling.settings import Settings
-from .arguments import DTYPES, checkpoint, local
+from .arguments import DTYPES, checkpoint, optional_local
 
 HELP = "measure milliseconds per frame, in total and per part, and those of peers in the same run"
 EXAMPLES = """\
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         raise ValueError("got --config and --model; expected one of them")
     if options.frames < 1:
         raise ValueError(f"got {options.frames} frames; expected at least 1; p99 needs about 300")
-    options.checkpoint = local(options.model)
+    options.checkpoint = optional_local(options.model)
     from .work.benchmark import benchmark, benchmark_busy
 
     return benchmark_busy(options) if options.busy else benchmark(options)

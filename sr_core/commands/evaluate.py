@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..sampling.settings import METHODS, Settings
-from .arguments import MODEL, checkpoint, local, video
+from .arguments import MODEL, checkpoint, optional_local, video
 
 HELP = "compare generated sound with the real sound of clips"
 EXAMPLES = """\
@@ -78,7 +78,7 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    options.model = local(options.model)
+    options.model = optional_local(options.model)
     from .work.evaluate import evaluate_clips
 
     return evaluate_clips(options)

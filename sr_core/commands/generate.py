@@ -11,7 +11,8 @@ from pathlib import Path
 from ..io.choices import OLD_SOUND, WRITABLE
 from ..parallel.map_jobs import Placement, map_jobs
 from ..parallel.map_jobs import add_arguments as add_placement
-from .arguments import add_model, local, settings_of, video
+from ..parallel.worker import Done
+from .arguments import add_model, optional_local, settings_of, video
 
 HELP = "generate sound for one or more videos, or all in a folder; video packets are copied"
 EXAMPLES = """\
@@ -71,11 +72,11 @@ def run(options: argparse.Namespace) -> int:
     check_overwritten(read, [target for _, target in planned])
     jobs = [job for job in planned if not (options.skip_existing and os.path.exists(job[1]))]
     if jobs:
-        options.model = local(options.model)  # once, not by each worker
+        options.model = optional_local(options.model)  # once, not by each worker
     failed = 0
     for done in map_jobs(partial(Generator, options), jobs, where, _paths):
         source, target = done.job
-        if done.error is None:
+        if isinstance(done, Done):
             print(target, flush=True)
         elif len(planned) == 1:
             raise done.error

@@ -8,7 +8,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from .arguments import FORMATS, MUXED, add_model, local, settings_of
+from .arguments import FORMATS, MUXED, add_model, optional_local, settings_of
 
 HELP = "generate sound while a video plays: a file, a URL, a camera, a screen, a pipe"
 EXAMPLES = """\
@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     settings = settings_of(options, length=None)
     _check(options)
-    options.model = local(options.model)
+    options.model = optional_local(options.model)
     from .work.stream import stream
 
     target = stream(options, settings)

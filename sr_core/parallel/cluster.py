@@ -11,11 +11,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Generic, Protocol, TypedDict
 
-from .worker import DEATH, Answer, Make, Outcome, Worker, outcome_of
+from .worker import DEATH, Answer, Job, Make, Outcome, Raised, Result, Returned, Worker, outcome_of
 
-Paths = Callable[[Any], Iterable["str | os.PathLike"]]
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+Paths = Callable[[Job], Iterable[str | os.PathLike[str]]]
 
 BLOCKS = 10_000  # number of Ray Data blocks, at most: more would only fill the driver's memory
 TRIES = 3  # attempts of a job whose worker died: the machine may have failed, or the job kills it
@@ -23,13 +27,32 @@ GOODBYE = 1.0  # seconds to wait before disconnecting
 NEEDS = "every machine must have the same paths (a shared disk) and this package installed"
 
 
+class _Row(TypedDict):
+    """A job as Ray Data passes it to an actor."""
+
+    number: int
+    job: bytes  # pickled pair: the job, and the paths that must exist
+
+
+class _AnswerRow(TypedDict):
+    """The answer to a job as Ray Data returns it."""
+
+    number: int
+    answer: bytes  # pickled
+
+
 def on_cluster(
-    make: Make, jobs: Sequence[Any], address: str, workers: int | None, gpu: bool, paths: Paths
-) -> Iterator[Outcome]:
+    make: Make[Job, Result],
+    jobs: Sequence[Job],
+    address: str,
+    workers: int | None,
+    gpu: bool,
+    paths: Paths[Job],
+) -> Iterator[Outcome[Job, Result]]:
     """Run jobs in Ray Data actors and yield outcomes; `workers` None: as many as there is room."""
     ray, kind = _connected(address), "GPU" if gpu else "CPU"
     existing = [[str(path) for path in paths(job) if Path(path).exists()] for job in jobs]
-    rows = [
+    rows: list[_Row] = [
         {"number": number, "job": pickle.dumps(both)}
         for number, both in enumerate(zip(jobs, existing, strict=True))
     ]
@@ -57,7 +80,7 @@ def on_cluster(
         ray.shutdown()
 
 
-def _slots(ray: Any, kind: str) -> int:
+def _slots(ray: ModuleType, kind: str) -> int:
     """Number of CPUs or GPUs of the cluster."""
     found = int(ray.cluster_resources().get(kind, 0))
     if not found:
@@ -67,7 +90,7 @@ def _slots(ray: Any, kind: str) -> int:
     return found
 
 
-def _connected(address: str) -> Any:
+def _connected(address: str) -> ModuleType:
     """Import `ray`, connect it to the cluster and return it."""
     try:
         import ray
@@ -90,8 +113,8 @@ def _connected(address: str) -> Any:
 class _Ledger:
     """Counts the attempts of each job: Ray would retry a job that kills its worker without end."""
 
-    def __init__(self):
-        self.tries = Counter()
+    def __init__(self) -> None:
+        self.tries: Counter[int] = Counter()
 
     def begin(self, number: int) -> int:
         self.tries[number] += 1
@@ -101,31 +124,47 @@ class _Ledger:
         del self.tries[number]
 
 
-class _Actor:
+class _RemoteMethod(Protocol):
+    """A method of an object on another machine."""
+
+    def remote(self, number: int) -> ObjectRef: ...
+
+
+class _LedgerHandle(Protocol):
+    """Ray's handle to a `_Ledger`."""
+
+    @property
+    def begin(self) -> _RemoteMethod: ...
+
+    @property
+    def end(self) -> _RemoteMethod: ...
+
+
+class _Actor(Generic[Job, Result]):
     """A worker on the cluster: a row with a job -> a row with an answer."""
 
-    def __init__(self, make: Make, folder: str, ledger: Any):
+    def __init__(self, make: Make[Job, Result], folder: str, ledger: _LedgerHandle) -> None:
         if os.path.isdir(folder):
             os.chdir(folder)  # so that relative paths are valid
         self.worker, self.ledger = Worker(make), ledger
 
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, row: _Row) -> _AnswerRow:
         answer = pickle.dumps(self._answer(**row))
         self.ledger.end.remote(row["number"])
         return {"number": row["number"], "answer": answer}
 
-    def _answer(self, number: int, job: bytes) -> Answer:
+    def _answer(self, number: int, job: bytes) -> Answer[Result]:
         import ray
 
         if ray.get(self.ledger.begin.remote(number)) > TRIES:
-            return Answer(error=RuntimeError(DEATH))
-        job, paths = pickle.loads(job)
+            return Raised(RuntimeError(DEATH))
+        content, paths = pickle.loads(job)
         for path in paths:
             if not Path(path).exists():
                 text = f"got {path}, which does not exist on {socket.gethostname()}; {NEEDS}"
-                return Answer(error=ValueError(text))
-        answer = self.worker(job)
-        if answer.ready:
+                return Raised(ValueError(text))
+        answer = self.worker(content)
+        if isinstance(answer, Returned) or answer.ready:
             return answer
         text = f"a worker on {socket.gethostname()} could not start: {answer.error}; {NEEDS}"
-        return Answer(error=ValueError(text), ready=False)
+        return Raised(ValueError(text), ready=False)

@@ -9,10 +9,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from .cluster import Paths, on_cluster
-from .worker import Make, Outcome
+from .worker import Done, Failed, Job, Make, Outcome, Result
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Placement:
     ray: str | None = None  # address of a Ray cluster
     gpu: bool = False  # one GPU per worker; local workers share them round-robin
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"got --workers {self.workers}; expected 1 or more")
 
@@ -42,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def map_jobs(make: Make, jobs: Sequence[Any], where: Placement, paths: Paths) -> Iterator[Outcome]:
+def map_jobs(
+    make: Make[Job, Result], jobs: Sequence[Job], where: Placement, paths: Paths[Job]
+) -> Iterator[Outcome[Job, Result]]:
     """Run all jobs and yield outcomes as they complete, in any order.
 
     `paths(job)`: files that must exist on a cluster machine if they exist here. An error of a job
@@ -60,6 +61,6 @@ def map_jobs(make: Make, jobs: Sequence[Any], where: Placement, paths: Paths) ->
         work = make()
         for job in jobs:
             try:
-                yield Outcome(job, work(job))
+                yield Done(job, work(job))
             except Exception as error:
-                yield Outcome(job, error=error)
+                yield Failed(job, error)

@@ -13,18 +13,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
-from typing import Any
+from typing import Generic
 
 from .signals import Stopped, on_ending, stop
-from .worker import DEATH, Answer, Make, Outcome, Worker, outcome_of
+from .worker import DEATH, Answer, Job, Make, Outcome, Raised, Result, Worker, outcome_of
 
 GRACE = 5.0  # seconds for a stopped job to clean up
 SPAWN = multiprocessing.get_context("spawn")
 
 
-def in_processes(make: Make, jobs: Sequence[Any], workers: int, gpu: bool) -> Iterator[Outcome]:
+def in_processes(
+    make: Make[Job, Result], jobs: Sequence[Job], workers: int, gpu: bool
+) -> Iterator[Outcome[Job, Result]]:
     """Run jobs in worker processes and yield outcomes as they complete."""
-    waiting, busy = iter(jobs), {}
+    waiting = iter(jobs)
+    busy: dict[object, tuple[Process[Job, Result], Job]] = {}  # by the pipe of the process
     idle = processes = [Process(make, number, gpu) for number in range(workers)]
     try:
         while True:
@@ -33,7 +36,7 @@ def in_processes(make: Make, jobs: Sequence[Any], workers: int, gpu: bool) -> It
             if not busy:
                 return
             idle = []
-            for pipe in wait(list(busy)):
+            for pipe in wait([process.pipe for process, _ in busy.values()]):
                 process, job = busy.pop(pipe)
                 idle.append(process)
                 yield outcome_of(job, process.answer())
@@ -41,7 +44,7 @@ def in_processes(make: Make, jobs: Sequence[Any], workers: int, gpu: bool) -> It
         _end(processes)
 
 
-def _end(processes: list[Process]) -> None:
+def _end(processes: Sequence[Process[Job, Result]]) -> None:
     """Stop all workers; those that still run after GRACE seconds are killed."""
     for process in processes:
         process.pipe.close()  # makes the worker end
@@ -52,10 +55,10 @@ def _end(processes: list[Process]) -> None:
         process.kill()
 
 
-class Process:
+class Process(Generic[Job, Result]):
     """One worker process, restarted if a job has killed it."""
 
-    def __init__(self, make: Make, number: int, gpu: bool):
+    def __init__(self, make: Make[Job, Result], number: int, gpu: bool) -> None:
         self.arguments = make, number, gpu
         self._begin()
 
@@ -66,7 +69,7 @@ class Process:
         self.process.start()
         theirs.close()  # otherwise the pipe stays open when the worker dies
 
-    def submit(self, job: Any) -> Connection:
+    def submit(self, job: Job) -> Connection:
         """Send the worker a job; returns the pipe that will carry the answer."""
         if not self.process.is_alive():
             self._begin()
@@ -74,23 +77,25 @@ class Process:
             self.pipe.send(job)
         return self.pipe
 
-    def answer(self) -> Answer:
+    def answer(self) -> Answer[Result]:
+        """Receive the worker's answer, or the error that it died."""
         try:
             return self.pipe.recv()
         except (EOFError, OSError):
             self.kill()
-            return Answer(error=RuntimeError(DEATH))
+            return Raised(RuntimeError(DEATH))
 
     def kill(self) -> None:
         self.process.kill()
         self.process.join()
 
 
-def _run(pipe: Connection, make: Make, number: int, gpu: bool) -> None:
+def _run(pipe: Connection, make: Make[Job, Result], number: int, gpu: bool) -> None:
     """Main function of a worker: answer jobs until the pipe closes or a signal arrives."""
     jobs: SimpleQueue[bytes] = SimpleQueue()
     with suppress(Stopped), on_ending(stop):
-        threading.Thread(target=_receive, args=(pipe, jobs), daemon=True).start()
+        main = threading.get_ident()
+        threading.Thread(target=_receive, args=(pipe, jobs, main), daemon=True).start()
         if gpu:
             import torch
 
@@ -100,13 +105,16 @@ def _run(pipe: Connection, make: Make, number: int, gpu: bool) -> None:
             pipe.send(worker(pickle.loads(job)))
 
 
-def _receive(pipe: Connection, jobs: SimpleQueue[bytes]) -> None:
-    """Queue jobs until the parent closes the pipe or dies; then end this process."""
+def _receive(pipe: Connection, jobs: SimpleQueue[bytes], main: int) -> None:
+    """Queue jobs until the parent closes the pipe or dies; then end this process.
+
+    `main`: identifier of the main thread, which alone handles signals.
+    """
     with suppress(EOFError, OSError):
         while True:
             jobs.put(pipe.recv_bytes())
     if hasattr(signal, "pthread_kill"):  # also interrupts a blocking system call
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+        signal.pthread_kill(main, signal.SIGTERM)
     else:
         _thread.interrupt_main(signal.SIGTERM)
     jobs.put(b"")  # on Windows no signal interrupts the wait for the next job

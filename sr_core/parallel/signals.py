@@ -7,9 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
-Handler = Callable[[int, "FrameType | None"], Any]
+Handler = Callable[[int, "FrameType | None"], object]
 
 # Windows has no SIGHUP; it sends SIGBREAK when a console is closed.
 ENDING = [
@@ -22,7 +21,7 @@ ENDING = [
 class Stopped(KeyboardInterrupt):
     """Raised in the main thread by a termination signal; `number` is the signal's number."""
 
-    def __init__(self, number: int):
+    def __init__(self, number: int) -> None:
         super().__init__(f"stopped by signal {number}")
         self.number = number
 

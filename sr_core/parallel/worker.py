@@ -5,56 +5,79 @@ from __future__ import annotations
 import pickle
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
-Make = Callable[[], Callable[[Any], Any]]
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+Make = Callable[[], Callable[[Job], Result]]
 
 DEATH = "its worker died (out of memory, or killed by this very job); try it alone"
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """The result of a job, or the error that it raised."""
+class Done(Generic[Job, Result]):
+    """A job and its result."""
 
-    job: Any
-    result: Any = None
-    error: Exception | None = None
+    job: Job
+    result: Result
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The message that a worker returns for a job."""
+class Failed(Generic[Job]):
+    """A job and the error that it raised."""
 
-    result: Any = None
-    error: Exception | None = None
-    ready: bool = True  # False: `make` failed, so every job would fail
+    job: Job
+    error: Exception
+
+
+Outcome = Done[Job, Result] | Failed[Job]
+
+
+@dataclass(frozen=True)
+class Returned(Generic[Result]):
+    """A worker's message: the result of a job."""
+
+    result: Result
     warnings: tuple[str, ...] = ()
 
 
-class Worker:
+@dataclass(frozen=True)
+class Raised:
+    """A worker's message: the error of a job."""
+
+    error: Exception
+    ready: bool = True  # False: the error of `make`, so every job would fail
+    warnings: tuple[str, ...] = ()
+
+
+Answer = Returned[Result] | Raised
+
+
+class Worker(Generic[Job, Result]):
     """Runs jobs on one thread; calls `make` at the first job."""
 
-    def __init__(self, make: Make):
+    def __init__(self, make: Make[Job, Result]) -> None:
         import torch  # imported here: `--help` does not need it
 
         torch.set_num_threads(1)
-        self.make, self.work = make, None
+        self.make = make
+        self.work: Callable[[Job], Result] | None = None
 
-    def __call__(self, job: Any) -> Answer:
+    def __call__(self, job: Job) -> Answer[Result]:
         with warnings.catch_warnings(record=True) as caught:
             answer = self._answer(job)
-        return Answer(*answer, tuple(str(one.message) for one in caught))
+        return replace(answer, warnings=tuple(str(one.message) for one in caught))
 
-    def _answer(self, job: Any) -> tuple[Any, Exception | None, bool]:
+    def _answer(self, job: Job) -> Answer[Result]:
         try:
-            self.work = self.work or self.make()
+            work = self.work = self.work or self.make()
         except Exception as error:
-            return None, _portable(error), False
+            return Raised(_portable(error), ready=False)
         try:
-            return self.work(job), None, True
+            return Returned(work(job))
         except Exception as error:
-            return None, _portable(error), True
+            return Raised(_portable(error))
 
 
 def _portable(error: Exception) -> Exception:
@@ -65,10 +88,12 @@ def _portable(error: Exception) -> Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
 
 
-def outcome_of(job: Any, answer: Answer) -> Outcome:
+def outcome_of(job: Job, answer: Answer[Result]) -> Outcome[Job, Result]:
     """Re-emit the worker's warnings and return the outcome; raises an error of `make`."""
     for message in answer.warnings:
         warnings.warn(message, stacklevel=2)
+    if isinstance(answer, Returned):
+        return Done(job, answer.result)
     if not answer.ready:
         raise answer.error
-    return Outcome(job, answer.result, answer.error)
+    return Failed(job, answer.error)

@@ -14,6 +14,7 @@ from ...benchmark.cost import costs_of
 from ...benchmark.dinov2 import dinov2_peer
 from ...benchmark.hardware import measure_hardware
 from ...benchmark.llama import llama_peers
+from ...benchmark.measurable import model_of
 from ...benchmark.official_vae import official_vae_peer
 from ...benchmark.page import write_section
 from ...benchmark.peer import NotAtHand, Peer
@@ -46,7 +47,9 @@ def benchmark_busy(options: argparse.Namespace) -> int:
 
 def _measured(options: argparse.Namespace) -> Report:
     device = torch.device(best_device(options.device))
-    dtype = getattr(torch, options.dtype or ("bfloat16" if device.type == "cuda" else "float32"))
+    dtype: torch.dtype = getattr(
+        torch, options.dtype or ("bfloat16" if device.type == "cuda" else "float32")
+    )
     settings = Settings(steps=options.steps, guidance=GUIDANCE)
     pipeline = _pipeline(options, device, dtype)
     use_threads(options.threads, pipeline)
@@ -82,7 +85,7 @@ def _peers(
     official = options.official_vae
     makers = {
         "dinov2": lambda: {"dinov2": dinov2_peer(pipeline.config.vision, device)},
-        "transformer": lambda: llama_peers(pipeline.model.transformer, device),
+        "transformer": lambda: llama_peers(model_of(pipeline).transformer, device),
         "vae": lambda: {"vae": official_vae_peer(inference_copy(pipeline.vae), official, device)},
         "plain": lambda: {"plain": plain_peer(pipeline, settings)},
     }

@@ -30,7 +30,7 @@ def cut_excerpt(video: Path, target: Path) -> int:
     Raises MediaError if the video has no sound or is shorter than SECONDS.
     """
     frames = open_video(video)
-    if not frames.has_sound or frames.duration < SECONDS:
+    if not isinstance(frames, VideoFrames) or not frames.has_sound or frames.duration < SECONDS:
         raise MediaError(
             f"got '{video}' of {float(frames.duration):.1f} s"
             f"{'' if frames.has_sound else ' without sound'}; "

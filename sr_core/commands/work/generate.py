@@ -30,7 +30,7 @@ from ..arguments import settings_of
 class Generator:
     """Loads the model once; a call generates the sound of one video and writes the file."""
 
-    def __init__(self, options: argparse.Namespace):
+    def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.pipeline = load(options, device_of(options))
         self.texts = encode_texts(options, self.pipeline)
@@ -134,8 +134,13 @@ def read_prompt(path: Path, pipeline: Pipeline) -> Tensor:  # -> (1 2 s), whole 
 def _with_progress(frames: Frames, sound: Iterable[Tensor], shown: bool) -> Iterator[Tensor]:
     """Yield the waveform pieces (c s) unchanged, with a progress bar on stderr if `shown`."""
     began, done = time.monotonic(), 0
-    style = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=not shown)
-    with tqdm(total=frames.count, **style) as bar:
+    with tqdm(
+        total=frames.count,
+        unit="frame",
+        file=sys.stderr,
+        dynamic_ncols=True,
+        disable=not shown,
+    ) as bar:
         for waveform in sound:
             done += waveform.shape[-1]
             speed = done / SAMPLE_RATE / (time.monotonic() - began)

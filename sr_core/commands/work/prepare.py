@@ -18,12 +18,13 @@ from ...components import load_vision, save_part
 from ...io.read.source import videos_in
 from ...io.write.partial import whole_file
 from ...parallel.map_jobs import Placement, map_jobs
+from ...parallel.worker import Failed
 from ...rates import FRAME_RATE
 from ...training.data.clips import ClipConfig
 from ...training.data.pca_fit import fit_vision, vision_config
 from ...training.data.shard_layout import check_folder
 from ...training.data.shard_writer import ShardJob, ShardMaker, plan
-from ..arguments import local
+from ..arguments import optional_local
 
 
 def prepare(options: argparse.Namespace) -> int:
@@ -33,21 +34,23 @@ def prepare(options: argparse.Namespace) -> int:
     videos = list(dict.fromkeys(found))  # unique: a folder may be given with its parent
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
-    for part in ("vision", "dinov2", "vae"):
-        setattr(options, part, local(getattr(options, part)))
+    for name in ("vision", "dinov2", "vae"):
+        setattr(options, name, optional_local(getattr(options, name)))
     jobs = _jobs(options, videos)
     for shard in check_folder(output, jobs, options.split):
         print(f"removed {shard}: its videos are in other shards now", file=sys.stderr)
         shard.with_suffix(".json").unlink()
         shard.unlink(missing_ok=True)
     vision, vae = _vision(options, videos), _kept(options.vae, output / "vae.safetensors")
-    hashes = tuple(path and sha256(Path(path)) for path in (vision, vae))
-    jobs = [replace(job, parts=hashes) for job in jobs]
-    clips, skipped, failed = Counter(), [], []
+    parts = _hash(vision), _hash(vae)
+    jobs = [replace(job, parts=parts) for job in jobs]
+    clips: Counter[str] = Counter()
+    skipped: list[tuple[str, str]] = []
+    failed: list[str] = []
     with tqdm(total=len(jobs), unit="shard", file=sys.stderr) as bar:
         for done in map_jobs(partial(ShardMaker, vision, vae, options.device), jobs, where, _paths):
             bar.update(1)
-            if done.error:
+            if isinstance(done, Failed):
                 failed.append(f"{done.job.target}: {done.error}")
                 continue
             report = done.result
@@ -98,6 +101,10 @@ def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
             "or give --vision with that file"
         )
     return str(target)
+
+
+def _hash(path: str | None) -> str | None:
+    return None if path is None else sha256(Path(path))
 
 
 def _kept(source: Path | None, target: Path) -> str | None:

@@ -6,26 +6,28 @@ import argparse
 import json
 import shlex
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 from ...checkpoint import load_pipeline
 from ...evaluation.metrics.embeddings import patch_statistics
 from ...evaluation.metrics.likeness import Likeness
-from ...evaluation.protocol.evaluate import evaluate, name_of
+from ...evaluation.protocol.evaluate import Observer, evaluate, name_of
 from ...evaluation.protocol.overfit_check import OverfitCheck
 from ...evaluation.report.report import Report
 from ...rates import FRAME_RATE
 from ...sampling.settings import Settings
 from ...training.runtime.logger import CURVE
 from .. import generate, prepare, train
+from ..verb import Verb
 from .excerpt import SECONDS, cut_excerpt
+
+Word = str | int | float | Path  # of a command line
 
 STEPS = 4  # sampling steps of the final model
 HEUN = Settings(16, method="heun")  # sampling settings of the diffusion stage
 FRAMES = round(SECONDS * FRAME_RATE)
-CLIPS = ["--seconds", SECONDS, "--split", "train", "--silence-db", -200, "--stillness", 0]
+CLIPS = ("--seconds", SECONDS, "--split", "train", "--silence-db", -200, "--stillness", 0)
 LOOP = {"batch": 4, "warmup": 20, "schedule": "cosine", "log_every": 1, "save_every": 100}
 LOOP |= {"workers": 0}  # a row has a few kilobytes: loading needs no processes
 VAE = {
@@ -83,17 +85,17 @@ def overfit(options: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _machine(options: argparse.Namespace) -> list[Any]:
-    device = ["--device", options.device] if options.device else []
+def _machine(options: argparse.Namespace) -> list[Word]:
+    device: list[Word] = ["--device", options.device] if options.device else []
     return [*device, "--threads", options.threads or 1]
 
 
-def _learn(folder: Path, machine: list[Any]) -> tuple[Path, Path]:
+def _learn(folder: Path, machine: Sequence[Word]) -> tuple[Path, Path]:
     """Train all stages; returns the checkpoints of the diffusion and the consistency stage."""
     clips, sound, data = (folder / name for name in ("clips", "sound", "data"))
     _command(prepare, clips, "-o", sound, *CLIPS)
     vae = _train("vae", sound, folder, VAE, machine)
-    patches = ["--patches", "7x56x98", "--channels", 16]
+    patches = ("--patches", "7x56x98", "--channels", 16)
     _command(prepare, clips, "-o", data, *CLIPS, *patches, "--vae", vae)
     stage1 = _train("diffusion", data, folder, DIFFUSION, machine)
     return stage1, _train("consistency", data, folder, CONSISTENCY, [*machine, "--init", stage1])
@@ -107,18 +109,30 @@ def _evaluate(clip: Path, stage1: Path, model: Path, folder: Path) -> dict[str, 
         Report(folder),
     )
     evaluate(load_pipeline(stage1), [clip], [HEUN], 0, patch_statistics, [diffusion])
-    settings, observers = [Settings(steps) for steps in (1, STEPS)], [report, tuned]
+    settings = [Settings(steps) for steps in (1, STEPS)]
+    observers: list[Observer] = [report, tuned]
     result = evaluate(load_pipeline(model), [clip], settings, 0, patch_statistics, observers)
     report.write({"model": model.name, "seed": 0} | result)
     print(f"\n{tuned.table()}\n")
     return {
-        "vae": tuned.codec,
-        "diffusion": diffusion.generated,
-        "consistency": tuned.generated,
+        "vae": _compared(tuned.codec),
+        "diffusion": _compared(diffusion.generated),
+        "consistency": _compared(tuned.generated),
     }
 
 
-def _train(stage: str, data: Path, folder: Path, config: dict, more: list[Any]) -> Path:
+def _compared(found: Likeness | None) -> Likeness:
+    if found is None:
+        raise ValueError(
+            "got no sound that was compared with the clip's; expected one of each stage; choose "
+            "another -o, so that all is made anew"
+        )
+    return found
+
+
+def _train(
+    stage: str, data: Path, folder: Path, config: Mapping[str, object], more: Sequence[Word]
+) -> Path:
     settings, output = folder / f"{stage}.json", folder / stage
     settings.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     _command(train, stage, data, "-o", output, "--config", settings, *more)
@@ -129,7 +143,7 @@ def _train(stage: str, data: Path, folder: Path, config: dict, more: list[Any]) 
     return output / ("vae.safetensors" if stage == "vae" else "model.safetensors")
 
 
-def _command(command: ModuleType, *words: Any) -> None:
+def _command(command: Verb, *words: Word) -> None:
     """Print a command line and run it in this process."""
     texts = [str(word) for word in words]
     name = command.__name__.rsplit(".", 1)[-1]

@@ -96,7 +96,7 @@ class LiveGenerator:
         prompt: Tensor | None,
         gain: float,
         texts: list[tuple[int, Any]],
-    ):
+    ) -> None:
         self.pipeline, self.gain, self.meter = pipeline, gain, Meter()
         self.texts = sorted(texts, key=lambda text: text[0])
         self.channels = max(2, pipeline.config.audio.audio_channels)  # mono is copied to both
@@ -111,11 +111,14 @@ class LiveGenerator:
         self.session.warm_up(torch.zeros(1, 1, 3, picture.height, picture.width, dtype=torch.uint8))
 
     def sound(self, frame_time: FrameTime) -> np.ndarray:  # -> (c s)
-        """The sound after one more frame; silence for one that is too late."""
-        if frame_time.silent:
-            return np.zeros((self.channels, self.samples), np.float32)
+        """The sound after one more frame; silence for one that is too late.
+
+        It is silence too for a late frame before which there was none that could be repeated.
+        """
         if frame_time.picture is not None:
             self.latest = frame_time.picture()[None, None]
+        if frame_time.silent or self.latest is None:
+            return np.zeros((self.channels, self.samples), np.float32)
         while self.texts and self.texts[0][0] <= frame_time.number:
             self.session.replace_text(self.texts.pop(0)[1])
         return self._output(self.session.step(self.latest))
@@ -123,7 +126,7 @@ class LiveGenerator:
     def rest(self) -> np.ndarray:  # -> (c s)
         """The sound of an incomplete last step, completed by repeating the last frame."""
         pieces = [np.zeros((self.channels, 0), np.float32)]
-        while self.session.incomplete:
+        while self.latest is not None and self.session.incomplete:
             pieces.append(self._output(self.session.step(self.latest)))
         return np.concatenate(pieces, axis=1)
 
@@ -136,7 +139,9 @@ class LiveGenerator:
 class _Run:
     """The main loop of a stream: reads frames, generates sound and writes it."""
 
-    def __init__(self, options: argparse.Namespace, picture: LivePicture, player: LiveGenerator):
+    def __init__(
+        self, options: argparse.Namespace, picture: LivePicture, player: LiveGenerator
+    ) -> None:
         self.options, self.picture, self.player = options, picture, player
         self.rate = player.pipeline.frame_rate
         live = options.input != "-" and is_live(options.input)
@@ -180,8 +185,8 @@ class _Run:
 
     def _generate(self, reader: ReaderThread) -> None:
         choose = frame_times_by_clock if self.by_clock else frame_times_by_source
-        style = dict(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=None)
-        with tqdm(**style) as bar:  # disable=None: on a terminal only
+        # disable=None: on a terminal only
+        with tqdm(unit="frame", file=sys.stderr, dynamic_ncols=True, disable=None) as bar:
             for frame_time in choose(reader, self.rate, self.pace):
                 if self._is_over(frame_time) or (reader.ended and not reader.finished):
                     break

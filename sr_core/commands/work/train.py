@@ -6,10 +6,13 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from ...config import changed, from_dict, to_dict
 from ...hub import Tell, local_file
@@ -19,19 +22,36 @@ from ...training import stages, whiten_stage
 from ...training.data.dataset import one_row
 from ...training.data.shards import check_has
 from ...training.runtime.cost import costs_of
+from ...training.runtime.loop import LoopConfig
+from ...training.runtime.run_manifest import Origin
+from ...training.tasks.task import Task
 from ..console import say
 
-STAGES = {
+# Any: the stage's own settings, an instance of the type beside it.
+Stage = Callable[[Path, Path, Any, Path | None, str, Origin], Path]
+MakeTask = Callable[[Path, Any, Path | None, str], tuple[Task, nn.Module]]
+
+STAGES: dict[str, tuple[type[Any], Stage]] = {
     "vae": (stages.VAERun, stages.train_vae),
     "whiten": (whiten_stage.WhitenRun, whiten_stage.train_whiten),
     "diffusion": (stages.DiffusionRun, stages.train_diffusion),
     "consistency": (stages.ConsistencyRun, stages.train_consistency),
 }
-TASKS = {
+TASKS: dict[str, MakeTask] = {
     "vae": stages.vae_task,
     "diffusion": stages.diffusion_task,
     "consistency": stages.consistency_task,
 }
+
+
+class StepSettings(Protocol):
+    """The settings that all stages of TASKS have."""
+
+    @property
+    def frames(self) -> int: ...
+
+    @property
+    def loop(self) -> LoopConfig: ...
 
 
 def train(options: argparse.Namespace) -> int:
@@ -41,7 +61,7 @@ def train(options: argparse.Namespace) -> int:
     kind, stage = STAGES[options.stage]
     given = json.loads(options.config.read_text(encoding="utf-8")) if options.config else {}
     given.pop("costs", None)  # a dry run adds them to its settings
-    config = changed(from_dict(kind, given), options.set)
+    config: Any = changed(from_dict(kind, given), options.set)
     if options.threads:
         torch.set_num_threads(options.threads)
     first = os.environ.get("RANK", "0") == "0"  # only this process of a distributed run writes
@@ -70,7 +90,7 @@ def _silent(text: str) -> None:
     """Print nothing: the first process of this run prints it."""
 
 
-def _costs(options: argparse.Namespace, config: Any) -> dict[str, Any] | None:
+def _costs(options: argparse.Namespace, config: StepSettings) -> dict[str, Any] | None:
     """Estimated cost of the run; None, with the reason on stderr, if it cannot be computed."""
     try:
         if options.stage not in TASKS:
