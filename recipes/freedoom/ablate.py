@@ -19,7 +19,8 @@ from sr_core.evaluation.protocol.evaluate import evaluate, name_of
 from sr_core.evaluation.protocol.summary import LINES
 from sr_core.io.read.source import videos_in
 from sr_core.sampling.settings import Settings
-from sr_core.training.stages import DiffusionRun, new_pipeline
+from sr_core.training.initial import new_pipeline
+from sr_core.training.stages import DiffusionRun
 
 HERE = Path(__file__).parent
 HIDDEN = 1e30  # not infinity, of which a running average is not a number
@@ -103,7 +104,8 @@ def diffusion(variant: Variant, options: argparse.Namespace) -> Path:
     fresh = folder / "fresh.safetensors"
     if not fresh.exists():
         given = json.loads((HERE / "diffusion.json").read_text(encoding="utf-8"))
-        pipeline = new_pipeline(options.data, changed(from_dict(DiffusionRun, given), changes))
+        run = changed(from_dict(DiffusionRun, given), changes)
+        pipeline = new_pipeline(options.data, run.model, run.frames, run.loop.seed)
         blind(pipeline.model.grid_scale, variant)
         folder.mkdir(parents=True, exist_ok=True)
         save_pipeline(pipeline, fresh)

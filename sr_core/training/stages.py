@@ -13,15 +13,13 @@ from torch import Tensor
 from ..audio.oobleck import OobleckConfig
 from ..audio.spectral import SpectralConfig
 from ..audio.vae import AudioVAE
-from ..checkpoint import load_pipeline, save_pipeline
-from ..components import load_any_vae, load_vision, save_part
-from ..models.soundreactor.generator import SoundReactorGenerator
+from ..checkpoint import save_pipeline
+from ..components import load_any_vae, save_part
 from ..models.soundreactor.model import SoundReactorConfig
-from ..pipeline import Pipeline, PipelineConfig
-from ..vision.encoder import VisionEncoder
+from ..pipeline import Pipeline
 from .data.dataset import Batches
 from .data.ood_fit import fit_ood
-from .data.shard_writer import gathered
+from .initial import adopt, load_initial, new_pipeline, parts_of, soundreactor_of, with_train_frames
 from .runtime.compatibility import check_parts, check_shapes
 from .runtime.loop import LoopConfig, train
 from .runtime.run_manifest import Origin, RunManifest, describe
@@ -89,20 +87,20 @@ def diffusion_task(
     data: Path, run: DiffusionRun, init: Path | None, device: str
 ) -> tuple[DiffusionTask, Pipeline]:
     if init is None:
-        pipeline = new_pipeline(data, run)
+        pipeline = new_pipeline(data, run.model, run.frames, run.loop.seed)
     else:
-        pipeline = _load(init)
+        pipeline = load_initial(init)
         own = pipeline.config.model
         frames = own.transformer.train_frames  # kept, also where rows now have another length
-        given = _with_train_frames(run.model, frames)
-        default = _with_train_frames(SoundReactorConfig(), frames)
+        given = with_train_frames(run.model, frames)
+        default = with_train_frames(SoundReactorConfig(), frames)
         check_shapes("model", given, default, own, init)
         if run.adopt:
-            _adopt(pipeline, data, *_parts(data))
+            adopt(pipeline, data, *parts_of(data))
         else:
             check_parts(pipeline, data, init)
     _set_trainable(pipeline, device)
-    return DiffusionTask(_generator(pipeline), pipeline.vae, run.task), pipeline
+    return DiffusionTask(soundreactor_of(pipeline), pipeline.vae, run.task), pipeline
 
 
 def train_consistency(
@@ -125,11 +123,11 @@ def consistency_task(
 ) -> tuple[ConsistencyTask, Pipeline]:
     if init is None:
         raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
-    pipeline = _load(init)
+    pipeline = load_initial(init)
     check_parts(pipeline, data, init)
     _set_trainable(pipeline, device)
     tuning = run.task if run.task.steps else replace(run.task, steps=run.loop.steps)
-    return ConsistencyTask(_generator(pipeline), pipeline.vae, tuning), pipeline
+    return ConsistencyTask(soundreactor_of(pipeline), pipeline.vae, tuning), pipeline
 
 
 def train_vae(
@@ -164,61 +162,6 @@ def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[V
         rows, _ = clips.at(0, range(NOISE_ROWS))
         initialise_noise(vae, rows["waveform"], run.task.noise_share)
     return VAETask(vae.requires_grad_(True), run.task).to(device), vae
-
-
-def new_pipeline(data: Path, run: DiffusionRun) -> Pipeline:
-    """A model with random weights, the data's frame encoder and VAE, and the data's statistics."""
-    torch.manual_seed(run.loop.seed)
-    vision, vae = _parts(data)
-    # The context is as long as the rows: positions beyond them are never trained.
-    model = _with_train_frames(run.model, run.frames)
-    config = PipelineConfig(vision=vision.config, model=model, audio=vae.config)
-    pipeline = Pipeline(config)
-    _adopt(pipeline, data, vision, vae)
-    return pipeline
-
-
-def _load(init: Path) -> Pipeline:
-    """The checkpoint to start from; ValueError where its family has no training task here."""
-    pipeline = load_pipeline(init)
-    _generator(pipeline)
-    return pipeline
-
-
-def _generator(pipeline: Pipeline) -> SoundReactorGenerator:
-    model = pipeline.model
-    if not isinstance(model, SoundReactorGenerator):
-        raise ValueError(
-            f"got a checkpoint of {type(model).__name__}; expected one of SoundReactor, which "
-            "these stages train; choose another --init"
-        )
-    return model
-
-
-def _with_train_frames(model: SoundReactorConfig, frames: int) -> SoundReactorConfig:
-    return replace(model, transformer=replace(model.transformer, train_frames=frames))
-
-
-def _parts(data: Path) -> tuple[VisionEncoder, AudioVAE]:
-    return load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
-
-
-def _adopt(pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE) -> None:
-    """Puts the frame encoder, the VAE and the statistics of the data into a pipeline."""
-    if (vision.config, vae.config) != (pipeline.config.vision, pipeline.config.audio):
-        raise ValueError(
-            f"got {data}, prepared with {vision.config} and {vae.config}; expected the shapes of "
-            f"the checkpoint's encoders, {pipeline.config.vision} and {pipeline.config.audio}; "
-            "train without --init"
-        )
-    pipeline.vision, pipeline.vae = vision, vae
-    grid, latent = gathered(data, "grid"), gathered(data, "latent")
-    model = _generator(pipeline)
-    model.grid_mean.copy_(grid.mean)
-    model.grid_scale.copy_(grid.deviation())
-    pipeline.vae.latent_mean.copy_(latent.mean)
-    sigma_data = pipeline.config.model.head.sigma_data
-    pipeline.vae.latent_scale.copy_(latent.deviation() / sigma_data)
 
 
 def _train_model(

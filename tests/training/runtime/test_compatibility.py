@@ -9,12 +9,12 @@ import torch
 from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.components import save_part
 from sr_core.training.data.statistics import Moments
+from sr_core.training.initial import new_pipeline
 from sr_core.training.runtime.compatibility import check_parts
 from sr_core.training.stages import (
     DiffusionRun,
     consistency_task,
     diffusion_task,
-    new_pipeline,
 )
 
 SPREAD = torch.linspace(-3.4, 3.4, 50)  # of the latents that the data has
@@ -84,7 +84,7 @@ def test_shapes_that_the_checkpoint_does_not_have_are_refused(tiny_pipeline, sou
 
 def test_a_model_remembers_as_far_as_its_rows_reach(tiny_pipeline, source, data):
     own = tiny_pipeline.config.model
-    fresh = new_pipeline(data, DiffusionRun(frames=12, model=own))
+    fresh = new_pipeline(data, own, 12, 0)
     assert fresh.model.config.transformer.train_frames == 12
     _, tuned = diffusion_task(data, DiffusionRun(frames=9, model=own), source, "cpu")
     assert tuned.config.model == own  # and what it has learned is not taken from it

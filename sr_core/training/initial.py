@@ -1,0 +1,72 @@
+"""The model that a stage of training starts from: new, or from a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from ..audio.vae import AudioVAE
+from ..checkpoint import load_pipeline
+from ..components import load_any_vae, load_vision
+from ..models.soundreactor.generator import SoundReactorGenerator
+from ..models.soundreactor.model import SoundReactorConfig
+from ..pipeline import Pipeline, PipelineConfig
+from ..vision.encoder import VisionEncoder
+from .data.shard_writer import gathered
+
+
+def new_pipeline(data: Path, model: SoundReactorConfig, frames: int, seed: int) -> Pipeline:
+    """A model with random weights, the data's frame encoder and VAE, and the data's statistics."""
+    torch.manual_seed(seed)
+    vision, vae = parts_of(data)
+    # The context is as long as the rows: positions beyond them are never trained.
+    own = with_train_frames(model, frames)
+    config = PipelineConfig(vision=vision.config, model=own, audio=vae.config)
+    pipeline = Pipeline(config)
+    adopt(pipeline, data, vision, vae)
+    return pipeline
+
+
+def load_initial(init: Path) -> Pipeline:
+    """The checkpoint to start from; ValueError where its family has no training task here."""
+    pipeline = load_pipeline(init)
+    soundreactor_of(pipeline)
+    return pipeline
+
+
+def soundreactor_of(pipeline: Pipeline) -> SoundReactorGenerator:
+    model = pipeline.model
+    if not isinstance(model, SoundReactorGenerator):
+        raise ValueError(
+            f"got a checkpoint of {type(model).__name__}; expected one of SoundReactor, which "
+            "these stages train; choose another --init"
+        )
+    return model
+
+
+def with_train_frames(model: SoundReactorConfig, frames: int) -> SoundReactorConfig:
+    return replace(model, transformer=replace(model.transformer, train_frames=frames))
+
+
+def parts_of(data: Path) -> tuple[VisionEncoder, AudioVAE]:
+    return load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
+
+
+def adopt(pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE) -> None:
+    """Puts the frame encoder, the VAE and the statistics of the data into a pipeline."""
+    if (vision.config, vae.config) != (pipeline.config.vision, pipeline.config.audio):
+        raise ValueError(
+            f"got {data}, prepared with {vision.config} and {vae.config}; expected the shapes of "
+            f"the checkpoint's encoders, {pipeline.config.vision} and {pipeline.config.audio}; "
+            "train without --init"
+        )
+    pipeline.vision, pipeline.vae = vision, vae
+    grid, latent = gathered(data, "grid"), gathered(data, "latent")
+    model = soundreactor_of(pipeline)
+    model.grid_mean.copy_(grid.mean)
+    model.grid_scale.copy_(grid.deviation())
+    pipeline.vae.latent_mean.copy_(latent.mean)
+    sigma_data = pipeline.config.model.head.sigma_data
+    pipeline.vae.latent_scale.copy_(latent.deviation() / sigma_data)
