@@ -147,10 +147,8 @@ class _Run:
         live = options.input != "-" and is_live(options.input)
         real = options.realtime or options.play or live
         self.by_clock = live or (real and options.input == "-")
-        self.pace, self.latencies = (
-            Pace(self.rate, real),
-            LatencyHistogram(float(1 / self.rate), real),
-        )
+        self.pace = Pace(self.rate, real)
+        self.latencies = LatencyHistogram(float(1 / self.rate), real)
         if real:
             player.warm_up(picture)
         self.sinks = _sinks(options, picture, player.channels)
