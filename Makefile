@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: demo test test-fast lint
+.PHONY: demo test test-fast lint types
 
 # Installing is redone when a list of requirements changes. Progress goes to stderr: the last line
 # on stdout is the path of the video that `generate` wrote.
@@ -24,7 +24,12 @@ demo: $(VENV)/installed
 lint: $(VENV)/installed-test
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy
+	@$(MAKE) --no-print-directory types
+
+# The checkout is the package, as in a host, and its folder may have any name: a link gives it one.
+types:
+	@mkdir -p .mypy && ln -sfn "$(CURDIR)" .mypy/soundreactor
+	MYPYPATH=.mypy $(RUN) -m mypy -p soundreactor.sr_core -p soundreactor.nodes
 
 # A file's tests stay in one process, so that what they share is made once; files in the order that
 # tests/conftest.py gives them.

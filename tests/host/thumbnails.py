@@ -19,7 +19,7 @@ from PIL import Image
 
 FOLDER = Path(__file__).parents[2] / "workflows"
 SQUARES = {  # left, top and side of what is shown, in the graph's pixels
-    "video-to-sound": (1200, -60, 970),
+    "video-to-sound": (1540, -60, 1000),
     "generated-frames-to-sound": (-30, -40, 1110),
     "live": (-15, -50, 960),
 }
