@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from ...io.read.source import MediaError, name_of, videos_in
 from ...io.read.source_audio import SourceAudio
 from ...io.read.video import VideoFrames, open_video
 from ...rates import FRAME_RATE, SAMPLE_RATE
+from ...sampling.clip_seed import clip_seed
 from ..metrics.events import EventLog, read_events
 from ..metrics.loudness import level_db
 from ..metrics.mel import log_mel
@@ -54,7 +54,7 @@ class Clip:
         With the same noise for all clips their metrics would not be independent, and an interval
         over clips would not include the variance due to the noise. `generate --seed` accepts it.
         """
-        return int.from_bytes(hashlib.sha256(f"{seed} {self.name}".encode()).digest()[:4], "big")
+        return clip_seed(seed, self.name)
 
     def sound(self) -> Tensor:  # -> (2 s)
         """The sound of the video, as long as its picture."""
