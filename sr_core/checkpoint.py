@@ -2,7 +2,8 @@
 
 Tensor names are those of `Pipeline`'s parameters. The metadata (all strings) contains `format`,
 `config` (JSON), `references` (JSON: parameter prefix -> file name and sha256 of a public frozen
-part that is not in the file) and `training` (JSON: how the weights were made).
+part that is not in the file), `training` (JSON: how the weights were made) and, except in older
+files, `sampling` (JSON: the recommended steps, guidance and method).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from .io.write.partial import whole_file
 from .models.generator import Generator
 from .models.soundreactor.generator import SoundReactorGenerator
 from .pipeline import Pipeline, PipelineConfig
+from .sampling.recommended import ENTRY, entry_of, parse_entry
 
 FORMATS: dict[str, type[Generator]] = {"soundreactor-1": SoundReactorGenerator}  # one per family
 ASSETS = Path(__file__).parent / "assets"
@@ -58,7 +60,7 @@ def load_pipeline(
     metadata = read_metadata(path)
     config, family = config_of(metadata)
     with torch.device("meta"), _Uninitialised():
-        pipeline = Pipeline(config, metadata["training"], family)
+        pipeline = Pipeline(config, metadata["training"], family, metadata[ENTRY])
     weights = _referenced(metadata["references"], find or path.parent.joinpath) | load_file(path)
     _check_names(path, weights, pipeline.state_dict())
     pipeline.load_state_dict(weights, strict=True, assign=True)
@@ -85,15 +87,16 @@ def save_pipeline(
         for name, value in pipeline.state_dict().items()
         if name not in public or not torch.equal(value.cpu(), public[name].to(value.dtype))
     }
-    described = {
+    metadata = {
         "format": _format_of(pipeline.model),
         "config": json.dumps(to_dict(pipeline.config)),
         "references": json.dumps(
             {p: {"file": f.name, "sha256": sha256(f)} for p, f in references.items()}
         ),
         "training": json.dumps(pipeline.origin),
+        ENTRY: entry_of(pipeline.recommended),
     }
-    return write_weights(weights, Path(path), described)
+    return write_weights(weights, Path(path), metadata)
 
 
 def config_of(metadata: Mapping[str, Any]) -> tuple[PipelineConfig, type[Generator]]:
@@ -158,7 +161,10 @@ def read_header(path: str | os.PathLike) -> Header:
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
-    """The parsed metadata of a checkpoint: format, config, references, training."""
+    """The parsed metadata of a checkpoint: format, config, references, training, sampling.
+
+    `sampling` is a `Settings`: that of the family where the file has none.
+    """
     metadata = read_header(path).metadata
     if not is_checkpoint(metadata):
         raise ValueError(
@@ -166,7 +172,10 @@ def read_metadata(path: str | os.PathLike) -> dict[str, Any]:
             "whole checkpoint; weights of other projects need `python -m sr_core convert`"
         )
     parsed = {key: json.loads(metadata[key]) for key in ("config", "references", "training")}
-    return {"format": metadata["format"], **parsed}
+    parsed["format"] = metadata["format"]
+    entry = metadata.get(ENTRY)
+    fallback = FORMATS[metadata["format"]].fallback
+    return parsed | {ENTRY: fallback if entry is None else parse_entry(entry, path)}
 
 
 def is_checkpoint(metadata: Mapping[str, str]) -> bool:

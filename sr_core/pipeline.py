@@ -49,8 +49,9 @@ class Pipeline(nn.Module):
     """Frozen vision encoder, trained generator and frozen VAE.
 
     `origin` describes how the weights were made: at least {"stage": ...}, "untrained" for random
-    weights. `family` is the generator's class. `threads` is the number of CPU threads; None: chosen
-    by the number of parameters.
+    weights. `family` is the generator's class. `recommended` are the sampling settings that the
+    checkpoint recommends, by default the family's. `threads` is the number of CPU threads; None:
+    chosen by the number of parameters.
     """
 
     threads: int | None = None
@@ -60,9 +61,11 @@ class Pipeline(nn.Module):
         config: PipelineConfig,
         origin: dict[str, Any] | None = None,
         family: type[Generator] = SoundReactorGenerator,
+        recommended: Settings | None = None,
     ):
         super().__init__()
         self.config = config
+        self.recommended = recommended or family.fallback
         self.origin = origin or {"stage": "untrained"}
         self.vision = VisionEncoder(config.vision)
         self.difference = TemporalDifference()
@@ -117,9 +120,17 @@ class Pipeline(nn.Module):
 
     @torch.inference_mode()
     def start(
-        self, settings: Settings, seed: int, batch: int = 1, prompt: Tensor | None = None
+        self,
+        settings: Settings | None = None,
+        seed: int = 0,
+        batch: int = 1,
+        prompt: Tensor | None = None,
     ) -> StreamState:
-        """The state before the first frame; `prompt` (b c s) is a waveform to continue."""
+        """The state before the first frame; `prompt` (b c s) is a waveform to continue.
+
+        `settings` None: those that the checkpoint recommends.
+        """
+        settings = settings or self.recommended
         if not self.config.audio.causal:
             raise ValueError(
                 "got a non-causal VAE, which decodes a whole sound at once; expected a causal "

@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ from sr_core.checkpoint import (
     ASSETS,
     bundled_checkpoint,
     load_pipeline,
+    read_header,
     read_metadata,
     save_pipeline,
     write_weights,
@@ -105,10 +105,7 @@ def test_another_file_under_the_same_name_is_refused(referenced, tmp_path):
 
 def rewrite(path, change):
     weights = load_file(path)
-    metadata = {
-        key: value if isinstance(value, str) else json.dumps(value)
-        for key, value in read_metadata(path).items()
-    }
+    metadata = read_header(path).metadata
     change(weights, metadata)
     save_file(weights, path, metadata)
 
@@ -121,12 +118,32 @@ def rewrite(path, change):
         (lambda w, m: w.update({"model.start": torch.zeros(3)}), "misshapen tensors model.start"),
         (lambda w, m: m.update(format="soundreactor-9"), "format 'soundreactor-9'"),
         (lambda w, m: m.update(config='{"colour": 1}'), "unknown field colour"),
+        (lambda w, m: m.update(sampling='{"steps": 9}'), "tiny.safetensors with .*'sampling'"),
+        (lambda w, m: m.update(sampling=""), "tiny.safetensors with .*'sampling'"),
     ],
 )
 def test_what_does_not_fit_is_named(saved, change, message):
     rewrite(saved, change)
     with pytest.raises(ValueError, match=message):
         load_pipeline(saved)
+
+
+HEUN = Settings(12, 1.5, "heun")
+
+
+def test_recommended_settings_are_written_and_read_back(tiny_pipeline, tmp_path):
+    tiny_pipeline.recommended = HEUN
+    path = save_pipeline(tiny_pipeline, tmp_path / "a.safetensors")
+    assert read_metadata(path)["sampling"] == load_pipeline(path).recommended == HEUN
+    again = save_pipeline(load_pipeline(path), tmp_path / "b.safetensors")
+    assert load_pipeline(again).recommended == HEUN
+
+
+def test_an_older_file_has_the_settings_of_before(saved):
+    rewrite(saved, lambda w, m: m.pop("sampling"))
+    assert "sampling" not in read_header(saved).metadata
+    assert load_pipeline(saved).recommended == Settings(4, 2.0, "consistency")
+    assert read_metadata(saved)["sampling"] == Settings(4, 2.0, "consistency")
 
 
 def test_files_that_are_no_checkpoint_are_refused(tmp_path):

@@ -9,8 +9,9 @@ import av
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from sr_core.checkpoint import save_pipeline
+from sr_core.checkpoint import load_pipeline, read_header, save_pipeline, write_weights
 from sr_core.cli import describe, main
 from sr_core.commands.work.targets import plan
 from sr_core.engine.offline import generate
@@ -18,6 +19,7 @@ from sr_core.io.read.audio import read_audio
 from sr_core.io.read.source import videos_in
 from sr_core.io.read.video import open_video
 from sr_core.io.write.audio import write_audio
+from sr_core.sampling.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,8 +79,6 @@ def test_a_video_becomes_the_same_video_with_sound(run, clip, tmp_path):
 def test_the_sound_in_the_file_is_the_pipelines(run, clip, tmp_path, tiny_pipeline):
     run("generate", clip, "-o", tmp_path / "out.mkv", "--seed", 5, "--steps", 2)
     frames = torch.cat(list(open_video(clip).pieces()))[None]
-    from sr_core.sampling.settings import Settings
-
     expected = generate(tiny_pipeline.float(), frames, Settings(steps=2), 5)[0, :, :24_000]
     assert (sound_of(tmp_path / "out.mkv") - expected.clamp(-1, 1)).abs().max() < 1e-4
 
@@ -195,6 +195,60 @@ def test_inspect_says_what_a_checkpoint_is(run, tmp_path):
     assert code == 0
     for fact in ("soundreactor-1", '"stage": "consistency"', '"train_frames": 5', "x F32", "vae"):
         assert fact in out
+
+
+@pytest.fixture
+def drawn(run, clip, tmp_path):
+    """The sound that `generate` draws, with a checkpoint that recommends Heun in 3 steps."""
+    path = tmp_path / "tiny.safetensors"
+    pipeline = load_pipeline(path)
+    pipeline.recommended = Settings(3, 1.5, "heun")
+    model = save_pipeline(pipeline, tmp_path / "heun.safetensors")
+
+    def drawn(*words, verb="generate", model=model):
+        code, _, err = run(verb, clip, "-o", tmp_path / "o.mkv", "--model", model, *words)
+        assert code == 0, err
+        return sound_of(tmp_path / "o.mkv")
+
+    return drawn
+
+
+@pytest.mark.parametrize("verb", ["generate", "stream"])
+def test_a_sound_is_drawn_as_the_checkpoint_recommends(drawn, tmp_path, verb):
+    all_three = ("--steps", 3, "--guidance", 1.5, "--method", "heun")
+    plain = drawn(verb=verb)
+    assert torch.equal(plain, drawn(*all_three, verb=verb, model=tmp_path / "tiny.safetensors"))
+    assert torch.equal(plain, drawn(*all_three, verb=verb))
+    assert not torch.equal(plain, drawn(verb=verb, model=tmp_path / "tiny.safetensors"))
+    assert not torch.equal(plain, drawn("--guidance", 3, verb=verb))
+    assert torch.equal(drawn("--steps", 8, verb=verb), drawn(*all_three, "--steps", 8, verb=verb))
+
+
+def test_a_checkpoint_without_recommendation_is_drawn_as_before(drawn, tmp_path):
+    tiny = tmp_path / "tiny.safetensors"
+    before = ("--steps", 4, "--guidance", 2, "--method", "consistency")
+    assert torch.equal(drawn(model=tiny), drawn(*before, model=tiny))
+    sixteen = ("--steps", 16, "--guidance", 2, "--method", "heun")
+    assert torch.equal(drawn("--method", "heun", model=tiny), drawn(*sixteen, model=tiny))
+
+
+@pytest.mark.parametrize("verb", ["generate", "stream"])
+def test_steps_that_the_checkpoints_method_lacks_are_one_error(run, clip, tmp_path, verb):
+    words = ("--model", tmp_path / "tiny.safetensors", "--steps", 8)
+    code, _, err = run(verb, clip, "-o", tmp_path / "o.mkv", *words)
+    last = err.strip().splitlines()[-1]
+    assert code == 2 and last.startswith("error: got 8 steps; expected 1 to 4 with consistency")
+    assert not (tmp_path / "o.mkv").exists()
+
+
+def test_inspect_says_what_a_checkpoint_recommends(run, drawn, tmp_path):
+    assert '"method": "heun"' in run("inspect", tmp_path / "heun.safetensors")[1]
+    metadata = read_header(tmp_path / "tiny.safetensors").metadata
+    del metadata["sampling"]
+    old = tmp_path / "old.safetensors"
+    write_weights(load_file(tmp_path / "tiny.safetensors"), old, metadata)
+    _, out, _ = run("inspect", old)
+    assert "none in the file; default: 4 steps, guidance 2, method consistency" in out
 
 
 def test_every_verb_explains_itself_with_an_example(capsys):

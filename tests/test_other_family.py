@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from sr_core import checkpoint
 from sr_core.checkpoint import load_pipeline, save_pipeline
@@ -43,6 +44,16 @@ def known(monkeypatch):
 @pytest.fixture
 def file(known, pipeline, tmp_path):
     return save_pipeline(pipeline, tmp_path / "three.safetensors", torch.float64)
+
+
+def test_a_family_has_settings_of_its_own_for_files_that_recommend_none(file, monkeypatch):
+    monkeypatch.setattr(Three, "fallback", Settings(9, 1.0, "heun"))
+    assert three_pipeline().recommended == Settings(9, 1.0, "heun")
+    assert load_pipeline(file).recommended == Settings()  # the file says so
+    header = checkpoint.read_header(file).metadata
+    del header["sampling"]
+    checkpoint.write_weights(load_file(file), file, header)
+    assert load_pipeline(file).recommended == Settings(9, 1.0, "heun")
 
 
 def in_pieces(step, frames, cuts):

@@ -254,6 +254,17 @@ def test_a_null_history_is_kept_where_guidance_compares_with_one_of_its_own(guid
     assert kept == (guidance != 1 and history == "matched")
 
 
+def test_a_sound_is_drawn_as_recommended_unless_settings_are_given(tiny_pipeline, frames):
+    given, recommended = Settings(1, 3.0), Settings(3, 1.5, "heun")
+    expected = generate(tiny_pipeline, frames, recommended, 7)
+    other = generate(tiny_pipeline, frames, given, 7)
+    tiny_pipeline.recommended = recommended
+    assert torch.equal(generate(tiny_pipeline, frames, seed=7), expected)
+    assert torch.equal(generate(tiny_pipeline, frames, given, 7), other)
+    assert tiny_pipeline.start().generator.settings == recommended
+    assert tiny_pipeline.start(given).generator.settings == given
+
+
 def test_a_sound_is_of_seed_0_unless_another_is_given(tiny_pipeline, frames):
     assert torch.equal(
         generate(tiny_pipeline, frames, Settings()), generate(tiny_pipeline, frames, Settings(), 0)

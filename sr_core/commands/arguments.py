@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 from ..hub import local_file
 from ..hub_address import SCHEME, Address, parse_address
+from ..sampling.recommended import MOST_STEPS, STEPS, chosen
 from ..sampling.settings import CONTEXTS, HISTORIES, METHODS, Settings
 from .console import say
 
 DTYPES = ("float32", "bfloat16", "float16")
 FORMATS = ("s16le", "f32le")  # raw samples
 MODEL = "checkpoint: a path, or hf://OWNER/REPO[/FILE][@REVISION] (default: bundled)"
+RECOMMENDED = "default: as the checkpoint recommends"
 MUXED = {"matroska": ".mkv", "mp4": ".mp4", "wav": ".wav"}
 
 
@@ -64,14 +67,13 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps",
         type=int,
-        default=default.steps,
-        help=f"sampling steps: 1-4, fewer are faster; with heun 16 is good ({default.steps})",
+        help="sampling steps: 1-4 with consistency, fewer are faster; about "
+        f"{STEPS['heun']} with heun ({RECOMMENDED})",
     )
     parser.add_argument(
         "--guidance",
         type=float,
-        default=default.guidance,
-        help=f"guidance scale: strength of the video's influence; 1: off ({default.guidance})",
+        help=f"guidance scale: strength of the video's influence; 1: off ({RECOMMENDED})",
     )
     parser.add_argument(
         "--text",
@@ -81,9 +83,18 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         metavar="[SECONDS:]TEXT",
         help="text prompt from SECONDS on, if the model supports text; repeatable",
     )
-    parser.add_argument("--method", choices=METHODS, default=default.method)
+    add_method(parser)
     parser.add_argument("--context", choices=CONTEXTS, default=default.context)
     parser.add_argument("--null-history", choices=HISTORIES, default=default.null_history)
+
+
+def add_method(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--method",
+        choices=METHODS,
+        help=f"sampling method ({RECOMMENDED}; without --steps another method has "
+        f"{STEPS['consistency']} steps with consistency, {STEPS['heun']} with heun)",
+    )
 
 
 def _text(given: str) -> tuple[Fraction, str]:
@@ -92,12 +103,15 @@ def _text(given: str) -> tuple[Fraction, str]:
     return (Fraction(found[1]), found[2]) if found else (Fraction(0), given)
 
 
-def settings_of(options: argparse.Namespace, length: int | None = 1) -> Settings:
-    return Settings(
-        steps=options.steps,
-        guidance=options.guidance,
-        method=options.method,
-        context=options.context,
-        null_history=options.null_history,
-        length=length,
-    )
+def settings_of(
+    options: argparse.Namespace, recommended: Settings, length: int | None = 1
+) -> Settings:
+    """The settings of `add_model`'s options for a checkpoint with these recommended settings."""
+    settings = chosen(recommended, options.steps, options.guidance, options.method)
+    context, history = options.context, options.null_history
+    return replace(settings, context=context, null_history=history, length=length)
+
+
+def check_settings(options: argparse.Namespace, length: int | None = 1) -> None:
+    """Raise ValueError for options that are invalid for every checkpoint, before one is loaded."""
+    settings_of(options, MOST_STEPS, length)

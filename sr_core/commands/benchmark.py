@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..sampling.settings import Settings
-from .arguments import DTYPES, checkpoint, optional_local
+from .arguments import DTYPES, RECOMMENDED, checkpoint, optional_local
 
 HELP = "measure milliseconds per frame, in total and per part, and those of peers in the same run"
 EXAMPLES = """\
@@ -26,7 +25,6 @@ PEERS = ("dinov2", "transformer", "vae", "plain")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    default = Settings()
     parser.add_argument("--config", choices=("paper", "micro"), help="(default: micro)")
     parser.add_argument(
         "--model", type=checkpoint, help="a checkpoint instead: a path, or hf://OWNER/REPO[/FILE]"
@@ -34,9 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cuda, mps, cpu (default: the first available)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: 1 for small models)")
     parser.add_argument("--dtype", choices=DTYPES, help="model dtype (default: bfloat16 on CUDA)")
-    parser.add_argument(
-        "--steps", type=int, default=default.steps, help=f"as in generate ({default.steps})"
-    )
+    parser.add_argument("--steps", type=int, help=f"as in generate ({RECOMMENDED})")
     parser.add_argument(
         "--frames", type=int, default=300, help="measured frames, after a warm-up of 30 (300)"
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..sampling.settings import METHODS, Settings
-from .arguments import MODEL, checkpoint, optional_local, video
+from .arguments import MODEL, RECOMMENDED, add_method, checkpoint, optional_local, video
 
 HELP = "compare generated sound with the real sound of clips"
 EXAMPLES = """\
@@ -26,7 +25,6 @@ EMBEDDINGS = ("clap", "passt", "patches")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    default = Settings()
     parser.add_argument("clips", nargs="+", type=video, metavar="CLIP", help="files or folders")
     parser.add_argument("--model", type=checkpoint, help=MODEL)
     parser.add_argument(
@@ -39,16 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steps",
         type=int,
         nargs="+",
-        default=[default.steps],
-        help=f"as in generate; several values give one result each ({default.steps})",
+        help=f"as in generate; several values give one result each ({RECOMMENDED})",
     )
-    parser.add_argument(
-        "--guidance",
-        type=float,
-        default=default.guidance,
-        help=f"as in generate ({default.guidance})",
-    )
-    parser.add_argument("--method", choices=METHODS, default=default.method)
+    parser.add_argument("--guidance", type=float, help=f"as in generate ({RECOMMENDED})")
+    add_method(parser)
     parser.add_argument(
         "--embedding",
         choices=EMBEDDINGS,

@@ -12,7 +12,7 @@ from ..io.choices import OLD_SOUND, WRITABLE
 from ..parallel.map_jobs import Placement, map_jobs
 from ..parallel.map_jobs import add_arguments as add_placement
 from ..parallel.worker import Done
-from .arguments import add_model, optional_local, settings_of, video
+from .arguments import add_model, check_settings, optional_local, video
 
 HELP = "generate sound for one or more videos, or all in a folder; video packets are copied"
 EXAMPLES = """\
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from .work.targets import check_overwritten, plan
 
     where = Placement(options.workers, options.ray, device_of(options).startswith("cuda"))
-    settings_of(options)  # raises for invalid settings before any work
+    check_settings(options)
     planned = plan(options.videos, options.output)
     read = [path for path in (options.prompt, options.model) if isinstance(path, Path)]
     check_overwritten(read, [target for _, target in planned])

@@ -6,6 +6,7 @@ import argparse
 import json
 from collections import Counter
 
+from ..sampling.recommended import ENTRY, in_words
 from .arguments import checkpoint, local
 
 HELP = "print the contents of a safetensors file: kind, configuration, training and sizes"
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from ..checkpoint import read_header  # imports torch, which `--help` does not need
+    from ..checkpoint import FORMATS, read_header  # imports torch, which `--help` does not need
     from .work.origin import kept_origin
 
     file = local(options.file)
@@ -38,6 +39,9 @@ def run(options: argparse.Namespace) -> int:
         print(f"  {part:<10}{size / 1e6:10.3f} M")
     for key in sorted(header.metadata):
         print(f"{key:<12}{_pretty(header.metadata[key])}")
+    family = FORMATS.get(header.metadata.get("format", ""))
+    if family and ENTRY not in header.metadata:
+        print(f"{ENTRY:<12}none in the file; default: {in_words(family.fallback)}")
     if origin := kept_origin(file):
         print(f"{'origin':<12}{_pretty(json.dumps(origin))}")
     return 0

@@ -8,7 +8,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
-from .arguments import FORMATS, MUXED, add_model, optional_local, settings_of
+from .arguments import FORMATS, MUXED, add_model, check_settings, optional_local
 
 HELP = "generate sound while a video plays: a file, a URL, a camera, a screen, a pipe"
 EXAMPLES = """\
@@ -61,12 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    settings = settings_of(options, length=None)
+    check_settings(options, length=None)
     _check(options)
     options.model = optional_local(options.model)
     from .work.stream import stream
 
-    target = stream(options, settings)
+    target = stream(options)
     if target is not None:
         print(target, flush=True)
     return 0

@@ -27,14 +27,14 @@ def stream(
 ) -> Iterator[Tensor]:
     """Generate sound incrementally: takes pieces of frames (b t 3 h w), yields waveforms (b c s).
 
-    The last frame is repeated until the generator's last step is complete. `prompt` is as in
-    `Pipeline.start`, `tell` as in `Pipeline.monitor`; `texts` are pairs of a frame index and the
-    output of `encode_text` that applies from that frame on.
+    The last frame is repeated until the generator's last step is complete. `settings` and `prompt`
+    are as in `Pipeline.start`, `tell` as in `Pipeline.monitor`; `texts` are pairs of a frame index
+    and the output of `encode_text` that applies from that frame on.
     """
     session, done, left = None, 0, sorted(texts, key=lambda text: text[0])
     for frames in pieces:
         if session is None:
-            start = pipeline.start(settings or Settings(), seed, len(frames), prompt)
+            start = pipeline.start(settings, seed, len(frames), prompt)
             # No CUDA graphs: capturing them for each clip would take longer than it saves.
             session = Session(pipeline, start, tell, graphs=False)
         while left and left[0][0] < done + frames.shape[1]:

@@ -32,6 +32,7 @@ class Generator(nn.Module):
     Config: ClassVar[type]  # dataclass of the family's configuration
     frames_per_step: ClassVar[int] = 1
     latents_per_step: ClassVar[int] = 1
+    fallback: ClassVar[Settings] = Settings()  # for checkpoints that recommend no settings
 
     latent_channels: int
     grid_scale: Tensor  # (d), standard deviation of the features; used by the OOD detector

@@ -13,10 +13,11 @@ HISTORIES = ("shared", "matched")
 class Settings:
     """Sampling settings; constant over a stream.
 
+    The defaults apply to checkpoints that recommend no settings (`recommended.py`).
+
     steps: head evaluations per latent, 1 to 4 ("consistency"), or solver steps ("heun").
     guidance: guidance scale; 1 is no guidance. Larger values follow the frames more closely with
-        less variety; too large values exaggerate. The paper uses 3; `micro` is best at 2, the
-        default.
+        less variety; too large values exaggerate. The paper uses 3; `micro` is best at 2.
     method: "consistency" for tuned checkpoints, "heun" for those of the diffusion stage.
     context: attention over streams that are longer than the training sequences. "window" attends
         to the last frames (no limit of length), "trained" refuses longer streams, "ntk" and

@@ -8,6 +8,7 @@ from sr_core.benchmark.peer import NotAtHand
 from sr_core.checkpoint import save_pipeline
 from sr_core.cli import main
 from sr_core.commands.work import benchmark as benchmarker
+from sr_core.sampling.settings import Settings
 from tests.benchmark.test_report import KEYS
 
 
@@ -16,6 +17,7 @@ def run(tiny_pipeline, tmp_path, capsys, monkeypatch):
     # Full-sized matrices would take seconds.
     monkeypatch.setattr("sr_core.benchmark.hardware.SIDE", 256)
     monkeypatch.setattr("sr_core.benchmark.hardware.SQUARE", 64)
+    tiny_pipeline.recommended = Settings(3)
     model = save_pipeline(tiny_pipeline, tmp_path / "tiny.safetensors")
 
     def run(*words):
@@ -37,6 +39,7 @@ def test_json_is_one_object_and_nothing_else_on_stdout(run):
 def test_without_json_there_is_a_table_and_a_page_on_demand(run, tmp_path):
     page = tmp_path / "page.md"
     code, out, error = run("--frames", "2", "--against", "vae", "--page", str(page))
+    assert "3 steps" in out and "--steps 3" in page.read_text(encoding="utf-8")
     assert code == 0 and "waveform level" in out and "not measured: no checkout" in out
     assert "vae not measured" in error
     assert out.rstrip("\n") in page.read_text(encoding="utf-8")

@@ -72,7 +72,9 @@ def test_nothing_is_downloaded_for_work_that_is_refused_or_done(on_hub, tiny_mod
     asked = on_hub(tiny_model)
     clip = write_video(tmp_path / "clip.mp4")
     model = ("--model", "hf://o/r")
-    assert run("generate", clip, "-o", tmp_path / "o.mkv", "--steps", 9, *model) == 2
+    for words in (("--steps", 0), ("--steps", 9, "--method", "consistency"), ("--guidance", -1)):
+        assert run("generate", clip, "-o", tmp_path / "o.mkv", *words, *model) == 2
+        assert run("stream", clip, "-o", tmp_path / "o.mkv", *words, *model) == 2
     assert run("generate", clip, "-o", clip, "--skip-existing", *model) == 2
     (tmp_path / "there.mkv").write_bytes(b"")
     assert run("generate", clip, "-o", tmp_path / "there.mkv", "--skip-existing", *model) == 0

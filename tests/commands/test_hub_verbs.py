@@ -81,7 +81,9 @@ def test_what_was_pushed_comes_back_and_makes_the_same_sound(hub, verb, make, ex
     files = repo.commits[commit]
     assert files["tiny.safetensors"] == tiny_model.read_bytes() and len(repo.commits) == 2
     card = files["README.md"].decode()
-    for fact in ("license: apache-2.0", "| stage | consistency |", "--model hf://o/new\n"):
+    facts = ["license: apache-2.0", "| stage | consistency |", "--model hf://o/new\n"]
+    facts += ["| recommended sampling | 4 steps, guidance 2, method consistency |"]
+    for fact in facts:
         assert fact in card
     assert make(done.stdout.strip(), HF_TOKEN=TOKEN) == expected
 

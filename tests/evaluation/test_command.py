@@ -9,10 +9,11 @@ import pytest
 import torch
 from PIL import Image
 
-from sr_core.checkpoint import save_pipeline
+from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.commands import evaluate as command
 from sr_core.evaluation.report.report import LABEL, TALL, draw
 from sr_core.io.read.audio import read_audio
+from sr_core.sampling.settings import Settings
 
 from .conftest import bursts
 
@@ -47,6 +48,21 @@ def test_json_is_one_object_and_nothing_else(run, folder):
     assert result["seed"] == 1 and result["model"] == "tiny.safetensors"
     sounds = result["groups"]["all"]["sounds"]
     assert {"steps 1", "steps 2", "reference", "codec", "shuffled", "nulled"} <= set(sounds)
+
+
+def test_a_checkpoint_is_evaluated_as_it_recommends(run, folder):
+    path = folder / "tiny.safetensors"
+    pipeline = load_pipeline(path)
+    pipeline.recommended = Settings(3, 1.5, "heun")
+    save_pipeline(pipeline, path)
+    plain = json.loads(run(folder, "--json")[1])
+    assert (plain["guidance"], plain["method"]) == (1.5, "heun")
+    assert "steps 3" in plain["groups"]["all"]["sounds"]
+    given = json.loads(run(folder, "--json", "--method", "consistency", "--guidance", 3)[1])
+    assert (given["guidance"], given["method"]) == (3.0, "consistency")
+    assert "steps 4" in given["groups"]["all"]["sounds"]
+    with pytest.raises(ValueError, match="got 8 steps"):
+        run(folder, "--method", "consistency", "--steps", 1, 8)
 
 
 def test_the_table_has_every_sound_beside_every_figure(run, folder):

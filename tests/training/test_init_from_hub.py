@@ -10,12 +10,14 @@ from sr_core.commands.work import train as trainer
 from sr_core.components import save_part
 from sr_core.hub import Fetched
 from sr_core.hub_address import Address
+from sr_core.sampling.settings import Settings
 
 COMMIT = "c" * 40
 
 
 def test_a_run_keeps_where_its_checkpoint_came_from(monkeypatch, tiny_pipeline, shards, tmp_path):
     tiny_pipeline.origin = {"stage": "diffusion", "name": "first"}
+    tiny_pipeline.recommended = Settings(12, 1.5, "heun")
     init = save_pipeline(tiny_pipeline, tmp_path / "init.safetensors")
     pipeline = load_pipeline(init)
     save_part(pipeline.vision, shards / "vision.safetensors")
@@ -34,6 +36,8 @@ def test_a_run_keeps_where_its_checkpoint_came_from(monkeypatch, tiny_pipeline, 
     assert main(["train", "diffusion", str(shards), "-o", str(tmp_path / "run"), *words]) == 0
     origin = {"address": "hf://o/r/init.safetensors", "commit": COMMIT, "sha256": sha256(init)}
     assert json.loads((tmp_path / "run" / "init.json").read_text()) == origin
-    kept = read_metadata(tmp_path / "run" / "model.safetensors")["training"]["init"]
+    described = read_metadata(tmp_path / "run" / "model.safetensors")
+    assert described["sampling"] == Settings(12, 1.5, "heun")
+    kept = described["training"]["init"]
     assert kept == {"stage": "diffusion", "name": "first"} | origin
     assert asked == [Address("o/r", None, "v1")]

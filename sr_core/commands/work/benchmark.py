@@ -23,6 +23,7 @@ from ...benchmark.run import measure, plain_peer, synthetic_frame
 from ...checkpoint import bundled_checkpoint, load_pipeline
 from ...engine.inference_copy import inference_copy
 from ...pipeline import Pipeline, PipelineConfig
+from ...sampling.recommended import chosen
 from ...sampling.settings import Settings
 from .generate import best_device, use_threads
 
@@ -31,7 +32,7 @@ def benchmark(options: argparse.Namespace) -> int:
     """Run the verb `benchmark`; returns the exit status."""
     report = _measured(options)
     if options.page:
-        write_section(options.page, report, _command(options))
+        write_section(options.page, report, _command(options, report.setup.steps))
     print(json.dumps(report.figures()) if options.json else report.text())
     return 0
 
@@ -40,7 +41,7 @@ def benchmark_busy(options: argparse.Namespace) -> int:
     """Print the time per frame with and without busy processes on all cores."""
     pipeline = _pipeline(options, torch.device("cpu"), torch.float32)
     pipeline.threads = options.threads
-    settings = Settings(steps=options.steps, guidance=GUIDANCE)
+    settings = chosen(pipeline.recommended, options.steps, GUIDANCE)
     print(busy_text(measure_busy(pipeline, settings, options.frames)))
     return 0
 
@@ -50,8 +51,8 @@ def _measured(options: argparse.Namespace) -> Report:
     dtype: torch.dtype = getattr(
         torch, options.dtype or ("bfloat16" if device.type == "cuda" else "float32")
     )
-    settings = Settings(steps=options.steps, guidance=GUIDANCE)
     pipeline = _pipeline(options, device, dtype)
+    settings = chosen(pipeline.recommended, options.steps, GUIDANCE)
     use_threads(options.threads, pipeline)
     missing: dict[str, str] = {}
     with warnings.catch_warnings(), torch.inference_mode():
@@ -64,7 +65,7 @@ def _measured(options: argparse.Namespace) -> Report:
     name = options.checkpoint.stem if options.checkpoint else options.config or "micro"
     kind = str(dtype).removeprefix("torch.")
     threads = torch.get_num_threads()
-    setup = Setup(name, str(device), kind, threads, options.steps, options.frames)
+    setup = Setup(name, str(device), kind, threads, settings.steps, options.frames)
     return Report(setup, times, hardware, costs, missing, float(pipeline.frame_rate))
 
 
@@ -99,11 +100,12 @@ def _peers(
     return peers
 
 
-def _command(options: argparse.Namespace) -> str:
+def _command(options: argparse.Namespace, steps: int) -> str:
     """The command that repeats this run, without the path of the official VAE."""
     words = ["python -m sr_core benchmark"]
     for name in ("config", "model", "device", "threads", "dtype", "steps", "frames"):
-        if (value := getattr(options, name)) is not None:
+        value = steps if name == "steps" else getattr(options, name)
+        if value is not None:
             words.append(f"--{name} {value}")
     if options.against:
         words.append(f"--against {' '.join(options.against)}")

@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from ...checkpoint import read_metadata
 from ...evaluation.metrics.embeddings import LOADERS
 from ...evaluation.protocol.evaluate import Observer, evaluate
 from ...evaluation.protocol.long_run import in_words, long_run, write_page
@@ -16,15 +17,17 @@ from ...evaluation.report.table import as_text
 from ...io.read.source import videos_in
 from ...io.read.video import open_video
 from ...pipeline import Pipeline
+from ...sampling.recommended import ENTRY, chosen
 from ...sampling.settings import Settings
 from .generate import best_device, load, model_of
 
 
 def evaluate_clips(options: argparse.Namespace) -> int:
     """Run the verb `evaluate`; returns the exit status."""
+    recommended = read_metadata(model_of(options))[ENTRY]
     settings = [
-        Settings(steps=steps, guidance=options.guidance, method=options.method)
-        for steps in dict.fromkeys(options.steps)
+        chosen(recommended, steps, options.guidance, options.method)
+        for steps in dict.fromkeys(options.steps or [None])
     ]
     embed = LOADERS[options.embedding]()
     pipeline = load(options, best_device(options.device))
@@ -37,7 +40,7 @@ def evaluate_clips(options: argparse.Namespace) -> int:
     found = evaluate(
         pipeline, options.clips, settings, options.seed, embed, observers, options.loop
     )
-    result = _described(options) | found
+    result = _described(options, settings[0]) | found
     if report:
         print(report.write(result), file=sys.stderr)
         if result["loops"]:
@@ -51,7 +54,7 @@ def _run_loop(options: argparse.Namespace, pipeline: Pipeline, settings: list[Se
     clip = videos_in(options.clips[0])[0]
     frames = open_video(clip, pipeline.frame_rate)
     loops = long_run(pipeline, frames, settings, options.seed, options.loop)
-    result = _described(options) | {"loops": loops}
+    result = _described(options, settings[0]) | {"loops": loops}
     if options.report:
         print(write_page(result, clip, options.report), file=sys.stderr)
     text = json.dumps(result, allow_nan=False) if options.json else "\n".join(in_words(loops))
@@ -59,11 +62,11 @@ def _run_loop(options: argparse.Namespace, pipeline: Pipeline, settings: list[Se
     return 0
 
 
-def _described(options: argparse.Namespace) -> dict[str, Any]:
+def _described(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     return {
         "model": model_of(options).name,
         "seed": options.seed,
-        "guidance": options.guidance,
-        "method": options.method,
+        "guidance": settings.guidance,
+        "method": settings.method,
         "embedding": options.embedding,
     }

@@ -33,6 +33,7 @@ class Generator:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.pipeline = load(options, device_of(options))
+        settings_of(options, self.pipeline.recommended)  # raises for invalid ones before any clip
         self.texts = encode_texts(options, self.pipeline)
         self.prompt = read_prompt(options.prompt, self.pipeline) if options.prompt else None
 
@@ -40,7 +41,7 @@ class Generator:
         source, target = job
         options = self.options
         frames = open_video(source, self.pipeline.frame_rate)
-        settings = settings_of(options, frames.count)
+        settings = settings_of(options, self.pipeline.recommended, frames.count)
         if target.suffix.lower() not in WRITABLE:
             raise MediaError(f"got {target}; expected a name that ends in {' '.join(WRITABLE)}")
         bar = not (options.workers or options.ray)  # bars of several workers would overlap

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...checkpoint import config_of, read_header
 from ...hub_address import Address
+from ...sampling.recommended import ENTRY, in_words
 
 PAPER = "[SoundReactor](https://arxiv.org/abs/2510.02110)"
 TAGS = ("soundreactor", "video-to-audio")
@@ -63,6 +64,7 @@ def _facts(checkpoint: Path, described: dict[str, Any]) -> dict[str, str | None]
         "domain": training.get("knows"),
         "licence": training.get("licence"),
         "initialised from": _initialised_from(training.get("init")),
+        "recommended sampling": in_words(described[ENTRY]),
         "parameters": ", ".join(f"{part} {n / 1e6:.3f} M" for part, n in sizes.items()),
         "file": f"{checkpoint.stat().st_size / 1e6:.1f} MB",
         "video": f"{_frame_rate(described)} frames per second, resized to "

@@ -16,6 +16,7 @@ from ...evaluation.protocol.evaluate import Observer, evaluate, name_of
 from ...evaluation.protocol.overfit_check import OverfitCheck
 from ...evaluation.report.report import Report
 from ...rates import FRAME_RATE
+from ...sampling.recommended import HEUN_STEPS
 from ...sampling.settings import Settings
 from ...training.runtime.logger import CURVE
 from .. import generate, prepare, train
@@ -25,7 +26,7 @@ from .excerpt import SECONDS, cut_excerpt
 Word = str | int | float | Path  # of a command line
 
 STEPS = 4  # sampling steps of the final model
-HEUN = Settings(16, method="heun")  # sampling settings of the diffusion stage
+HEUN = Settings(HEUN_STEPS, method="heun")  # sampling settings of the diffusion stage
 FRAMES = round(SECONDS * FRAME_RATE)
 CLIPS = ("--seconds", SECONDS, "--split", "train", "--silence-db", -200, "--stillness", 0)
 LOOP = {"batch": 4, "warmup": 20, "schedule": "cosine", "log_every": 1, "save_every": 100}

@@ -32,7 +32,7 @@ from ...io.write.pcm import Pipe, Speaker
 from ...parallel.signals import on_ending
 from ...pipeline import Pipeline
 from ...sampling.settings import Settings
-from ..arguments import FORMATS, MUXED
+from ..arguments import FORMATS, MUXED, settings_of
 from ..console import is_closed_pipe, let_go, say
 from .generate import best_device, encode_texts, load, read_prompt
 
@@ -45,11 +45,12 @@ class AudioSink(Protocol):
     def close(self, end: Fraction | None = None) -> None: ...
 
 
-def stream(options: argparse.Namespace, settings: Settings) -> Path | None:
+def stream(options: argparse.Namespace) -> Path | None:
     """Run the verb `stream`; returns the written file, None for other outputs."""
     if options.output not in (None, "-"):
         growing_container(options.output)
     pipeline = load(options, best_device(options.device))
+    settings = settings_of(options, pipeline.recommended, length=None)
     prompt = read_prompt(options.prompt, pipeline) if options.prompt else None
     picture = _picture(options)
     texts = encode_texts(options, pipeline)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...audio.vae import AudioVAE
 from ...models.soundreactor.generator import SoundReactorGenerator
+from ...sampling.recommended import HEUN_STEPS
 from ...sampling.settings import Settings
 from ...vision.difference import TemporalDifference
 from ..seeding import Generators, normal, uniform
@@ -75,7 +76,7 @@ class DiffusionTask(Task):
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
         """Sounds of the rows sampled with Heun's method, and the references through the VAE."""
-        return listen(self, batch, Settings(steps=16, method="heun", guidance=2.0))
+        return listen(self, batch, Settings(HEUN_STEPS, method="heun"))
 
 
 def log_normal(chance: Tensor, mean: float, deviation: float) -> Tensor:
