@@ -7,14 +7,14 @@ from typing import Any
 from comfy_api.latest import Input, io
 
 from ..sr_core.io.read.frames import Frames
-from ..sr_core.sampling.settings import Settings
 from ..sr_core.soundtrack.clip import play_clip
 from ..sr_core.soundtrack.clip_state import ClipState, begin_clip
 from ..sr_core.soundtrack.features import check_rate
 from . import host, page, schema
 from .mux import check_clip, picture
 from .player import Player
-from .sampler import check_settings, method_input, sampling_inputs, text_input
+from .sampler import check_settings, text_input
+from .sampling import method_input, sampling_inputs, settings_for
 from .state import OUT_TIP, TIP
 
 
@@ -80,7 +80,8 @@ class Live(io.ComfyNode):
         text: str | None = None,
     ) -> io.NodeOutput:
         clip, loaded = picture(video, frames), model.loaded
-        pipeline, settings = loaded.pipeline, Settings(steps, guidance, method)
+        pipeline = loaded.pipeline
+        settings = settings_for(pipeline, steps, guidance, method)
         check_rate(clip, pipeline)
         host.move_to_device(*host.parts(loaded))
         start = begin_clip(state, pipeline, loaded.source, settings, seed, text=text)

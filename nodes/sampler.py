@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io
 from einops import rearrange
 from torch import Tensor
 
-from ..sr_core.sampling.settings import CONTEXTS, METHODS, Settings
+from ..sr_core.sampling.settings import CONTEXTS, Settings
 from ..sr_core.soundtrack.clip import sample_clip
 from ..sr_core.soundtrack.clip_state import PAST_TWICE, ClipState, begin_clip
 from . import host, page, schema
 from .grid import Grid
+from .sampling import check_choice, method_input, sampling_inputs, settings_for
 from .state import OUT_TIP, TEXT_TIP, TIP
-
-DEFAULT = Settings()
-
-
-def sampling_inputs(most_steps: int = 100) -> list[io.Input]:
-    """Inputs of the sampling settings."""
-    return [
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=2**63 - 1,
-            control_after_generate=True,
-            tooltip=(
-                "Seed of the noise, which selects one of the possible sounds. The same seed gives "
-                "the same noise on every machine."
-            ),
-        ),
-        io.Int.Input(
-            "steps",
-            default=DEFAULT.steps,
-            min=1,
-            max=most_steps,
-            tooltip=(
-                "Head evaluations per frame, 1 to 4 (default 4). 1 is fastest; with `micro` its "
-                "timing is slightly less exact."
-                + (" With method 'heun' about 16." if most_steps > 4 else "")
-            ),
-        ),
-        io.Float.Input(
-            "guidance",
-            default=DEFAULT.guidance,
-            min=0.0,
-            max=20.0,
-            step=0.1,
-            tooltip=(
-                "Guidance scale: how closely the sound follows the video (default 2). 1 is no "
-                "guidance and fastest; 3 is louder and denser; higher values exaggerate."
-            ),
-        ),
-    ]
 
 
 def text_input() -> io.String.Input:
@@ -63,23 +24,11 @@ def text_input() -> io.String.Input:
     return io.String.Input("text", optional=True, lazy=True, force_input=True, tooltip=TEXT_TIP)
 
 
-def method_input() -> io.Combo.Input:
-    return io.Combo.Input(
-        "method",
-        options=list(METHODS),
-        default=DEFAULT.method,
-        tooltip=(
-            "Sampling method. 'consistency' for tuned checkpoints and for `micro`, 1 to 4 steps; "
-            "'heun' for other checkpoints of the diffusion stage, about 16 steps, slower."
-        ),
-    )
-
-
 def check_settings(inputs: Mapping[str, Any]) -> list[str]:
     """The names of all connected inputs; raises ValueError for invalid combinations."""
     if "prompt" in inputs and "state" in inputs:
         raise ValueError(PAST_TWICE)
-    Settings(inputs["steps"], inputs["guidance"], inputs["method"])
+    check_choice(inputs["steps"], inputs["guidance"], inputs["method"])
     return list(inputs)
 
 
@@ -103,7 +52,7 @@ class Sampler(io.ComfyNode):
                 io.Combo.Input(
                     "context",
                     options=list(CONTEXTS),
-                    default=DEFAULT.context,
+                    default=Settings.context,
                     tooltip=(
                         "Attention context for long clips. 'window': the last frames, any length. "
                         "'trained': refuses clips longer than in training. 'ntk' and "
@@ -154,7 +103,8 @@ class Sampler(io.ComfyNode):
     ) -> io.NodeOutput:
         past, loaded = _prompt(prompt, model), model.loaded
         length = grid.features.count + (0 if past is None else past.shape[1])
-        settings = Settings(steps, guidance, method, context, length)
+        settings = settings_for(loaded.pipeline, steps, guidance, method)
+        settings = replace(settings, context=context, length=length)
         host.move_to_device(model, grid.part)
         start = begin_clip(state, loaded.pipeline, loaded.source, settings, seed, past, text)
         tell = page.teller(cls.hidden.unique_id)

@@ -26,7 +26,7 @@ from .frames import (
 from .load import checkpoint_input, load
 from .mux import file_inputs, new_file
 from .prefix import check_prefix
-from .sampler import sampling_inputs
+from .sampling import sampling_inputs, settings_for
 
 
 class VideoToSound(io.ComfyNode):
@@ -90,8 +90,9 @@ class VideoToSound(io.ComfyNode):
         clip = open_clip(file, fps, video, images, video_info)
         frames = frames_of(clip, old_sound)
         loaded = load(checkpoint, cls.hidden.unique_id)
+        settings = settings_for(loaded.pipeline, steps, guidance)
         made: list[Tensor] = []
-        sound = _sound(frames, loaded, Settings(steps, guidance), seed, made, cls.hidden.unique_id)
+        sound = _sound(frames, loaded, settings, seed, made, cls.hidden.unique_id)
         target, player = new_file(filename_prefix, container, frames)
         metadata = host.graph_metadata(cls.hidden)
         write_clip(loaded.pipeline, frames, sound, target, old_sound, metadata=metadata)

@@ -82,7 +82,11 @@ def test_settings_that_do_not_go_together_are_one_error(mistakes, node, clip):
 
     assert ask() == ask(steps=16, method="heun") == []
     one_error(ask(steps=16), None, "expected 1 to 4 with consistency; method 'heun'")
-    one_error(ask(guidance=-1.0), None, "expected 0 or more")
+    one_error(ask(guidance=float("inf")), None, "expected 0 or more")
+    recommended = {"steps": 0, "guidance": -1.0, "method": "recommended"}
+    assert ask(**recommended) == ask(**recommended | {"steps": 16}) == []
+    assert ask(steps=0) == ask(guidance=-0.1) == ask(method="recommended") == []
+    one_error(ask(**recommended | {"steps": 1001}), None, "expected 1 to 1000 with heun")
 
 
 def test_a_prompt_and_a_state_are_one_error(mistakes):
