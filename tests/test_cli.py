@@ -19,6 +19,7 @@ from sr_core.io.read.audio import read_audio
 from sr_core.io.read.source import videos_in
 from sr_core.io.read.video import open_video
 from sr_core.io.write.audio import write_audio
+from sr_core.sampling.clip_seed import clip_seed
 from sr_core.sampling.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -135,6 +136,66 @@ def test_what_is_there_already_can_be_left_out(run, tmp_path):
     assert code == 0 and made.split() == [str(out / "b.mp4")] and "1 there before" in err
     again = [path.stat().st_mtime_ns == stamp for path, stamp in stamps.items()]
     assert again == [True, False]
+
+
+def test_clips_of_a_folder_have_noise_of_their_own_that_one_seed_repeats(run, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for name in "ab":
+        write_video(folder / f"{name}.mkv")  # the same picture
+    code, made, err = run("generate", folder, "-o", out, "--seed", 5)
+    assert code == 0 and made.split() == [str(out / "a.mkv"), str(out / "b.mkv")]
+    sounds = {name: sound_of(out / f"{name}.mkv") for name in "ab"}
+    assert not torch.equal(sounds["a"], sounds["b"])
+    for name in "ab":
+        seed = clip_seed(5, name)
+        assert f"seed of {folder / name}.mkv: {seed}\n" in err
+        run("generate", folder / f"{name}.mkv", "-o", tmp_path / "one.mkv", "--seed", seed)
+        assert torch.equal(sound_of(tmp_path / "one.mkv"), sounds[name])
+
+
+def test_a_clips_noise_does_not_depend_on_which_others_there_are(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    b = write_video(folder / "b.mkv")
+    run("generate", folder, "-o", tmp_path / "alone")  # a folder of one clip is a folder
+    a = write_video(folder / "a.mkv")
+    run("generate", a, b, "-o", tmp_path / "files")
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / "a.mkv").touch()
+    run("generate", folder, "-o", tmp_path / "left", "--skip-existing")
+    sounds = [sound_of(tmp_path / where / "b.mkv") for where in ("alone", "files", "left")]
+    assert torch.equal(sounds[0], sounds[1]) and torch.equal(sounds[0], sounds[2])
+
+
+def test_one_file_has_the_noise_of_the_seed_itself_also_into_a_folder(run, clip, tmp_path):
+    (tmp_path / "out").mkdir()
+    _, _, said = run("generate", clip, "-o", tmp_path / "out", "--seed", 5)
+    frames = torch.cat(list(open_video(clip).pieces()))[None]
+    pipeline = load_pipeline(tmp_path / "tiny.safetensors")
+    expected = generate(pipeline, frames, seed=5)[0, :, :24_000]
+    run("generate", clip, "-o", tmp_path / "out.mkv", "--seed", 5)
+    assert (sound_of(tmp_path / "out.mkv") - expected.clamp(-1, 1)).abs().max() < 1e-4
+    run("generate", clip, "-o", tmp_path / "again.mp4", "--seed", 5)
+    same = sound_of(tmp_path / "again.mp4"), sound_of(tmp_path / "out" / "clip.mp4")
+    assert torch.equal(*same) and "seed of" not in said
+
+
+@pytest.mark.slow
+def test_workers_draw_the_same_noise(run, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in "ab":
+        write_video(folder / f"{name}.mkv")
+    seeds = []
+    for out, words in (("here", ()), ("workers", ("--workers", 2))):
+        code, _, err = run("generate", folder, "-o", tmp_path / out, *words)
+        assert code == 0
+        seeds.append(sorted(line for line in err.splitlines() if line.startswith("seed of")))
+    assert seeds[0] == seeds[1] and len(seeds[0]) == 2
+    for name in "ab":
+        here, there = (sound_of(tmp_path / out / f"{name}.mkv") for out in ("here", "workers"))
+        assert torch.equal(here, there)
 
 
 def test_colliding_names_are_refused_before_any_work(tmp_path):

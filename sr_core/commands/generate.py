@@ -13,6 +13,7 @@ from ..parallel.map_jobs import Placement, map_jobs
 from ..parallel.map_jobs import add_arguments as add_placement
 from ..parallel.worker import Done
 from .arguments import add_model, check_settings, optional_local, video
+from .console import say
 
 HELP = "generate sound for one or more videos, or all in a folder; video packets are copied"
 EXAMPLES = """\
@@ -26,6 +27,9 @@ examples:
 
 Many videos: each worker loads the model once, an error in one video does not stop the others, and
 incomplete files are never left, so after a stop the same command with --skip-existing continues.
+A single file has the noise of --seed. With several files, or a folder (also of one video), each
+video's seed depends on --seed and the file's name without suffix, as in evaluate. It is printed;
+`generate VIDEO --seed` with it gives the same sound.
 --ray needs `pip install "ray[data]"` and this package on every machine, and a disk with the same
 path on all of them (also for HF_HOME, if --model is an address). A file from the Hugging Face Hub
 is downloaded once and cached.
@@ -63,21 +67,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from .work.generate import Generator, device_of
-    from .work.targets import check_overwritten, plan
+    from .work.targets import check_overwritten, plan, with_seeds
 
     where = Placement(options.workers, options.ray, device_of(options).startswith("cuda"))
     check_settings(options)
     planned = plan(options.videos, options.output)
     read = [path for path in (options.prompt, options.model) if isinstance(path, Path)]
     check_overwritten(read, [target for _, target in planned])
-    jobs = [job for job in planned if not (options.skip_existing and os.path.exists(job[1]))]
+    left = [job for job in planned if not (options.skip_existing and os.path.exists(job[1]))]
+    jobs = with_seeds(left, options.videos, options.seed)
     if jobs:
         options.model = optional_local(options.model)  # once, not by each worker
     failed = 0
     for done in map_jobs(partial(Generator, options), jobs, where, _paths):
-        source, target = done.job
+        source, target, seed = done.job
         if isinstance(done, Done):
             print(target, flush=True)
+            if seed != options.seed:
+                say(f"seed of {source}: {seed}")
         elif len(planned) == 1:
             raise done.error
         else:
@@ -90,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _paths(job: tuple[Path, Path]) -> list[Path]:
-    source, target = job
+def _paths(job: tuple[Path, Path, int]) -> list[Path]:
+    source, target, _ = job
     target.parent.mkdir(parents=True, exist_ok=True)  # here: on a worker the path may differ
     return [source, target.parent]

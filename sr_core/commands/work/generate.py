@@ -25,6 +25,7 @@ from ...pipeline import Pipeline
 from ...rates import SAMPLE_RATE
 from ...soundtrack.file import soundtrack, write_clip
 from ..arguments import settings_of
+from .targets import SeededJob
 
 
 class Generator:
@@ -37,8 +38,8 @@ class Generator:
         self.texts = encode_texts(options, self.pipeline)
         self.prompt = read_prompt(options.prompt, self.pipeline) if options.prompt else None
 
-    def __call__(self, job: tuple[Path, Path]) -> None:
-        source, target = job
+    def __call__(self, job: SeededJob) -> None:
+        source, target, seed = job
         options = self.options
         frames = open_video(source, self.pipeline.frame_rate)
         settings = settings_of(options, self.pipeline.recommended, frames.count)
@@ -53,7 +54,7 @@ class Generator:
             self.pipeline,
             frames,
             settings,
-            options.seed,
+            seed,
             self.prompt,
             warn,
             self.texts,

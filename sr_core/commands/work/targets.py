@@ -9,8 +9,10 @@ from pathlib import Path
 from ...io.choices import WRITABLE
 from ...io.read.source import videos_in
 from ...io.write.trial import suffix_for
+from ...sampling.clip_seed import clip_seed
 
 Job = tuple[Path, Path]  # source video, target file
+SeededJob = tuple[Path, Path, int]  # and the seed of its noise
 
 
 def plan(videos: list[Path], output: Path) -> list[Job]:
@@ -18,7 +20,7 @@ def plan(videos: list[Path], output: Path) -> list[Job]:
 
     `output`: the target file of a single video, else the folder for all.
     """
-    if len(videos) > 1 or os.path.isdir(videos[0]) or os.path.isdir(output):
+    if is_several(videos) or os.path.isdir(output):
         if output.suffix and not os.path.isdir(output):
             raise ValueError(f"got {output} for several videos; expected a folder to write them to")
         sources = [source for video in videos for source in videos_in(video)]
@@ -28,6 +30,20 @@ def plan(videos: list[Path], output: Path) -> list[Job]:
     _check_collisions(jobs, is_caseless(output))
     check_overwritten([source for source, _ in jobs], [target for _, target in jobs])
     return jobs
+
+
+def is_several(videos: list[Path]) -> bool:
+    """Whether several videos are requested; a folder counts as several, whatever it contains."""
+    return len(videos) > 1 or os.path.isdir(videos[0])
+
+
+def with_seeds(jobs: list[Job], videos: list[Path], seed: int) -> list[SeededJob]:
+    """Each job with the seed of its noise: `seed` itself for a single video, else `clip_seed`.
+
+    `videos` is the argument of `plan`; the seed of a job does not depend on the other jobs.
+    """
+    several = is_several(videos)
+    return [(s, t, clip_seed(seed, s.stem) if several else seed) for s, t in jobs]
 
 
 def check_overwritten(sources: Iterable[Path], targets: Iterable[Path]) -> None:
