@@ -5,7 +5,7 @@ import pytest
 
 from sr_core.config import changed, from_dict, to_dict
 from sr_core.pipeline import PipelineConfig
-from sr_core.training.stages import ConsistencyRun
+from sr_core.training.tuning_stages import ConsistencyRun
 from sr_core.vision.patches import PatchesConfig
 
 

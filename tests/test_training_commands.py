@@ -10,7 +10,8 @@ from sr_core.cli import main
 from sr_core.components import save_part
 from sr_core.config import to_dict
 from sr_core.engine.offline import generate
-from sr_core.training.stages import ConsistencyRun, DiffusionRun
+from sr_core.training.stages import DiffusionRun
+from sr_core.training.tuning_stages import ConsistencyRun
 from tests.conftest import TINY
 from tests.training.data.test_shard_writer import film
 

@@ -1,4 +1,4 @@
-"""The training stages `diffusion`, `consistency` and `vae`: configurations, inputs, checkpoints."""
+"""The training stages `diffusion` and `vae`: configurations, inputs, checkpoints."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ from .runtime.compatibility import check_parts, check_shapes
 from .runtime.loop import LoopConfig, train
 from .runtime.run_manifest import Origin, RunManifest, describe
 from .runtime.validation import held_out
-from .tasks.consistency import ConsistencyConfig, ConsistencyTask
 from .tasks.diffusion import DiffusionConfig, DiffusionTask
 from .tasks.noise_init import initialise_noise
 from .tasks.vae import VAETask, VAETaskConfig
@@ -41,19 +40,6 @@ class DiffusionRun:
     loop: LoopConfig = field(default_factory=LoopConfig)
     task: DiffusionConfig = field(default_factory=DiffusionConfig)
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
-
-
-@dataclass(frozen=True)
-class ConsistencyRun:
-    """Stage 2; the optimizer settings are those of ECT (arXiv 2406.14548)."""
-
-    frames: int = 240
-    loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(
-            optimizer="radam", betas=(0.9, 0.999), weight_decay=0.0, warmup=0
-        )
-    )
-    task: ConsistencyConfig = field(default_factory=ConsistencyConfig)
 
 
 @dataclass(frozen=True)
@@ -80,7 +66,7 @@ def train_diffusion(
     task, pipeline = diffusion_task(data, run, init, device)
     run = replace(run, model=pipeline.config.model)
     described = describe(run, data, init, origin)
-    return _train_model(task, pipeline, data, output, run, described, "diffusion", device)
+    return train_model(task, pipeline, data, output, run, described, "diffusion", device)
 
 
 def diffusion_task(
@@ -99,35 +85,8 @@ def diffusion_task(
             adopt(pipeline, data, *parts_of(data))
         else:
             check_parts(pipeline, data, init)
-    _set_trainable(pipeline, device)
+    set_trainable(pipeline, device)
     return DiffusionTask(soundreactor_of(pipeline), pipeline.vae, run.task), pipeline
-
-
-def train_consistency(
-    data: Path,
-    output: Path,
-    run: ConsistencyRun,
-    init: Path | None,
-    device: str,
-    origin: Origin = None,
-) -> Path:
-    """Trains stage 2 from a checkpoint of stage 1."""
-    task, pipeline = consistency_task(data, run, init, device)
-    run = replace(run, task=task.tuning)
-    described = describe(run, data, init, origin)
-    return _train_model(task, pipeline, data, output, run, described, "consistency", device)
-
-
-def consistency_task(
-    data: Path, run: ConsistencyRun, init: Path | None, device: str
-) -> tuple[ConsistencyTask, Pipeline]:
-    if init is None:
-        raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
-    pipeline = load_initial(init)
-    check_parts(pipeline, data, init)
-    _set_trainable(pipeline, device)
-    tuning = run.task if run.task.steps else replace(run.task, steps=run.loop.steps)
-    return ConsistencyTask(soundreactor_of(pipeline), pipeline.vae, tuning), pipeline
 
 
 def train_vae(
@@ -164,7 +123,7 @@ def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[V
     return VAETask(vae.requires_grad_(True), run.task).to(device), vae
 
 
-def _train_model(
+def train_model(
     task: DiffusionTask,
     pipeline: Pipeline,
     data: Path,
@@ -173,11 +132,19 @@ def _train_model(
     described: RunManifest,
     stage: str,
     device: str,
+    cache: Path | None = None,
 ) -> Path:
+    """Runs the loop and saves the pipeline with the trained model.
+
+    Rows are those of the data, or of a cache made from them. With a cache frames are not read again
+    if the checkpoint already has a detector of unusual frames, which is kept then.
+    """
     target = output / "model.safetensors"
 
     def save(average: dict[str, Tensor], step: int) -> None:
-        fit_ood(pipeline, batches, output / "looks.safetensors", described.sources)
+        if cache is None or pipeline.familiar is None:
+            clips = replace(batches, directory=data, needs=("grid",))
+            fit_ood(pipeline, clips, output / "looks.safetensors", described.sources)
         kept, model = pipeline.origin, pipeline.model
         pipeline.origin = {"stage": stage, "step": step, "data": data.name}
         if described.sources["--init"]:
@@ -189,13 +156,14 @@ def _train_model(
         finally:
             pipeline.origin, pipeline.model = kept, model
 
-    batches = Batches(data, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
-    rows = held_out(data, run.frames, run.loop.seed, task.reads)
+    place = cache or data
+    batches = Batches(place, "train", run.loop.batch, run.frames, run.loop.seed, needs=task.reads)
+    rows = held_out(place, run.frames, run.loop.seed, task.reads)
     train(task, batches, run.loop, output, save, rows, device, described)
     return target
 
 
-def _set_trainable(pipeline: Pipeline, device: str) -> None:
+def set_trainable(pipeline: Pipeline, device: str) -> None:
     """Makes the model trainable; the frame encoder and the VAE stay frozen."""
     pipeline.to(device)
     pipeline.model.requires_grad_(True)

@@ -23,7 +23,8 @@ from recipes.freedoom.ablate import (  # noqa: E402
     HERE as RECIPE,
 )
 from sr_core.config import changed, from_dict, to_dict  # noqa: E402
-from sr_core.training.stages import ConsistencyRun, DiffusionRun  # noqa: E402
+from sr_core.training.stages import DiffusionRun  # noqa: E402
+from sr_core.training.tuning_stages import ConsistencyRun  # noqa: E402
 
 CHANNELS = 6  # of the tiny model's grid, with as many differences beside
 

@@ -11,7 +11,8 @@ import torch
 from sr_core.audio.oobleck import OobleckConfig
 from sr_core.config import from_dict
 from sr_core.models.soundreactor.model import SoundReactor, SoundReactorConfig
-from sr_core.training.stages import ConsistencyRun, DiffusionRun, VAERun
+from sr_core.training.stages import DiffusionRun, VAERun
+from sr_core.training.tuning_stages import ConsistencyRun
 
 FOLDER = Path(__file__).parents[2] / "recipes" / "paper"
 

@@ -6,7 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from sr_core.training.data.shard_writer import _add
+from sr_core.checkpoint import save_pipeline
+from sr_core.components import save_part
+from sr_core.training.data.shard_writer import add_member
 from sr_core.training.data.statistics import Moments
 
 
@@ -17,8 +19,8 @@ def write_shard(path: Path, clips: dict[str, dict[str, torch.Tensor]]) -> None:
         for key, tensors in clips.items():
             length = len(next(iter(tensors.values())))
             tensors = {"time": torch.zeros(length, dtype=torch.uint8), **tensors}
-            _add(tar, f"{key}.json", b"{}")
-            _add(tar, f"{key}.safetensors", save(tensors))
+            add_member(tar, f"{key}.json", b"{}")
+            add_member(tar, f"{key}.safetensors", save(tensors))
             if "grid" in tensors:
                 grid = tensors["grid"].float()
                 moments["grid"].update(torch.cat([grid, torch.zeros_like(grid)], dim=-1))
@@ -49,3 +51,13 @@ def shards(tmp_path) -> Path:
             }
         write_shard(folder / f"train-{number:05d}.tar", clips)
     return folder
+
+
+@pytest.fixture
+def initial(shards, tiny_pipeline) -> Path:
+    """A checkpoint whose frame encoder and VAE are those of `shards`."""
+    pipeline = tiny_pipeline.float()
+    pipeline.origin = {"stage": "diffusion"}
+    save_part(pipeline.vision, shards / "vision.safetensors")
+    save_part(pipeline.vae, shards / "vae.safetensors")
+    return save_pipeline(pipeline, shards.parent / "initial.safetensors")

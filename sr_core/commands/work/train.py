@@ -18,12 +18,13 @@ from ...config import changed, from_dict, to_dict
 from ...hub import Tell, local_file
 from ...hub_address import Address
 from ...io.write.partial import sole_writer
-from ...training import stages, whiten_stage
+from ...training import stages, tuning_stages, whiten_stage
 from ...training.data.dataset import one_row
 from ...training.data.shards import check_has
 from ...training.runtime.cost import costs_of
 from ...training.runtime.loop import LoopConfig
 from ...training.runtime.run_manifest import Origin
+from ...training.seeding import generator_of
 from ...training.tasks.task import Task
 from ..console import say
 
@@ -35,12 +36,14 @@ STAGES: dict[str, tuple[type[Any], Stage]] = {
     "vae": (stages.VAERun, stages.train_vae),
     "whiten": (whiten_stage.WhitenRun, whiten_stage.train_whiten),
     "diffusion": (stages.DiffusionRun, stages.train_diffusion),
-    "consistency": (stages.ConsistencyRun, stages.train_consistency),
+    "consistency": (tuning_stages.ConsistencyRun, tuning_stages.train_consistency),
+    "distill": (tuning_stages.DistillRun, tuning_stages.train_distill),
 }
 TASKS: dict[str, MakeTask] = {
     "vae": stages.vae_task,
     "diffusion": stages.diffusion_task,
-    "consistency": stages.consistency_task,
+    "consistency": tuning_stages.consistency_task,
+    "distill": tuning_stages.distill_task,
 }
 
 
@@ -97,7 +100,10 @@ def _costs(options: argparse.Namespace, config: StepSettings) -> dict[str, Any] 
             raise ValueError(f"{options.stage} takes no steps")
         row, device = one_row(options.data, config.frames), _local_device(options.device)
         task, _ = TASKS[options.stage](options.data, config, options.init, device)
-        check_has(row, task.reads, str(options.data))
+        check_has(row, task.caches or task.reads, str(options.data))
+        if task.caches:
+            row = {name: x.to(device) for name, x in row.items()}
+            row = task.cached(row, [generator_of(config.loop.seed)])
         return costs_of(task, config.loop, row, device)
     except ValueError as error:
         print(f"costs are not known: {' '.join(str(error).split())}", file=sys.stderr)

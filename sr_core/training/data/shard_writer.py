@@ -145,8 +145,8 @@ class _Maker:
                 report["skipped"][key] = clip.problem
                 continue
             metadata = {"source": str(video), "start_seconds": clip.start}
-            _add(tar, f"{key}.json", json.dumps(metadata).encode())
-            _add(tar, f"{key}.safetensors", save(tensors))
+            add_member(tar, f"{key}.json", json.dumps(metadata).encode())
+            add_member(tar, f"{key}.safetensors", save(tensors))
             self._count(tensors)
             report["clips"][key] = len(tensors["time"])
 
@@ -196,7 +196,7 @@ def gathered(directory: Path, name: str, split: str = "train") -> Moments:
     return total
 
 
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+def add_member(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     """Adds a file without owner and time, so that the same clips give the same bytes."""
     member = tarfile.TarInfo(name)
     member.size = len(content)

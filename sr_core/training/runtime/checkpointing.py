@@ -52,9 +52,7 @@ def load_resume(
     """
     if not path.exists():
         return 0
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata()
-    described.check(metadata.get("run", "{}"), path)
+    metadata = check_resume(path, described)
     tensors = load_file(path)
     trained = _trained(optimizers)
     own = {n: x for n, x in task.state_dict(keep_vars=True).items() if id(x) in trained}
@@ -69,6 +67,16 @@ def load_resume(
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     return int(metadata["step"])
+
+
+def check_resume(path: Path, described: RunManifest) -> dict[str, str]:
+    """The metadata of the file, {} if it does not exist; ValueError if it is of another run."""
+    if not path.exists():
+        return {}
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    described.check(metadata.get("run", "{}"), path)
+    return metadata
 
 
 def _trained(optimizers: Optimizers) -> set[int]:

@@ -7,7 +7,8 @@ arXiv 2406.14548; SoundReactor, arXiv 2510.02110, alg. 2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -15,17 +16,27 @@ from torch import Tensor, nn
 
 from ...sampling.settings import Settings
 from ..seeding import Generators, normal
-from .diffusion import DiffusionConfig, DiffusionTask, draw_latents, listen, log_normal
+from .diffusion import DiffusionTask, draw_latents, listen, log_normal
+from .head_conditions import (
+    SOURCE,
+    STORED,
+    CachedConfig,
+    encode_conditions,
+    guided,
+    head_parameters,
+)
 
 
 @dataclass(frozen=True)
-class ConsistencyConfig:
-    """Settings of stage 2, with ECT's constants for CIFAR-10 (arXiv 2406.14548, appendix)."""
+class ConsistencyConfig(CachedConfig):
+    """Settings of stage 2, with ECT's constants for CIFAR-10 (arXiv 2406.14548, appendix).
 
-    data: DiffusionConfig = field(default_factory=DiffusionConfig)
+    Copies and guidance apply to `head_only`.
+    """
+
     steps: int = 0  # steps during which the gap t - r shrinks; 0: loop.steps
     dropout: float = 0.2
-    head_only: bool = False  # train the head only
+    head_only: bool = False  # train the head only, on cached conditions
 
     log_normal: ClassVar[tuple[float, float]] = (-1.1, 2.0)  # mean and standard deviation of ln t
     q: ClassVar[int] = 2
@@ -44,7 +55,7 @@ def l2_distance(one: Tensor, other: Tensor) -> Tensor:  # (... k) -> (...)
 
 
 class ConsistencyTask(DiffusionTask):
-    """Trains the whole network or only the head.
+    """Trains the whole network, or only the head on cached conditions.
 
     Both noise levels of a pair share the latent, the noise, the condition and the dropout mask.
     """
@@ -52,21 +63,29 @@ class ConsistencyTask(DiffusionTask):
     def __init__(self, model, vae, config: ConsistencyConfig):
         super().__init__(model, vae, config.data)
         self.tuning = config
+        if config.head_only:
+            self.reads, self.caches = STORED, SOURCE
         for module in model.modules():
             if isinstance(module, nn.Dropout):
                 module.p = config.dropout
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         # Without the uncertainty of stage 1: it has no gradient here, only weight decay.
-        own = self.model.head if self.tuning.head_only else self.model
+        if self.tuning.head_only:
+            return {"model": head_parameters(self.model)}
         unused = {id(parameter) for parameter in self.model.head.uncertainty.parameters()}
-        return {"model": [p for p in own.parameters() if id(p) not in unused]}
+        return {"model": [p for p in self.model.parameters() if id(p) not in unused]}
+
+    def cached(self, row: Mapping[str, Tensor], generators: Generators) -> dict[str, Tensor]:
+        return encode_conditions(self, row, generators)
 
     def loss(
         self, group: str, batch: dict[str, Tensor], generators: Generators
     ) -> tuple[Tensor, dict[str, Tensor]]:
         latents = draw_latents(self.vae, batch, generators)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.tuning.head_only):
+        if self.tuning.head_only:
+            z = guided(batch, self.tuning.draw_guidance(generators, latents))
+        else:
             z = self.conditions(batch["grid"], latents, generators)
         levels, (frames, channels) = self.config.levels, latents.shape[1:]
         mean, deviation = self.tuning.log_normal
@@ -94,4 +113,6 @@ class ConsistencyTask(DiffusionTask):
         return at_t, at_r.nan_to_num()
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
+        if self.tuning.head_only:
+            return {}  # cached rows have no frames
         return listen(self, batch, Settings(steps=1))

@@ -29,7 +29,7 @@ class DiffusionConfig:
 class DiffusionTask(Task):
     """Trains aggregator, transformer and head jointly, on cached grids and latent moments."""
 
-    reads = ("grid", "mean")
+    reads: tuple[str, ...] = ("grid", "mean")
 
     def __init__(self, model: SoundReactorGenerator, vae: AudioVAE, config: DiffusionConfig):
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ class Task(nn.Module):
 
     step: int = 0
     reads: tuple[str, ...] = ()  # names of the tensors that a row must have
+    caches: tuple[str, ...] = ()  # of a row of the data, where rows are computed by `cached`
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by the name of their optimizer, in the order of the updates within a step."""
@@ -35,6 +37,13 @@ class Task(nn.Module):
 
     def trained(self) -> nn.Module:
         """The network whose running average is the result."""
+        raise NotImplementedError
+
+    def cached(self, row: Mapping[str, Tensor], generators: Generators) -> dict[str, Tensor]:
+        """Tensors of cached rows (b t ...) from a row of the data (1 t ...), a row per generator.
+
+        Computed once, before training; only for tasks with `caches`.
+        """
         raise NotImplementedError
 
     def loss(

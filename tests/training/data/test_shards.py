@@ -18,7 +18,7 @@ from sr_core.training.data.shards import (
     split_of,
 )
 from sr_core.training.runtime.run_manifest import describe
-from sr_core.training.stages import ConsistencyRun
+from sr_core.training.tuning_stages import ConsistencyRun
 from tests.training.conftest import write_shard
 
 

@@ -11,11 +11,8 @@ from sr_core.components import save_part
 from sr_core.training.data.statistics import Moments
 from sr_core.training.initial import new_pipeline
 from sr_core.training.runtime.compatibility import check_parts
-from sr_core.training.stages import (
-    DiffusionRun,
-    consistency_task,
-    diffusion_task,
-)
+from sr_core.training.stages import DiffusionRun, diffusion_task
+from sr_core.training.tuning_stages import consistency_task
 
 SPREAD = torch.linspace(-3.4, 3.4, 50)  # of the latents that the data has
 

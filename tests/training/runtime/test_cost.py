@@ -8,10 +8,11 @@ from sr_core.audio.vae import AudioVAE
 from sr_core.cli import main
 from sr_core.components import save_part
 from sr_core.config import to_dict
-from sr_core.models.soundreactor.model import SoundReactor
+from sr_core.models.soundreactor.generator import SoundReactorGenerator
 from sr_core.training.data.dataset import one_row
 from sr_core.training.runtime.cost import costs_of
 from sr_core.training.runtime.loop import LoopConfig
+from sr_core.training.seeding import generator_of
 from sr_core.training.tasks.consistency import ConsistencyConfig, ConsistencyTask
 from sr_core.training.tasks.diffusion import DiffusionConfig, DiffusionTask
 from sr_core.training.tasks.vae import DISCRIMINATOR, VAETask, VAETaskConfig
@@ -24,7 +25,7 @@ LOOP = LoopConfig(steps=6, batch=2)
 @pytest.fixture
 def parts():
     torch.manual_seed(0)
-    model = SoundReactor(TINY.model, TINY.vision.grid, 2 * TINY.vision.channels, 4)
+    model = SoundReactorGenerator(TINY.model, TINY.vision.grid, 2 * TINY.vision.channels, 4)
     return model, AudioVAE(TINY.audio).requires_grad_(False)
 
 
@@ -38,7 +39,8 @@ def test_every_parameter_is_counted_once(parts, shards):
 
 def test_what_a_stage_does_not_move_is_frozen(parts, shards):
     task = ConsistencyTask(*parts, ConsistencyConfig(steps=8, head_only=True))
-    counts = costs_of(task, LOOP, one_row(shards, 5), "cpu")["parameters"]
+    row = task.cached(one_row(shards, 5), [generator_of(0)])
+    counts = costs_of(task, LOOP, row, "cpu")["parameters"]
     assert set(counts) == {"model.head", "frozen"}
 
 

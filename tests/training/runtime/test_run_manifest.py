@@ -9,7 +9,7 @@ import pytest
 
 from sr_core.config import from_dict
 from sr_core.training.runtime.run_manifest import describe
-from sr_core.training.stages import ConsistencyRun
+from sr_core.training.tuning_stages import ConsistencyRun
 
 RUN = ConsistencyRun()
 

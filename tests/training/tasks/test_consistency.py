@@ -155,7 +155,12 @@ def test_head_only_moves_the_head_only(parts):
         ConsistencyTask(*parts, ConsistencyConfig(steps=8, head_only=True)),
         batch_of(rows=2),
     )
-    task.loss("model", batch, rows_of(batch))[0].backward()
+    rows = [
+        task.cached({n: x[i : i + 1] for n, x in batch.items()}, [g])
+        for i, g in enumerate(rows_of(batch))
+    ]
+    batch = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+    task.loss("model", batch, rows_of({"grid": batch["mean"]}))[0].backward()
     moved = {n.split(".")[0] for n, p in task.model.named_parameters() if p.grad is not None}
     assert moved == {"head"}
     own = {id(p) for p in task.model.head.parameters()}
