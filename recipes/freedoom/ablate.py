@@ -57,9 +57,9 @@ DIFFUSION = (
     Variant("PCA of 12", sees=12),
 )
 CONSISTENCY = (
-    Variant("tuned, dropout 0", ("task.dropout=0.0",)),
-    Variant("tuned, dropout 0.1", ("task.dropout=0.1",)),
-    Variant("tuned, dropout 0.2", ("task.dropout=0.2",)),
+    Variant("tuned, dropout 0", ("task.dropout=0.0", "task.head_only=false")),
+    Variant("tuned, dropout 0.1", ("task.dropout=0.1", "task.head_only=false")),
+    Variant("tuned, dropout 0.2", ("task.dropout=0.2", "task.head_only=false")),
     Variant("tuned, head only", ("task.dropout=0.2", "task.head_only=true")),
 )
 
