@@ -21,6 +21,7 @@ from .runtime.compatibility import check_parts
 from .runtime.distributed import Processes
 from .runtime.loop import LoopConfig
 from .runtime.run_manifest import Origin, RunManifest, describe
+from .runtime.validation import held_out
 from .stages import set_trainable, train_model
 from .tasks.consistency import ConsistencyConfig, ConsistencyTask
 from .tasks.diffusion import DiffusionTask
@@ -127,6 +128,7 @@ def make_cache(
     check_resume(output / "resume.safetensors", described)
     clips = Batches(data, "train", 1, run.frames, run.loop.seed, needs=task.caches)
     clips.check(range(1))
+    held_out(data, run.frames, run.loop.seed, task.caches)
     target, processes = output / "conditions", Processes(device)
     made = {"init": described.sources["--init"], "settings": config.recorded()}
     cache = CacheConfig(task.cached, task.caches, config.copies, run.loop.seed, made, device)

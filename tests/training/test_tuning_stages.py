@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from sr_core.checkpoint import save_pipeline
 from sr_core.cli import main
 from tests.training.conftest import write_shard
 
@@ -56,8 +57,6 @@ def test_a_stopped_run_goes_on_bit_exactly(shards, initial, tmp_path, stage):
 def test_another_checkpoint_is_refused_and_the_cache_stays(
     shards, initial, tiny_pipeline, tmp_path, capsys, stage
 ):
-    from sr_core.checkpoint import save_pipeline
-
     out = tmp_path / "out"
     assert tune(stage, shards, initial, out) == 0
     before = contents(out)
@@ -87,6 +86,16 @@ def test_a_dry_run_computes_the_costs(shards, initial, tmp_path, capsys, stage):
     printed = json.loads(capsys.readouterr().out)
     assert set(printed["costs"]["parameters"]) == {"model.head", "frozen"}
     assert printed["costs"]["flops_per_step"] > 0 and not (tmp_path / "out").exists()
+
+
+def test_clips_that_are_too_short_are_refused_before_anything_is_computed(
+    shards, initial, tmp_path, capsys
+):
+    clip = {"grid": torch.randn(4, 8, 6).half(), "mean": torch.randn(4, 4)}
+    write_shard(shards / "val-00000.tar", {"v": clip | {"log_variance": torch.zeros(4, 4)}})
+    assert tune("distill", shards, initial, tmp_path / "out") == 2
+    assert "no clips of at least 5 frames for 'val'" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "conditions").exists()
 
 
 def test_a_tuned_checkpoint_is_no_teacher(shards, initial, tmp_path, capsys):

@@ -58,10 +58,11 @@ def encode_conditions(
 ) -> dict[str, Tensor]:
     """The tensors `STORED` (b t ...) of a row of the data (1 t ...), one copy per generator.
 
-    The fed-back latents are drawn as in stage 1. A row may be longer than the training sequences:
-    attention has the window of sampling. The target of a frame is drawn from `mean` and
-    `log_variance` when it is used: its condition depends on earlier latents only, and the
-    posterior's noise is independent between frames, so this is the same distribution as in stage 1.
+    The fed-back latents are drawn as in stage 1, but no row is without frames. A row may be longer
+    than the training sequences: attention has the window of sampling. The target of a frame is
+    drawn from `mean` and `log_variance` when it is used: its condition depends on earlier latents
+    only, and the posterior's noise is independent between frames, so this is the same distribution
+    as in stage 1.
     """
     task.eval()
     latents = draw_latents(task.vae, dict(row), generators)  # (b t k)
