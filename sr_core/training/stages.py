@@ -80,7 +80,7 @@ def train_diffusion(
     task, pipeline = diffusion_task(data, run, init, device)
     run = replace(run, model=pipeline.config.model)
     described = describe(run, data, init, origin)
-    return _train_model(task, pipeline, data, output, run, described, "diffusion", device)
+    return train_model(task, pipeline, data, output, run, described, "diffusion", device)
 
 
 def diffusion_task(
@@ -99,7 +99,7 @@ def diffusion_task(
             adopt(pipeline, data, *parts_of(data))
         else:
             check_parts(pipeline, data, init)
-    _set_trainable(pipeline, device)
+    set_trainable(pipeline, device)
     return DiffusionTask(soundreactor_of(pipeline), pipeline.vae, run.task), pipeline
 
 
@@ -115,7 +115,7 @@ def train_consistency(
     task, pipeline = consistency_task(data, run, init, device)
     run = replace(run, task=task.tuning)
     described = describe(run, data, init, origin)
-    return _train_model(task, pipeline, data, output, run, described, "consistency", device)
+    return train_model(task, pipeline, data, output, run, described, "consistency", device)
 
 
 def consistency_task(
@@ -125,7 +125,7 @@ def consistency_task(
         raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
     pipeline = load_initial(init)
     check_parts(pipeline, data, init)
-    _set_trainable(pipeline, device)
+    set_trainable(pipeline, device)
     tuning = run.task if run.task.steps else replace(run.task, steps=run.loop.steps)
     return ConsistencyTask(soundreactor_of(pipeline), pipeline.vae, tuning), pipeline
 
@@ -164,7 +164,7 @@ def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[V
     return VAETask(vae.requires_grad_(True), run.task).to(device), vae
 
 
-def _train_model(
+def train_model(
     task: DiffusionTask,
     pipeline: Pipeline,
     data: Path,
@@ -195,7 +195,7 @@ def _train_model(
     return target
 
 
-def _set_trainable(pipeline: Pipeline, device: str) -> None:
+def set_trainable(pipeline: Pipeline, device: str) -> None:
     """Makes the model trainable; the frame encoder and the VAE stay frozen."""
     pipeline.to(device)
     pipeline.model.requires_grad_(True)

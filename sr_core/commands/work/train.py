@@ -18,7 +18,7 @@ from ...config import changed, from_dict, to_dict
 from ...hub import Tell, local_file
 from ...hub_address import Address
 from ...io.write.partial import sole_writer
-from ...training import stages, whiten_stage
+from ...training import self_forcing_stage, stages, whiten_stage
 from ...training.data.dataset import one_row
 from ...training.data.shards import check_has
 from ...training.runtime.cost import costs_of
@@ -36,11 +36,13 @@ STAGES: dict[str, tuple[type[Any], Stage]] = {
     "whiten": (whiten_stage.WhitenRun, whiten_stage.train_whiten),
     "diffusion": (stages.DiffusionRun, stages.train_diffusion),
     "consistency": (stages.ConsistencyRun, stages.train_consistency),
+    "self-forcing": (self_forcing_stage.SelfForcingRun, self_forcing_stage.train_self_forcing),
 }
 TASKS: dict[str, MakeTask] = {
     "vae": stages.vae_task,
     "diffusion": stages.diffusion_task,
     "consistency": stages.consistency_task,
+    "self-forcing": self_forcing_stage.self_forcing_task,
 }
 
 
