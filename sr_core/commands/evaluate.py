@@ -12,7 +12,7 @@ EXAMPLES = """\
 examples:
   python -m sr_core evaluate --model my-model.safetensors clips/ --seed 1
   python -m sr_core evaluate --model my-model.safetensors clips/ --steps 1 4 --json > out.json
-  python -m sr_core evaluate clips/ --steps 1 4 --heun 16 --seeds 0 1 2
+  python -m sr_core evaluate clips/ --method consistency --steps 1 4 --heun 16 --seeds 0 1 2
   python -m sr_core evaluate clips/ --report report/ --export toolkit/ --loop 120
   python -m sr_core evaluate clip.mp4 --loop 1200 --only-loop --steps 1 --report report/
 
