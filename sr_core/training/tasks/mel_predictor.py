@@ -1,4 +1,4 @@
-"""Predicts the log-mel spectrogram of decoded sound from latents: a fast, smooth decoder for losses."""
+"""Predicts the log-mel spectrogram of decoded sound from latents, for losses: no decoder runs."""
 
 from __future__ import annotations
 

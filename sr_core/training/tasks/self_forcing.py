@@ -21,13 +21,11 @@ from torch import Tensor, nn
 from ...audio.vae import AudioVAE
 from ...models.soundreactor.generator import Past, SoundReactorGenerator, context_of
 from ...sampling.settings import Settings
-from ...vision.difference import TemporalDifference
 from ..seeding import Generators, generator_of, normal, uniform
-from .diffusion import draw_latents, listen
+from .diffusion import DiffusionConfig, DiffusionTask, draw_latents, listen
 from .energy_score import energy_score
 from .mel_predictor import MelPredictor
 from .rollout import draw_at_once, roll_out
-from .task import Task
 
 SAMPLING = Settings(steps=1, guidance=1.0)  # how the result is sampled
 
@@ -48,10 +46,8 @@ class SelfForcingConfig:
     mel: float = 2.0  # weight of the log-mel spectrogram, relative to the latents
 
 
-class SelfForcingTask(Task):
+class SelfForcingTask(DiffusionTask):
     """Trains transformer and head on roll-outs; the aggregator stays as it is."""
-
-    reads = ("grid", "mean")
 
     def __init__(
         self,
@@ -60,13 +56,8 @@ class SelfForcingTask(Task):
         predictor: MelPredictor | None,
         config: SelfForcingConfig,
     ):
-        super().__init__()
-        self.model, self.vae, self.config = model, vae, config
-        self.predictor = predictor
-        self.difference = TemporalDifference()
-
-    def trained(self) -> nn.Module:
-        return self.model
+        super().__init__(model, vae, DiffusionConfig(unseen=config.unseen))
+        self.predictor, self.forcing = predictor, config
 
     def groups(self) -> dict[str, list[nn.Parameter]]:
         unused = (self.model.aggregator, self.model.head.uncertainty)
@@ -99,12 +90,12 @@ class SelfForcingTask(Task):
         with torch.no_grad():
             grid, _ = self.difference(batch["grid"])
             tokens = self.model.encode_frames(grid)
-        unseen = uniform(generators, 1, 1, like=tokens) < self.config.unseen
+        unseen = uniform(generators, 1, 1, like=tokens) < self.forcing.unseen
         return torch.where(unseen, self.model.null_tokens(*tokens.shape[:2]), tokens)
 
     def _draw_lengths(self, frames: int) -> tuple[int, int]:
         """Frames of the history and evaluations per latent: the same for all rows of a step."""
-        config, generator = self.config, generator_of("self forcing", self.step)
+        config, generator = self.forcing, generator_of("self forcing", self.step)
         with_history, place, many = torch.rand(3, generator=generator).tolist()
         longest = min(config.longest_history, frames - 1)
         count = round(place * longest) if with_history < config.with_history else 0
@@ -118,7 +109,7 @@ class SelfForcingTask(Task):
         A history is the row's own or, for shares of the rows, one that does not fit its frames:
         so the model learns to recover from any sound.
         """
-        config, own, other = self.config, latents[:, :count], latents[:, :count].roll(1, 0)
+        config, own, other = self.forcing, latents[:, :count], latents[:, :count].roll(1, 0)
         if count == 0:
             return tokens, own
         kind = uniform(generators, 1, 1, like=latents)
@@ -131,7 +122,7 @@ class SelfForcingTask(Task):
         return torch.cat([seen[:, :count], tokens[:, count:]], dim=1), history
 
     def _drawn(self, tokens: Tensor, history: Tensor, noise: Tensor) -> Tensor:
-        """Latents after `history`: (n t d), (n count k), (n evaluations t-count k) -> (n t-count k)."""
+        """Latents after `history`: (n t d), (n count k), (n evaluations rest k) -> (n rest k)."""
         count, past = history.shape[1], None
         device = tokens.device.type
         with torch.no_grad(), torch.autocast(device, enabled=False):
@@ -144,21 +135,18 @@ class SelfForcingTask(Task):
 
     def _compare(self, drawn: Tensor, real: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss per row of two samples (2b t k) against (b t k), and its parts."""
-        config = self.config
+        config = self.forcing
         one, other = drawn.chunk(2)
         loss = energy_score(one, other, real, config.scales, config.dispersion)
         facts = {"latents": loss.mean()}
         if self.predictor is not None:
             # Root mean squares over bands and columns.
-            sounds = [self.predictor(x) / x.new_tensor(self.bands).sqrt() for x in (one, other, real)]
-            mel = energy_score(*sounds, config.scales, config.dispersion)
+            size = self.predictor.output.out_features**0.5
+            first, second, target = (self.predictor(x) / size for x in (one, other, real))
+            mel = energy_score(first, second, target, config.scales, config.dispersion)
             loss, facts = loss + config.mel * mel, facts | {"mel": mel.mean()}
         within = (one - other).detach().square().mean().sqrt() / 2**0.5
         return loss, facts | {"within": within, "deviation": drawn.detach().std()}
-
-    @property
-    def bands(self) -> int:
-        return 0 if self.predictor is None else self.predictor.output.out_features
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
         return listen(self, batch, SAMPLING)

@@ -30,7 +30,7 @@ class Tone:
 
 
 def test_columns_are_log_magnitudes_of_the_decoded_sound():
-    """A sine of amplitude 0.5 has the magnitude 0.25 in its bin, and half of it in its neighbours."""
+    """A sine of amplitude 0.5 has the magnitude 0.25 in its bin, and half of it beside."""
     columns = mel_columns(Tone(), torch.full((1, 8, 1), 0.5))
     assert columns.shape == (1, 8, COLUMNS * BANDS)
     middle = columns[0, 4].view(COLUMNS, BANDS)[0]
