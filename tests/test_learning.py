@@ -117,7 +117,7 @@ def learn(folder: Path, seed: int) -> OverfitCheck:
     model = train("consistency", data, folder, CONSISTENCY, seed, "--init", stage1)
     memory = OverfitCheck("steps 4")
     settings = [Settings(steps=1), Settings(steps=4)]
-    evaluate(load_pipeline(model), [clips], settings, seed, patch_statistics, [memory])
+    evaluate(load_pipeline(model), [clips], settings, (seed,), patch_statistics, [memory])
     return memory
 
 

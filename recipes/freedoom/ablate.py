@@ -149,7 +149,7 @@ def figures(model: Path, clips: list[Path], seed: int) -> dict[str, float]:
     found = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
     if found.get("asked") != asked:
         settings = Settings(steps=1)
-        result = evaluate(load_pipeline(model, dtype=torch.float32), clips, [settings], seed)
+        result = evaluate(load_pipeline(model, dtype=torch.float32), clips, [settings], (seed,))
         sounds = result["groups"]["all"]["sounds"]
         found = {"asked": asked, "figures": sounds[name_of(settings)]}
         kept.write_text(json.dumps(found), encoding="utf-8")

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sr_core.audio.spectral import phases
-from sr_core.evaluation.metrics.distances import mel_distance_db, stft_distance
+from sr_core.evaluation.metrics.distances import mel_distance, stft_distance
 from sr_core.evaluation.metrics.loudness import envelope_correlation, level_db, loudness_envelope
 from sr_core.evaluation.metrics.mel import log_mel
 from sr_core.io.read.audio import read_audio
@@ -54,7 +54,7 @@ def figures(clips: list[Tensor], smoothing: tuple[int, int]) -> tuple[float, flo
         noise = as_noise(real, smoothing, generator)
         envelopes = loudness_envelope(noise), loudness_envelope(real)
         r = envelope_correlation(*envelopes)
-        mel = mel_distance_db(log_mel(noise), log_mel(real))
+        mel = mel_distance(log_mel(noise), log_mel(real))
         rows.append([mel, stft_distance(noise, real), torch.nan if r is None else r])
     return tuple(torch.tensor(rows).nanmean(dim=0).tolist())
 

@@ -12,13 +12,19 @@ LOWEST_HZ, HIGHEST_HZ = 40.0, 16_000.0
 
 
 @lru_cache
-def mel_bank(points: int, bands: int, sample_rate: int) -> Tensor:  # -> (m f)
+def mel_bank(
+    points: int,
+    bands: int,
+    sample_rate: int,
+    lowest_hz: float = LOWEST_HZ,
+    highest_hz: float = HIGHEST_HZ,
+) -> Tensor:  # -> (m f)
     """Filterbank weights for an FFT of `points` samples.
 
     Triangles of height 1, evenly spaced on the HTK mel scale 2595 log10(1 + f / 700).
     Cached for each set of arguments; needs torchaudio.
     """
     weights = load_torchaudio().functional.melscale_fbanks(
-        points // 2 + 1, LOWEST_HZ, HIGHEST_HZ, bands, sample_rate, norm=None, mel_scale="htk"
+        points // 2 + 1, lowest_hz, highest_hz, bands, sample_rate, norm=None, mel_scale="htk"
     )
     return weights.T.contiguous()

@@ -12,14 +12,17 @@ EXAMPLES = """\
 examples:
   python -m sr_core evaluate --model my-model.safetensors clips/ --seed 1
   python -m sr_core evaluate --model my-model.safetensors clips/ --steps 1 4 --json > out.json
+  python -m sr_core evaluate clips/ --method consistency --steps 1 4 --heun 16 --seeds 0 1 2
   python -m sr_core evaluate clips/ --report report/ --export toolkit/ --loop 120
   python -m sr_core evaluate clip.mp4 --loop 1200 --only-loop --steps 1 --report report/
 
 Each metric has a 95 % interval over clips, and these baselines: the clips' own sound (reference),
 that sound encoded and decoded by the VAE (codec: the upper limit), another clip's sound (shuffled:
-chance), the model without video (nulled) and a constant hiss. NAME.json beside NAME.mp4, if it
-exists, is the event log. The paper's KL, IS, IB-score, DeSync, FSAD and Frechet distances per
-channel need other models' weights and are not computed: --export writes the files for its toolkit.
+chance), the model without video (nulled) and a constant hiss with the median spectrum and level of
+the clips. Dense and quiet clips are also reported apart. NAME.json beside NAME.mp4, if it exists,
+is the event log: a clip is quiet if the log says "sparse", or has less than 3 sounds per second.
+The paper's KL, IS, IB-score, DeSync, FSAD and Frechet distances per channel need other models'
+weights and are not computed: --export writes the files for its toolkit.
 """
 EMBEDDINGS = ("clap", "passt", "patches")
 
@@ -27,12 +30,7 @@ EMBEDDINGS = ("clap", "passt", "patches")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("clips", nargs="+", type=video, metavar="CLIP", help="files or folders")
     parser.add_argument("--model", type=checkpoint, help=MODEL)
-    parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        help="random seed; a clip's seed depends on it and the clip's name, see --json (0)",
-    )
+    _add_seeds(parser)
     parser.add_argument(
         "--steps",
         type=int,
@@ -41,6 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--guidance", type=float, help=f"as in generate ({RECOMMENDED})")
     add_method(parser)
+    parser.add_argument(
+        "--heun",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="STEPS",
+        help="also a result of the method heun with so many steps, to compare the methods",
+    )
     parser.add_argument(
         "--embedding",
         choices=EMBEDDINGS,
@@ -54,6 +60,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export", type=Path, metavar="DIR", help="WAV folders for the toolkit")
     parser.add_argument("--report", type=Path, metavar="DIR", help="report.md and spectrograms")
     _add_loop(parser)
+
+
+def _add_seeds(parser: argparse.ArgumentParser) -> None:
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument(
+        "--seed",
+        type=int,
+        nargs=1,
+        default=[0],
+        dest="seeds",
+        help="random seed; a clip's seed depends on it and the clip's name, see --json (0)",
+    )
+    seeds.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        metavar="SEED",
+        default=argparse.SUPPRESS,
+        help="several seeds: a clip's figures are means over them; --report, --export and --loop "
+        "use the first",
+    )
 
 
 def _add_loop(parser: argparse.ArgumentParser) -> None:

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from .arguments import checkpoint, video
 
-HELP = "train one stage: vae, whiten, diffusion, consistency, distill"
+HELP = "train one stage: vae, whiten, diffusion, self-forcing, consistency, distill"
 EXAMPLES = """\
 examples:
   python -m sr_core train vae sound -o runs/vae
   python -m sr_core train whiten sound -o runs/white --init runs/vae/vae.safetensors
   python -m sr_core train diffusion data -o runs/diffusion --set loop.batch=32
+  python -m sr_core train self-forcing data -o runs/own --init runs/diffusion/model.safetensors
   python -m sr_core train consistency data -o runs/tuned --init runs/diffusion/model.safetensors
   python -m sr_core train consistency data -o runs/head --init runs/diffusion/model.safetensors \\
       --set task.head_only=true
   python -m sr_core train distill data -o runs/one-step --init runs/diffusion/model.safetensors
-  python -m sr_core train diffusion data -o runs/own --init micro.safetensors     (fine-tune)
+  python -m sr_core train diffusion data -o runs/more --init micro.safetensors    (fine-tune)
   torchrun --nproc-per-node 8 -m sr_core train diffusion data -o runs/diffusion
 
 With head_only, and in distill, the head alone is trained, on conditions that are computed once into
@@ -27,7 +28,7 @@ After a stop, the same command continues. --dry-run prints all settings and, if 
 parameters, FLOPs per step and the estimated time, as JSON that --config accepts.
 """
 INIT = "checkpoint (or part) to start from: a path, or hf://OWNER/REPO[/FILE][@REVISION]"
-STAGES = ("vae", "whiten", "diffusion", "consistency", "distill")
+STAGES = ("vae", "whiten", "diffusion", "self-forcing", "consistency", "distill")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -76,9 +76,10 @@ class FastSoundReactor:
         self.ring.position += PAIR
         return z
 
-    def draw(self, z: Tensor) -> Tensor:
-        """Draw one latent from its condition: (b 2d) -> (b k)."""
-        noise = draw_noise(self.model, self.settings, self.batch, self._noise)
+    def draw(self, z: Tensor, noise: Tensor | None = None) -> Tensor:
+        """Draw one latent from its condition: (b 2d) -> (b k); `noise` is that of `draw_noise`."""
+        if noise is None:
+            noise = draw_noise(self.model, self.settings, self.batch, self._noise)
         self._latent = self._run_draw(z, noise)
         return self._latent
 

@@ -45,7 +45,7 @@ def test_json_is_one_object_and_nothing_else(run, folder):
     code, out, _ = run(folder, "--json", "--seed", 1, "--steps", 1, 2)
     result = json.loads(out)
     assert code == 0 and out.count("\n") == 1
-    assert result["seed"] == 1 and result["model"] == "tiny.safetensors"
+    assert result["seeds"] == [1] and result["model"] == "tiny.safetensors"
     sounds = result["groups"]["all"]["sounds"]
     assert {"steps 1", "steps 2", "reference", "codec", "shuffled", "nulled"} <= set(sounds)
 
@@ -57,7 +57,7 @@ def test_a_checkpoint_is_evaluated_as_it_recommends(run, folder):
     save_pipeline(pipeline, path)
     plain = json.loads(run(folder, "--json")[1])
     assert (plain["guidance"], plain["method"]) == (1.5, "heun")
-    assert "steps 3" in plain["groups"]["all"]["sounds"]
+    assert "heun 3" in plain["groups"]["all"]["sounds"]
     given = json.loads(run(folder, "--json", "--method", "consistency", "--guidance", 3)[1])
     assert (given["guidance"], given["method"]) == (3.0, "consistency")
     assert "steps 4" in given["groups"]["all"]["sounds"]
@@ -83,7 +83,27 @@ def test_intervals_stand_below_their_figures_and_what_is_not_computed_is_said(ru
     assert float(low) <= float(lines[at].split()[4]) <= float(high)
     assert "95% interval" in out and "DeSync" in out and "FSAD" in out
     silent = next(line for line in lines if line.startswith("silent frames"))
-    assert len(silent.split()) == 5 + 5
+    assert len(silent.split()) == 2 + 6
+
+
+def test_methods_and_seeds_are_compared_in_one_run(run, folder, tmp_path):
+    words = ["--steps", 1, 2, "--heun", 2, "--seeds", 0, 3]
+    code, out, _ = run(folder, *words, "--json", "--report", tmp_path / "report")
+    result = json.loads(out)
+    sounds = result["groups"]["all"]["sounds"]
+    assert code == 0 and result["seeds"] == [0, 3]
+    assert list(sounds)[3:] == ["nulled", "heun 2", "steps 1", "steps 2", "hiss"]
+    assert sounds["heun 2"]["mel_nats"] != sounds["steps 2"]["mel_nats"]
+    page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert page.startswith("# tiny.safetensors, seeds 0 3\n")
+
+
+def test_a_seed_may_stand_before_the_clips():
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    assert parser.parse_args(["--seed", "2", "."]).seeds == [2]
+    assert parser.parse_args(["."]).seeds == [0]
+    assert parser.parse_args([".", "--seeds", "2", "1"]).seeds == [2, 1]
 
 
 def test_one_clip_has_figures_without_intervals(run, write_clip):
@@ -139,5 +159,7 @@ def test_a_loop_alone_needs_no_sound_and_has_a_page(run, write_silent, tmp_path)
     assert "(by chance 0." in out
     page = (report / "long-run.md").read_text(encoding="utf-8")
     assert "long-run.md" in err and page.count("\n| 0.0 - 0.0 |") == 6 and "## steps 2" in page
-    code, out, _ = run(clip, *words, "--json")
-    assert code == 0 and len(json.loads(out)["loops"]["steps 1"]["parts"]) == 3
+    assert "--only-loop --steps 1 2 --report DIR" in page and "seed 0\n" in page
+    code, out, _ = run(clip, *words, "--heun", 1, "--json")
+    assert code == 0 and list(json.loads(out)["loops"]) == ["heun 1", "steps 1", "steps 2"]
+    assert len(json.loads(out)["loops"]["steps 1"]["parts"]) == 3

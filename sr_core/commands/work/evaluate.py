@@ -24,11 +24,7 @@ from .generate import best_device, load, model_of
 
 def evaluate_clips(options: argparse.Namespace) -> int:
     """Run the verb `evaluate`; returns the exit status."""
-    recommended = read_metadata(model_of(options))[ENTRY]
-    settings = [
-        chosen(recommended, steps, options.guidance, options.method)
-        for steps in dict.fromkeys(options.steps or [None])
-    ]
+    settings = _settings(options)
     embed = LOADERS[options.embedding]()
     pipeline = load(options, best_device(options.device))
     if options.only_loop:
@@ -38,9 +34,9 @@ def evaluate_clips(options: argparse.Namespace) -> int:
     if options.export:
         observers.append(Export(options.export))
     found = evaluate(
-        pipeline, options.clips, settings, options.seed, embed, observers, options.loop
+        pipeline, options.clips, settings, options.seeds, embed, observers, options.loop
     )
-    result = _described(options, settings[0]) | found
+    result = _described(options, settings[-1]) | found
     if report:
         print(report.write(result), file=sys.stderr)
         if result["loops"]:
@@ -50,11 +46,20 @@ def evaluate_clips(options: argparse.Namespace) -> int:
     return 2 if result["left_out"] else 0
 
 
+def _settings(options: argparse.Namespace) -> list[Settings]:
+    """One per column; those of --steps last, because `evaluate` uses the last without frames."""
+    recommended = read_metadata(model_of(options))[ENTRY]
+    columns = [(steps, "heun") for steps in options.heun]
+    columns += [(steps, options.method) for steps in options.steps or [None]]
+    settings = [chosen(recommended, steps, options.guidance, method) for steps, method in columns]
+    return list(dict.fromkeys(settings))
+
+
 def _run_loop(options: argparse.Namespace, pipeline: Pipeline, settings: list[Settings]) -> int:
     clip = videos_in(options.clips[0])[0]
     frames = open_video(clip, pipeline.frame_rate)
-    loops = long_run(pipeline, frames, settings, options.seed, options.loop)
-    result = _described(options, settings[0]) | {"loops": loops}
+    loops = long_run(pipeline, frames, settings, options.seeds[0], options.loop)
+    result = _described(options, settings[-1]) | {"loops": loops}
     if options.report:
         print(write_page(result, clip, options.report), file=sys.stderr)
     text = json.dumps(result, allow_nan=False) if options.json else "\n".join(in_words(loops))
@@ -65,7 +70,7 @@ def _run_loop(options: argparse.Namespace, pipeline: Pipeline, settings: list[Se
 def _described(options: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     return {
         "model": model_of(options).name,
-        "seed": options.seed,
+        "seeds": options.seeds,
         "guidance": settings.guidance,
         "method": settings.method,
         "embedding": options.embedding,

@@ -109,11 +109,11 @@ def _evaluate(clip: Path, stage1: Path, model: Path, folder: Path) -> dict[str, 
         OverfitCheck(f"steps {STEPS}"),
         Report(folder),
     )
-    evaluate(load_pipeline(stage1), [clip], [HEUN], 0, patch_statistics, [diffusion])
+    evaluate(load_pipeline(stage1), [clip], [HEUN], (0,), patch_statistics, [diffusion])
     settings = [Settings(steps) for steps in (1, STEPS)]
     observers: list[Observer] = [report, tuned]
-    result = evaluate(load_pipeline(model), [clip], settings, 0, patch_statistics, observers)
-    report.write({"model": model.name, "seed": 0} | result)
+    result = evaluate(load_pipeline(model), [clip], settings, (0,), patch_statistics, observers)
+    report.write({"model": model.name, "seeds": [0]} | result)
     print(f"\n{tuned.table()}\n")
     return {
         "vae": _compared(tuned.codec),

@@ -18,7 +18,7 @@ from ...config import changed, from_dict, to_dict
 from ...hub import Tell, local_file
 from ...hub_address import Address
 from ...io.write.partial import sole_writer
-from ...training import stages, tuning_stages, whiten_stage
+from ...training import self_forcing_stage, stages, tuning_stages, whiten_stage
 from ...training.data.dataset import one_row
 from ...training.data.shards import check_has
 from ...training.runtime.cost import costs_of
@@ -38,12 +38,14 @@ STAGES: dict[str, tuple[type[Any], Stage]] = {
     "diffusion": (stages.DiffusionRun, stages.train_diffusion),
     "consistency": (tuning_stages.ConsistencyRun, tuning_stages.train_consistency),
     "distill": (tuning_stages.DistillRun, tuning_stages.train_distill),
+    "self-forcing": (self_forcing_stage.SelfForcingRun, self_forcing_stage.train_self_forcing),
 }
 TASKS: dict[str, MakeTask] = {
     "vae": stages.vae_task,
     "diffusion": stages.diffusion_task,
     "consistency": tuning_stages.consistency_task,
     "distill": tuning_stages.distill_task,
+    "self-forcing": self_forcing_stage.self_forcing_task,
 }
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...rates import SAMPLE_RATE
-from .distances import mel_distance_db, mel_spread_db, stft_distance
+from .distances import mel_distance, mel_spread, stft_distance
 from .embeddings import Embed
 from .events import EventLog
 from .loudness import (
@@ -20,6 +20,7 @@ from .loudness import (
     silent_share,
 )
 from .mel import log_mel
+from .mel_nats import log_mel_nats
 from .onsets import CLOSE_SECONDS, count_matches, find_onsets, onset_offsets, onset_strength
 from .stereo import (
     clearly_heard,
@@ -37,6 +38,7 @@ class Analysed(NamedTuple):
 
     waveform: Tensor  # (2 s)
     mel: Tensor  # (m t) dB
+    mel_nats: Tensor  # (m t), other bands than those of `mel`
     strength: Tensor  # (t) dB
     onsets: Tensor  # (n) seconds
     loudness_lufs: float | None
@@ -55,6 +57,7 @@ def analyse(waveform: Tensor, embed: Embed) -> Analysed:  # (2 s)
     return Analysed(
         waveform,
         mel,
+        log_mel_nats(waveform),
         strength,
         find_onsets(strength),
         loudness_lufs(waveform),
@@ -80,6 +83,9 @@ class Scores:
     mel_db: float
     spread_db: float
     reference_spread_db: float
+    mel_nats: float
+    spread_nats: float
+    reference_spread_nats: float
     level_db: float
     reference_level_db: float
     loudness_lufs: float | None
@@ -113,9 +119,12 @@ def score(sound: Analysed, reference: Analysed, log: EventLog | None) -> Scores:
         logged_matched=count_matches(sound.onsets, times),
         shots=score_shots(sound.strength, log.shots if log else ()),
         envelope_r=envelope_correlation(envelope, reference_envelope),
-        mel_db=mel_distance_db(sound.mel, reference.mel),
-        spread_db=mel_spread_db(sound.mel),
-        reference_spread_db=mel_spread_db(reference.mel),
+        mel_db=mel_distance(sound.mel, reference.mel),
+        spread_db=mel_spread(sound.mel),
+        reference_spread_db=mel_spread(reference.mel),
+        mel_nats=mel_distance(sound.mel_nats, reference.mel_nats),
+        spread_nats=mel_spread(sound.mel_nats),
+        reference_spread_nats=mel_spread(reference.mel_nats),
         level_db=level_db(x),
         reference_level_db=level_db(y),
         loudness_lufs=sound.loudness_lufs,

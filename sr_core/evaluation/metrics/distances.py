@@ -13,12 +13,12 @@ QUIETEST = 1e-4  # floor of the magnitudes of an unscaled STFT, before logarithm
 BANDWIDTH, MMD_SCALE = 10.0, 1000.0  # as in SonyResearch/soundreactor_v2a_eval
 
 
-def mel_distance_db(log_mel: Tensor, reference: Tensor) -> float:  # (m t), (m t) dB
-    """Mean absolute difference of two log-mel spectrograms."""
+def mel_distance(log_mel: Tensor, reference: Tensor) -> float:  # (m t), (m t)
+    """Mean absolute difference of two log-mel spectrograms, in their unit."""
     return float((log_mel - reference).abs().mean())
 
 
-def mel_spread_db(log_mel: Tensor) -> float:  # (m t) dB
+def mel_spread(log_mel: Tensor) -> float:  # (m t)
     """Standard deviation over time, averaged over bands; nearly 0 for a constant hiss."""
     return float(log_mel.std(dim=1, correction=0).mean())
 

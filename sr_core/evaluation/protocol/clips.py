@@ -20,7 +20,7 @@ from ...rates import FRAME_RATE, SAMPLE_RATE
 from ...sampling.clip_seed import clip_seed
 from ..metrics.events import EventLog, read_events
 from ..metrics.loudness import level_db
-from ..metrics.mel import log_mel
+from .hiss import Constants, constants_of
 
 DENSE_SOUNDS_PER_S = 3.0  # logged sounds per second from which a clip is dense
 DENSE_LEVEL_DB = -25.0  # level from which a clip without a log is dense
@@ -35,7 +35,7 @@ class Clip:
     frames: VideoFrames
     log: EventLog | None
     level_db: float
-    spectrum: Tensor  # (m) dB, median over time
+    constants: Constants
 
     @property
     def group(self) -> str:
@@ -83,14 +83,19 @@ def read_clips(
         try:
             clips.append(_read_clip(path, frame_rate))
         except (ValueError, OSError) as error:
-            skipped[str(path)] = str(error)
-            print(f"left out: {path}: {error}", file=sys.stderr)
+            leave_out(skipped, path, error)
     if not clips:
         raise ValueError(
             f"got no clip that can be used ({'; '.join(skipped.values())}); expected videos with "
             "sound; give others"
         )
     return _with_unique_names(clips), skipped
+
+
+def leave_out(skipped: dict[str, str], path: Path, error: Exception) -> None:
+    """Records a file that cannot be used, and the reason, and prints both on stderr."""
+    skipped[str(path)] = str(error)
+    print(f"left out: {path}: {error}", file=sys.stderr)
 
 
 def partners(clips: list[Clip]) -> list[Clip | None]:
@@ -132,5 +137,5 @@ def _read_clip(path: Path, frame_rate: int | Fraction) -> Clip:
     if not isinstance(frames, VideoFrames):
         raise MediaError(f"'{path}' has no sound; expected clips with their own sound")
     sound = read_sound(frames)
-    spectrum = log_mel(sound).median(dim=1).values
-    return Clip(path, path.stem, frames, read_events(path), level_db(sound), spectrum)
+    log = read_events(path)
+    return Clip(path, path.stem, frames, log, level_db(sound), constants_of(sound))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from ...rates import SAMPLE_RATE
 from ...sampling.settings import Settings
 from ..metrics.stability import stability
 from .baselines import from_loops
+from .columns import name_of
 
 PAGE = """\
 # {model} for {minutes:g} minutes
 
-    python -m sr_core evaluate {clip} --loop {seconds:g} --only-loop --steps {steps} --report DIR
+    python -m sr_core evaluate {clip} --loop {seconds:g} --only-loop {options} --report DIR
 
 repeats the clip in one stream and compares every part of the sound with the first part. The first
 repetition is left out because it has no history. "By chance" is the bound that the largest change
@@ -53,7 +55,7 @@ def long_run(
     seed: int,
     seconds: float,
 ) -> dict[str, Any]:
-    """Results of `stability` for each of the settings, by "steps N".
+    """Results of `stability` for each of the settings, by their names.
 
     Raises ValueError where `seconds` are too short for three repetitions of the clip.
     """
@@ -65,7 +67,7 @@ def long_run(
             "increase the duration, or give a shorter clip first"
         )
     return {
-        f"steps {each.steps}": {"seconds": seconds}
+        name_of(each): {"seconds": seconds}
         | stability(from_loops(pipeline, frames, each, seed, count), period)
         for each in settings
     }
@@ -86,15 +88,20 @@ def in_words(loops: Mapping[str, Any]) -> list[str]:
 
 def write_page(result: Mapping[str, Any], clip: Path, folder: Path) -> Path:
     """Writes FOLDER/long-run.md from the result of `evaluate`."""
-    steps = " ".join(name.split()[1] for name in result["loops"])
+    counts = defaultdict[str, list[str]](list)
+    for name in result["loops"]:
+        method, count = name.split()
+        counts[method].append(count)
+    options = " ".join(f"--{method} {' '.join(each)}" for method, each in counts.items())
+    seed = result["seeds"][0]
     seconds = next(iter(result["loops"].values()))["seconds"]
     page = [
         PAGE.format(
-            model=result["model"], minutes=seconds / 60, clip=clip, seconds=seconds, steps=steps
+            model=result["model"], minutes=seconds / 60, clip=clip, seconds=seconds, options=options
         )
     ]
     for name, found in result["loops"].items():
-        head = HEAD.format(name=name, period=found["period_s"], **{**result, **found})
+        head = HEAD.format(name=name, seed=seed, period=found["period_s"], **{**result, **found})
         page.append(head + "\n".join(_rows(found)) + "\n\n" + VERDICT.format(**found))
     target = folder / "long-run.md"
     write_text(target, "\n".join(page))

@@ -11,8 +11,8 @@ from ..metrics.clip_metrics import Scores, analyse, score
 from ..metrics.embeddings import patch_statistics
 from ..metrics.likeness import Likeness, likeness
 from .clips import Clip
-from .evaluate import CODEC, NULLED, REFERENCE, SHUFFLED
-from .summary import summarise
+from .columns import CODEC, NULLED, REFERENCE, SHUFFLED
+from .summary import Figures, summarise
 
 WORDS = {
     REFERENCE: "the clip's own sound",
@@ -44,10 +44,13 @@ class OverfitCheck:
             self.scores[name].append(score(sound, reference, None))
 
     def onset_f1(self, name: str) -> float:
-        return summarise(self.scores[name])["onset_f1"] or 0.0
+        return self._figures(name)["onset_f1"] or 0.0
 
     def envelope_r(self, name: str) -> float:
-        return summarise(self.scores[name])["envelope_r"] or 0.0
+        return self._figures(name)["envelope_r"] or 0.0
+
+    def _figures(self, name: str) -> Figures:
+        return summarise([[scores] for scores in self.scores[name]])
 
     def table(self) -> str:
         """A table with one line per sound."""

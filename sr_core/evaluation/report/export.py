@@ -10,7 +10,7 @@ from torch import Tensor
 from ...io.write.audio import write_audio
 from ...rates import SAMPLE_RATE
 from ..protocol.clips import Clip
-from ..protocol.evaluate import CODEC, NULLED, REFERENCE, SHUFFLED
+from ..protocol.columns import CODEC, NULLED, REFERENCE, SHUFFLED
 
 
 class Export:

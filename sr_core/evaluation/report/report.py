@@ -13,7 +13,7 @@ from torch import Tensor
 from ...io.write.partial import whole_file, write_text
 from ..metrics.mel import FLOOR_DB, log_mel
 from ..protocol.clips import Clip
-from ..protocol.evaluate import NULLED, SHUFFLED
+from ..protocol.columns import NULLED, SHUFFLED
 from .table import as_markdown
 
 TALL = 3  # height of a band in pixels
@@ -36,11 +36,13 @@ class Report:
 
     def write(self, result: Mapping[str, Any]) -> Path:
         figures = {clip["name"]: clip for clip in result["clips"]}
-        parts = [f"# {result['model']}, seed {result['seed']}", as_markdown(result), "## Clips"]
+        seeds = " ".join(map(str, result["seeds"]))
+        title = f"# {result['model']}, seed{'s' * (len(result['seeds']) > 1)} {seeds}"
+        parts = [title, as_markdown(result), "## Clips"]
         for name in self.clips:
             group, sounds = figures[name]["group"], figures[name]["sounds"]
             words = ", ".join(
-                f"{sound} F1 {values['onset_f1'] or 0:.2f} mel {values['mel_db']:.1f} dB"
+                f"{sound} F1 {values['onset_f1'] or 0:.2f} log-mel {values['mel_nats']:.2f} nats"
                 for sound, values in sounds.items()
             )
             parts.append(f"### {name} ({group})\n\n{words}\n\n![{name}](<{name}.png>)")

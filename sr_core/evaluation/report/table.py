@@ -15,6 +15,13 @@ NOT_COMPUTED = (
     "the paper's toolkit on the files that --export writes"
 )
 
+LIKENESS = (
+    "silent frames: share of the frames of 1600 samples below -55 dBFS; level: mean of the frames' "
+    "dB (each at least -60), minus that of the real sound; log-mel: mean |difference| of "
+    "ln(m + 1e-5), m in 48 mel bands of 60 Hz to 12 kHz; spread: standard deviation of this "
+    "log-mel over time, divided by that of the real sound"
+)
+
 
 class Cell(NamedTuple):
     value: str
@@ -82,6 +89,7 @@ def _remarks(result: Mapping[str, Any]) -> list[str]:
     """Remarks below the tables: counts, intervals, metrics not computed, loops, skipped clips."""
     figures = result["groups"]["all"]["sounds"]["reference"]
     remarks = [
+        LIKENESS,
         f"{figures['isolated_shots']} isolated shots, {figures['lone_sounds']} lone off-axis "
         f"sounds, {figures['lone_sounds_in_view']} of them in view; "
         "chance is the column 'shuffled', the ceiling 'codec'",

@@ -38,10 +38,19 @@ def test_the_reference_is_perfect_and_another_clip_is_not(tiny_pipeline, clips):
     sounds = result["groups"]["all"]["sounds"]
     assert set(sounds) == {"reference", "codec", "shuffled", "nulled", "steps 1", "hiss"}
     best = sounds["reference"]
-    for key in ("onset_f1", "event_f1", "shot_peak_share", "envelope_r", "mel_spread_ratio"):
+    for key in (
+        "onset_f1",
+        "event_f1",
+        "shot_peak_share",
+        "envelope_r",
+        "mel_spread_ratio",
+        "spread_ratio",
+    ):
         assert best[key] == pytest.approx(1), key
     for key in (
         "mel_db",
+        "mel_nats",
+        "frame_level_difference_db",
         "stft_distance",
         "level_error_db",
         "frechet",
@@ -57,6 +66,9 @@ def test_the_reference_is_perfect_and_another_clip_is_not(tiny_pipeline, clips):
     assert sounds["shuffled"]["level_db"] == pytest.approx(best["level_db"])
     assert sounds["shuffled"]["frechet"] > 0
     assert 0 < sounds["hiss"]["mel_db"]
+    for key in ("silent_share", "frame_level_difference_db", "mel_nats", "spread_ratio"):
+        assert all(figures[key] is not None for figures in sounds.values()), key
+    assert 0 < sounds["hiss"]["mel_nats"] and sounds["hiss"]["spread_ratio"] == 0
 
 
 def test_clips_are_counted_apart_by_group_and_each_on_its_own(tiny_pipeline, write_clip):
@@ -76,7 +88,7 @@ def test_clips_are_counted_apart_by_group_and_each_on_its_own(tiny_pipeline, wri
 
 def test_the_same_command_gives_the_same_figures(tiny_pipeline, clips):
     def figures():
-        result = evaluate(tiny_pipeline, clips[:2], [Settings(steps=1)], seed=4)
+        result = evaluate(tiny_pipeline, clips[:2], [Settings(steps=1)], seeds=(4,))
         result["groups"]["all"]["sounds"]["steps 1"].pop("ms_per_frame")
         assert result["groups"]["all"]["sounds"]["steps 1"]["intervals"]["mel_db"]
         return json.dumps(result["groups"]["all"])
@@ -102,10 +114,10 @@ def test_each_clip_has_noise_of_its_own_which_other_clips_do_not_change(tiny_pip
             tiny_pipeline,
             given,
             [Settings(steps=1)],
-            seed=4,
+            seeds=(4,),
             observers=[lambda clip, sounds: heard.update({clip.name: sounds["steps 1"]})],
         )
-        return heard, {clip["name"]: clip["seed"] for clip in result["clips"]}
+        return heard, {clip["name"]: clip["seeds"][0] for clip in result["clips"]}
 
     both, seeds = drawn(*paths)
     assert seeds["a"] != seeds["b"] and not torch.allclose(both["a"], both["b"])
@@ -113,6 +125,37 @@ def test_each_clip_has_noise_of_its_own_which_other_clips_do_not_change(tiny_pip
     assert torch.equal(alone["b"], both["b"])
     frames = open_video(paths[1])
     assert torch.equal(from_model(tiny_pipeline, frames, Settings(steps=1), seeds["b"]), both["b"])
+
+
+def test_figures_of_several_seeds_are_means_and_the_baselines_are_made_once(
+    tiny_pipeline, clips, monkeypatch
+):
+    through_codec, made, heard = module.through_codec, [], []
+
+    def counted(vae, waveform):
+        made.append(1)
+        return through_codec(vae, waveform)
+
+    monkeypatch.setattr(module, "through_codec", counted)
+
+    def figures(*seeds):
+        observers = [lambda clip, sounds: heard.append(sounds["steps 1"])]
+        return evaluate(tiny_pipeline, clips[:2], [Settings(steps=1)], seeds, observers=observers)
+
+    one, two, both = figures(3), figures(5), figures(3, 5)
+    assert len(made) == len(heard) == 6  # two clips, three times
+    assert torch.equal(heard[4], heard[0])  # observers get the sound of the first seed
+    for n in range(2):
+        assert both["clips"][n]["seeds"] == one["clips"][n]["seeds"] + two["clips"][n]["seeds"]
+        for name in ("steps 1", "nulled", "codec"):
+            each = [r["clips"][n]["sounds"][name] for r in (one, two)]
+            found = both["clips"][n]["sounds"][name]
+            for key in ("mel_nats", "frame_level_difference_db", "silent_share", "stft_distance"):
+                mean = (each[0][key] + each[1][key]) / 2
+                assert found[key] == pytest.approx(mean, abs=1e-9), (name, key)
+    alone, means = (r["groups"]["all"]["sounds"]["codec"] for r in (one, both))
+    assert alone == means
+    assert both["groups"]["all"]["sounds"]["steps 1"]["frechet"] is not None
 
 
 def test_one_clip_alone_is_compared_with_itself_half_its_length_later(tiny_pipeline, clips):
@@ -157,7 +200,7 @@ def test_a_late_sound_is_seen_as_late_and_a_soft_one_as_soft():
         def embed(x):
             return x.mean(-1)
 
-        return summarise([score(analyse(waveform, embed), analyse(reference, embed), None)])
+        return summarise([[score(analyse(waveform, embed), analyse(reference, embed), None)]])
 
     late = figures(reference.roll(4800, dims=1))
     assert late["onset_f1"] == 0 and late["offset_median_ms"] == pytest.approx(100, abs=9)

@@ -1,0 +1,77 @@
+"""`train self-forcing`: the model learns to continue its own sound instead of the real one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from ..audio.vae import AudioVAE
+from ..pipeline import Pipeline
+from .data.dataset import Batches
+from .initial import load_initial, soundreactor_of
+from .runtime.compatibility import check_parts
+from .runtime.loop import LoopConfig
+from .runtime.run_manifest import Origin, describe
+from .seeding import generator_of
+from .stages import set_trainable, train_model
+from .tasks.diffusion import draw_latents
+from .tasks.mel_predictor import MelPredictor, fit_mel_predictor
+from .tasks.self_forcing import SAMPLING, SelfForcingConfig, SelfForcingTask
+
+PREDICTOR_ROWS = 48  # rows to whose sound the mel predictor is fitted
+
+
+@dataclass(frozen=True)
+class SelfForcingRun:
+    frames: int = 240  # frames per row, history included
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(warmup=100, schedule="cosine"))
+    task: SelfForcingConfig = field(default_factory=SelfForcingConfig)
+
+
+def train_self_forcing(
+    data: Path,
+    output: Path,
+    run: SelfForcingRun,
+    init: Path | None,
+    device: str,
+    origin: Origin = None,
+) -> Path:
+    """Trains on roll-outs, from a checkpoint of any other stage; returns the checkpoint."""
+    task, pipeline = self_forcing_task(data, run, init, device)
+    if run.task.mel:  # fitted anew when a run resumes: the fit is the same
+        task.predictor = fitted_predictor(data, run, pipeline.vae, device)
+    pipeline.recommended = SAMPLING
+    described = describe(run, data, init, origin)
+    return train_model(task, pipeline, data, output, run, described, "self-forcing", device)
+
+
+def self_forcing_task(
+    data: Path, run: SelfForcingRun, init: Path | None, device: str
+) -> tuple[SelfForcingTask, Pipeline]:
+    if init is None:
+        raise ValueError(
+            "got no checkpoint to start from; expected --init with one of `train diffusion`, or of "
+            "a later stage"
+        )
+    pipeline = load_initial(init)
+    check_parts(pipeline, data, init)
+    set_trainable(pipeline, device)
+    model = soundreactor_of(pipeline)
+    predictor = MelPredictor(model.latent_channels) if run.task.mel else None
+    if predictor is not None:
+        predictor.to(device).requires_grad_(False)
+    return SelfForcingTask(model, pipeline.vae, predictor, run.task), pipeline
+
+
+def fitted_predictor(data: Path, run: SelfForcingRun, vae: AudioVAE, device: str) -> MelPredictor:
+    """A mel predictor fitted to rows of the training split."""
+    batches = Batches(data, "train", PREDICTOR_ROWS, run.frames, run.loop.seed)
+    with torch.no_grad():
+        rows = range(PREDICTOR_ROWS)
+        batch, _ = batches.at(0, rows)
+        batch = {name: x.to(device) for name, x in batch.items() if name != "grid"}
+        generators = [generator_of(run.loop.seed, "predictor", row) for row in rows]
+        latents = draw_latents(vae, batch, generators)
+    return fit_mel_predictor(vae, latents, run.loop.seed)

@@ -1,0 +1,49 @@
+import math
+
+import pytest
+import torch
+
+from sr_core.training.tasks.energy_score import energy_score, features_of
+
+
+def test_the_score_is_the_formula_in_one_dimension():
+    """(|1 - 4| + |3 - 4| - |1 - 3|) / 2 = 1, averaged with the (missing) differences: half."""
+    one, other, real = (torch.full((1, 1, 1), value) for value in (1.0, 3.0, 4.0))
+    assert energy_score(one, other, real).item() == pytest.approx(0.5, abs=1e-3)
+    assert energy_score(one, other, real, dispersion=0).item() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_the_distance_is_euclidean_over_channels():
+    one, real = torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2)
+    assert energy_score(one, one, real).item() == pytest.approx(2.5, abs=2e-3)
+
+
+def test_features_are_means_and_their_differences():
+    x = torch.tensor([1.0, 3.0, 7.0, 9.0, 100.0])[None, :, None]
+    values, changes, means, steps = (f.flatten().tolist() for f in features_of(x, (1, 2)))
+    assert values == x.flatten().tolist() and changes == [2.0, 4.0, 2.0, 91.0]
+    assert means == pytest.approx([2 * 2**0.25, 8 * 2**0.25])
+    assert steps == pytest.approx([6 * 2**0.25])
+
+
+@pytest.mark.parametrize(("mean", "deviation"), [(0.5, 1.0), (0.0, 0.5), (0.0, 2.0)])
+def test_the_datas_own_distribution_has_the_lowest_score(mean, deviation):
+    generator = torch.Generator().manual_seed(0)
+    one, other, real = (torch.randn(20_000, 2, 1, generator=generator) for _ in range(3))
+    right = energy_score(one, other, real, (1, 2)).mean()
+    wrong = energy_score(one * deviation + mean, other * deviation + mean, real, (1, 2)).mean()
+    assert right < wrong - 0.01
+
+
+def test_the_score_of_normal_numbers_is_known():
+    """E|x - y| of standard normal numbers is 2 / sqrt(pi), so the score is 1 / sqrt(pi)."""
+    generator = torch.Generator().manual_seed(1)
+    one, other, real = (torch.randn(200_000, 1, 1, generator=generator) for _ in range(3))
+    score = 2 * energy_score(one, other, real).mean().item()  # no differences: half of it is 0
+    assert score == pytest.approx(1 / math.sqrt(math.pi), rel=0.01)
+
+
+def test_equal_sounds_have_a_finite_gradient():
+    x = torch.zeros(1, 4, 2, requires_grad=True)
+    energy_score(x, x, torch.zeros(1, 4, 2), (1, 2, 8)).sum().backward()
+    assert x.grad.isfinite().all()
