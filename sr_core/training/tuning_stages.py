@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..pipeline import Pipeline
+from ..sampling.recommended import chosen
 from .data.conditions import CacheConfig, write_cache
 from .data.dataset import Batches
 from .data.shards import reports_of
@@ -28,7 +29,8 @@ from .tasks.diffusion import DiffusionTask
 from .tasks.distill import DistillConfig, DistillTask
 from .tasks.head_conditions import CachedConfig
 
-TUNED = ("consistency", "distill")
+# Stages after which the head maps noise to a sample instead of the posterior mean.
+FEW_STEP = ("consistency", "distill", "self-forcing")
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,15 @@ def train_distill(
     device: str,
     origin: Origin = None,
 ) -> Path:
-    """Trains the head of a checkpoint of stage 1 to give the end of its solver's trajectory."""
+    """Trains the head of a checkpoint of stage 1 to give the end of its solver's trajectory.
+
+    The result recommends one step, and the guidance of the checkpoint within the trained range.
+    """
     task, pipeline = distill_task(data, run, init, device)
+    guidance = min(
+        max(pipeline.recommended.guidance, run.task.guidance_low), run.task.guidance_high
+    )
+    pipeline.recommended = chosen(pipeline.recommended, 1, guidance, "consistency")
     described = describe(run, data, init, origin)
     cache = make_cache(task, data, output, run, run.task, described, device)
     return train_model(task, pipeline, data, output, run, described, "distill", device, cache)
@@ -102,7 +111,7 @@ def distill_task(
     data: Path, run: DistillRun, init: Path | None, device: str
 ) -> tuple[DistillTask, Pipeline]:
     pipeline = _initial(data, init, device)
-    if pipeline.origin.get("stage") in TUNED:
+    if pipeline.origin.get("stage") in FEW_STEP:
         raise ValueError(
             f"got {init}, a checkpoint of `train {pipeline.origin['stage']}`, whose head is no "
             "denoiser that a solver can use; expected one of `train diffusion`; choose another "

@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sr_core.checkpoint import save_pipeline
+from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.cli import main
+from sr_core.sampling.settings import Settings
 from tests.training.conftest import write_shard
 
 LOOP = {"batch": 4, "workers": 0, "save_every": 2, "log_every": 1, "steps": 4, "seed": 3}
@@ -96,6 +97,16 @@ def test_clips_that_are_too_short_are_refused_before_anything_is_computed(
     assert tune("distill", shards, initial, tmp_path / "out") == 2
     assert "no clips of at least 5 frames for 'val'" in capsys.readouterr().err
     assert not (tmp_path / "out" / "conditions").exists()
+
+
+@pytest.mark.parametrize(("high", "guidance"), [(3.0, 2.0), (1.5, 1.5), (1.0, 1.0)])
+def test_a_distilled_checkpoint_recommends_one_step_at_a_trained_guidance(
+    shards, initial, tmp_path, high, guidance
+):
+    assert load_pipeline(initial).recommended == Settings(4, 2.0)
+    assert tune("distill", shards, initial, tmp_path / "out", task={"guidance_high": high}) == 0
+    tuned = load_pipeline(tmp_path / "out" / "model.safetensors")
+    assert tuned.recommended == Settings(1, guidance, "consistency")
 
 
 def test_a_tuned_checkpoint_is_no_teacher(shards, initial, tmp_path, capsys):
