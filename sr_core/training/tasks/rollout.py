@@ -24,7 +24,7 @@ def roll_out(
     before, if any.
     """
     settings = Settings(steps=noise.shape[1], guidance=1.0)
-    start = model.begin(settings, 0, len(tokens))._replace(past=past)
+    tokens, start = tokens.detach(), model.begin(settings, 0, len(tokens))._replace(past=past)
     stream = FastSoundReactor(model, start, graphs=False)
     latents = [
         stream.draw(stream.condition(tokens[:, n : n + 1]), noise[:, :, n].transpose(0, 1))
