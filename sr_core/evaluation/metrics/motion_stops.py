@@ -28,6 +28,9 @@ def motion_energy(frames: Frames) -> Tensor:  # -> (t) float64, at 30 Hz
         times.append(float(time))
         changes.append(0.0 if last is None else float((grey - last).abs().mean()))
         last = grey
+    if len(times) > 1:  # the last frame is shown as long as the one before, and motion continues
+        times.append(2 * times[-1] - times[-2])
+        changes.append(changes[-1])
     clock = np.arange(-(-frames.samples() // HOP)) / FRAME_RATE
     total = np.interp(clock, times, np.cumsum(changes))
     return torch.from_numpy(np.diff(total, prepend=total[:1]))

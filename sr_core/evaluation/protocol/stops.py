@@ -11,10 +11,10 @@ from ...io.read.frames import Frames
 from ..metrics.clip_metrics import Scores
 from ..metrics.motion_stops import motion_energy, motion_stops
 from ..metrics.shifted_onsets import shifted_onset_wins
-from .intervals import ratio_interval
+from .intervals import SHARE, ratio_interval
 
 AUC = "shifted_onset_auc"
-SHARES = {"interval": 0.95, "interval_90": 0.9}
+SHARES = {"interval": SHARE, "interval_90": 0.9}
 
 Wins = Sequence[float]  # of the onsets of a clip
 
@@ -44,7 +44,7 @@ def differences(
 
     Each clip has one weight, and the same draws of clips are used for both.
     """
-    found = {}
+    found = dict[str, dict[str, Any]]()
     for name, clips in sounds.items():
         each = [clip_difference(seeds, own) for seeds, own in zip(clips, stops, strict=True)]
         known = [value for value in each if value is not None]

@@ -223,7 +223,7 @@ def test_a_late_sound_is_seen_as_late_and_a_soft_one_as_soft():
 def test_the_difference_from_motion_stops_is_paired_by_clip(tiny_pipeline, clips):
     result = evaluate(tiny_pipeline, clips, [Settings(steps=1)], seeds=(0, 1))
     group, each = result["groups"]["all"], [clip["sounds"] for clip in result["clips"]]
-    assert group["sounds"]["reference"]["shifted_onset_auc"] > 0.9  # clips without log, too
+    assert group["sounds"]["reference"]["shifted_onset_auc"] > 0.8  # clips without log, too
     assert set(group["over_motion_stops"]) == set(each[0]) - {"motion stops"}
     for name, found in group["over_motion_stops"].items():
         values = [sounds[name]["over_motion_stops"] for sounds in each]
