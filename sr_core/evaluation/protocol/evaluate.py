@@ -48,10 +48,9 @@ def evaluate(
     """Computes the metrics of each kind of sound, for all clips and per group (dense, quiet).
 
     The sounds are the reference, the reference through the codec, another clip's sound, the model
-    with null frames and the last of `settings`, and the model with each of `settings`; without a
-    waveform there are the hiss and the stops of motion in the picture (one figure). A clip's
-    figures are means over `seeds`; its noise is its own (see `Clip.seed`). Observers and the long
-    run of `loop_seconds` get the first seed.
+    with null frames and the last of `settings`, and the model with each of `settings`; `Baselines`
+    are added. A clip's figures are means over `seeds`; its noise is its own (see `Clip.seed`).
+    Observers and the long run of `loop_seconds` get the first seed.
     """
     clips, left_out = read_clips(paths, pipeline.frame_rate)
     first = clips[0].frames
@@ -59,13 +58,12 @@ def evaluate(
     done, results, baselines = list[Clip](), list[dict[str, Entry]](), list[Baselines]()
     for clip, partner in zip(_with_progress(clips), partners(clips), strict=True):
         try:
-            reference, sounds, entries = _clip_entries(
-                pipeline, clip, partner, settings, seeds, embed
-            )
-            baselines.append(_baselines(clips, clip, reference))
+            found = _clip_entries(pipeline, clip, partner, settings, seeds, embed)
+            baselines.append(_baselines(clips, clip, found[0]))
         except (ValueError, OSError) as error:
             leave_out(left_out, clip.path, error)
             continue
+        _, sounds, entries = found
         done.append(clip)
         results.append(entries)
         for observe in observers:
