@@ -18,9 +18,10 @@ examples:
 
 Each metric has a 95 % interval over clips, and these baselines: the clips' own sound (reference),
 that sound encoded and decoded by the VAE (codec: the upper limit), another clip's sound (shuffled:
-chance), the model without video (nulled) and a constant hiss with the median spectrum and level of
-the clips. Dense and quiet clips are also reported apart. NAME.json beside NAME.mp4, if it exists,
-is the event log: a clip is quiet if the log says "sparse", or has less than 3 sounds per second.
+chance), the model without video (nulled), a constant hiss with the median spectrum and level of
+the clips, and, for the timing of onsets, how suddenly motion in the picture ends (motion stops).
+Dense and quiet clips are also reported apart. NAME.json beside NAME.mp4, if it exists, is the event
+log: a clip is quiet if the log says "sparse", or has less than 3 sounds per second.
 The paper's KL, IS, IB-score, DeSync, FSAD and Frechet distances per channel need other models'
 weights and are not computed: --export writes the files for its toolkit.
 """
@@ -57,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads (default: 1 for small models)")
     parser.set_defaults(dtype="float32")  # metrics of the model without rounding errors
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing else")
+    parser.add_argument(
+        "--per-clip", action="store_true", help="also a table with a row per clip; --json has it"
+    )
     parser.add_argument("--export", type=Path, metavar="DIR", help="WAV folders for the toolkit")
     parser.add_argument("--report", type=Path, metavar="DIR", help="report.md and spectrograms")
     _add_loop(parser)

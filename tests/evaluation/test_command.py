@@ -92,7 +92,7 @@ def test_methods_and_seeds_are_compared_in_one_run(run, folder, tmp_path):
     result = json.loads(out)
     sounds = result["groups"]["all"]["sounds"]
     assert code == 0 and result["seeds"] == [0, 3]
-    assert list(sounds)[3:] == ["nulled", "heun 2", "steps 1", "steps 2", "hiss"]
+    assert list(sounds)[3:] == ["nulled", "heun 2", "steps 1", "steps 2", "hiss", "motion stops"]
     assert sounds["heun 2"]["mel_nats"] != sounds["steps 2"]["mel_nats"]
     page = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
     assert page.startswith("# tiny.safetensors, seeds 0 3\n")
@@ -109,6 +109,25 @@ def test_a_seed_may_stand_before_the_clips():
 def test_one_clip_has_figures_without_intervals(run, write_clip):
     _, out, _ = run(write_clip("a", bursts([0.2], 1.0)), "--steps", 1)
     assert not [line for line in out.splitlines() if line.startswith(" ")]
+
+
+def test_a_table_per_clip_has_five_figures_of_each_sound_of_the_model(run, folder, write_clip):
+    write_clip("longer", bursts([0.3, 0.9, 1.6], 2.5))
+    _, plain, _ = run(folder, "--steps", 1, 2)
+    code, out, _ = run(folder, "--steps", 1, 2, "--per-clip")
+    clips = json.loads(run(folder, "--steps", 1, 2, "--json", "--per-clip")[1])["clips"]
+    figures = {clip["name"]: clip for clip in clips}
+    assert code == 0 and "  group  " not in plain
+    names, head, *rows = out.split("\n\n")[-1].splitlines()
+    assert names.count("steps 1") == names.count("steps 2") == 5
+    assert head.count("onset F1") == 2 and head.count("onset AUC") == 3  # of motion stops, too
+    cells = {row.split()[0]: row.split()[1:] for row in rows}
+    assert list(cells) == ["a", "b", "longer"] and len({len(row) for row in rows}) == 1
+    assert len(cells["a"]) == 1 + 2 * 4 and len(cells["longer"]) == 1 + 2 * 5 + 1
+    expected = figures["longer"]["sounds"]["steps 1"]
+    assert cells["longer"][0] == figures["longer"]["group"]
+    assert cells["longer"][3] == format(expected["mel_nats"], ".3f")
+    assert cells["longer"][5] == format(expected["shifted_onset_auc"], ".3f")
 
 
 def test_a_report_has_a_picture_of_each_clip(run, folder, tmp_path):

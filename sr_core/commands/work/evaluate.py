@@ -13,7 +13,7 @@ from ...evaluation.protocol.evaluate import Observer, evaluate
 from ...evaluation.protocol.long_run import in_words, long_run, write_page
 from ...evaluation.report.export import Export
 from ...evaluation.report.report import Report
-from ...evaluation.report.table import as_text
+from ...evaluation.report.table import as_text, clips_as_text
 from ...io.read.source import videos_in
 from ...io.read.video import open_video
 from ...pipeline import Pipeline
@@ -43,6 +43,8 @@ def evaluate_clips(options: argparse.Namespace) -> int:
             clip = videos_in(options.clips[0])[0]
             print(write_page(result, clip, options.report), file=sys.stderr)
     print(json.dumps(result, allow_nan=False) if options.json else as_text(result), flush=True)
+    if options.per_clip and not options.json:
+        print("\n" + clips_as_text(result["clips"]), flush=True)
     return 2 if result["left_out"] else 0
 
 

@@ -22,6 +22,7 @@ from .loudness import (
 from .mel import log_mel
 from .mel_nats import log_mel_nats
 from .onsets import CLOSE_SECONDS, count_matches, find_onsets, onset_offsets, onset_strength
+from .shifted_onsets import shifted_onset_wins
 from .stereo import (
     clearly_heard,
     level_differences_db,
@@ -30,7 +31,7 @@ from .stereo import (
     side_mid_db,
     time_differences_ms,
 )
-from .sync import ShotScores, score_shots
+from .sync import ShotScores, frame_rises, score_shots
 
 
 class Analysed(NamedTuple):
@@ -76,6 +77,7 @@ class Scores:
     matched: int  # pairs of these within 66 ms
     matched_close: int  # pairs of these within 50 ms
     offsets: Tensor  # (n) seconds
+    onset_wins: list[float]  # of the reference's onsets against the same, shifted
     logged: int  # start times in the event log, 0 without a log
     logged_matched: int  # pairs of an onset and a logged start time within 66 ms
     shots: ShotScores
@@ -115,6 +117,7 @@ def score(sound: Analysed, reference: Analysed, log: EventLog | None) -> Scores:
         matched=count_matches(sound.onsets, reference.onsets),
         matched_close=count_matches(sound.onsets, reference.onsets, CLOSE_SECONDS),
         offsets=onset_offsets(sound.onsets, reference.onsets),
+        onset_wins=shifted_onset_wins(frame_rises(sound.strength), reference.onsets),
         logged=len(times),
         logged_matched=count_matches(sound.onsets, times),
         shots=score_shots(sound.strength, log.shots if log else ()),

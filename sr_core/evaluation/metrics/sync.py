@@ -23,6 +23,12 @@ class ShotScores(NamedTuple):
     hits: list[bool]  # whether the highest rise within ISOLATED frames is within LATE frames
 
 
+def frame_rises(strength: Tensor) -> Tensor:  # (t), at 120 Hz -> (t), at 30 Hz
+    """The highest onset strength in each complete frame."""
+    count = len(strength) // COLUMNS
+    return rearrange(strength[: count * COLUMNS], "(t n) -> t n", n=COLUMNS).amax(1)
+
+
 def score_shots(strength: Tensor, shots: list[float] | tuple[float, ...]) -> ShotScores:
     """Scores an onset strength (t) at 120 Hz against shots in seconds.
 
@@ -32,8 +38,8 @@ def score_shots(strength: Tensor, shots: list[float] | tuple[float, ...]) -> Sho
     highest in its frame and the next one. The mean of `wins` is the AUC, at chance 0.5; the mean
     of `hits` is 5/11 at chance.
     """
-    count = len(strength) // COLUMNS
-    rises = rearrange(strength[: count * COLUMNS], "(t n) -> t n", n=COLUMNS).amax(1)
+    rises = frame_rises(strength)
+    count = len(rises)
     pairs = rises.clone()
     pairs[:-1] = rises[:-1].maximum(rises[1:])
     frames = sorted({round(shot * FRAME_RATE) for shot in shots} & set(range(count)))

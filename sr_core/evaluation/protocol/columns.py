@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,9 +13,12 @@ from ...sampling.settings import Settings
 from ..metrics.clip_metrics import Analysed, Scores
 from .clips import Clip
 from .hiss import HissScores, hiss_figures
+from .stops import AUC, clip_difference, differences, stop_figures
 from .summary import Figures, compare_clouds, ms_per_frame, summarise
 
 REFERENCE, CODEC, SHUFFLED, NULLED, HISS = "reference", "codec", "shuffled", "nulled", "hiss"
+MOTION_STOPS = "motion stops"
+OVER_STOPS = "over_motion_stops"  # a sound's shifted-onset AUC minus that of MOTION_STOPS
 
 
 def name_of(settings: Settings) -> str:
@@ -41,34 +44,44 @@ class Entry:
         self.frames += frames
 
 
+class Baselines(NamedTuple):
+    """Results of the baselines without a waveform for one clip."""
+
+    hiss: HissScores
+    stops: list[float]  # wins of the onsets
+
+
 def group_figures(
-    clips: Sequence[Clip], results: Sequence[Mapping[str, Entry]], hiss: Sequence[HissScores]
+    clips: Sequence[Clip], results: Sequence[Mapping[str, Entry]], baselines: Sequence[Baselines]
 ) -> dict[str, Any]:
     """Results of all clips ("all") and of the groups "dense" and "quiet" that have clips."""
     members = {"all": list(range(len(clips)))}
     for group in ("dense", "quiet"):
         members[group] = [n for n, clip in enumerate(clips) if clip.group == group]
     return {
-        group: {
-            "clips": len(indices),
-            "sounds": _figures([results[n] for n in indices], [hiss[n] for n in indices]),
-        }
+        group: {"clips": len(indices)}
+        | _figures([results[n] for n in indices], [baselines[n] for n in indices])
         for group, indices in members.items()
         if indices
     }
 
 
-def clip_figures(clip: Clip, entries: Mapping[str, Entry], seeds: Sequence[int]) -> dict[str, Any]:
+def clip_figures(
+    clip: Clip, entries: Mapping[str, Entry], baselines: Baselines, seeds: Sequence[int]
+) -> dict[str, Any]:
     sounds = {name: summarise([entry.scores]) for name, entry in entries.items()}
-    for figures in sounds.values():
+    for name, figures in sounds.items():
         figures.pop("intervals")  # undefined for one clip
+        figures[OVER_STOPS] = clip_difference(entries[name].scores, baselines.stops)
+    sounds[MOTION_STOPS] = {AUC: stop_figures([baselines.stops])[AUC]}
     noise = [clip.seed(seed) for seed in seeds]
     return {"name": clip.name, "group": clip.group, "seeds": noise, "sounds": sounds}
 
 
 def _figures(
-    results: Sequence[Mapping[str, Entry]], hiss: Sequence[HissScores]
-) -> dict[str, Figures]:
+    results: Sequence[Mapping[str, Entry]], baselines: Sequence[Baselines]
+) -> dict[str, dict[str, Any]]:
+    """The figures of all kinds of sound, and their paired differences from MOTION_STOPS."""
     figures: dict[str, Figures] = {}
     references = [entries[REFERENCE] for entries in results]
     for name in results[0]:
@@ -78,8 +91,11 @@ def _figures(
         intervals = own["intervals"] | clouds["intervals"]
         spent = ms_per_frame([e.seconds for e in entries], [e.frames for e in entries])
         figures[name] = own | clouds | {"ms_per_frame": spent, "intervals": intervals}
-    figures[HISS] = hiss_figures(hiss)
-    return figures
+    stops = [each.stops for each in baselines]
+    scores = {name: [each[name].scores for each in results] for name in figures}
+    figures[HISS] = hiss_figures([each.hiss for each in baselines])
+    figures[MOTION_STOPS] = stop_figures(stops)
+    return {"sounds": figures, OVER_STOPS: differences(scores, stops)}
 
 
 def _cloud_figures(name: str, entries: list[Entry], reference: list[Entry]) -> Figures:

@@ -23,13 +23,15 @@ from .columns import (
     NULLED,
     REFERENCE,
     SHUFFLED,
+    Baselines,
     Entry,
     clip_figures,
     group_figures,
     name_of,
 )
-from .hiss import Constants, HissScores, hiss_of, score_hiss
+from .hiss import Constants, hiss_of, score_hiss
 from .long_run import long_run
+from .stops import score_stops
 
 Observer = Callable[[Clip, dict[str, Tensor]], None]  # each sound (2 s) under its name
 
@@ -46,34 +48,39 @@ def evaluate(
     """Computes the metrics of each kind of sound, for all clips and per group (dense, quiet).
 
     The sounds are the reference, the reference through the codec, another clip's sound, the model
-    with null frames and the last of `settings`, and the model with each of `settings`. A clip's
-    figures are means over `seeds`; its noise is its own (see `Clip.seed`). Observers and the long
-    run of `loop_seconds` get the first seed.
+    with null frames and the last of `settings`, and the model with each of `settings`; `Baselines`
+    are added. A clip's figures are means over `seeds`; its noise is its own (see `Clip.seed`).
+    Observers and the long run of `loop_seconds` get the first seed.
     """
     clips, left_out = read_clips(paths, pipeline.frame_rate)
     first = clips[0].frames
     loops = long_run(pipeline, first, settings, seeds[0], loop_seconds) if loop_seconds else {}
-    done, results, hiss = list[Clip](), list[dict[str, Entry]](), list[HissScores]()
+    done, results, baselines = list[Clip](), list[dict[str, Entry]](), list[Baselines]()
     for clip, partner in zip(_with_progress(clips), partners(clips), strict=True):
         try:
             found = _clip_entries(pipeline, clip, partner, settings, seeds, embed)
+            baselines.append(_baselines(clips, clip, found[0]))
         except (ValueError, OSError) as error:
             leave_out(left_out, clip.path, error)
             continue
-        reference, sounds, entries = found
+        _, sounds, entries = found
         done.append(clip)
-        hiss.append(score_hiss(_group_hiss(clips, clip.group), reference))
         results.append(entries)
         for observe in observers:
             observe(clip, sounds)
     if not done:
         raise ValueError(f"got no clip that could be evaluated: {'; '.join(left_out.values())}")
     return {
-        "groups": group_figures(done, results, hiss),
-        "clips": [clip_figures(*each, seeds) for each in zip(done, results, strict=True)],
+        "groups": group_figures(done, results, baselines),
+        "clips": [clip_figures(*of, seeds) for of in zip(done, results, baselines, strict=True)],
         "loops": loops,
         "left_out": left_out,
     }
+
+
+def _baselines(clips: list[Clip], clip: Clip, reference: Analysed) -> Baselines:
+    hiss = score_hiss(_group_hiss(clips, clip.group), reference)
+    return Baselines(hiss, score_stops(clip.frames, reference.onsets))
 
 
 def _group_hiss(clips: list[Clip], group: str) -> Constants:

@@ -32,17 +32,19 @@ def resamples(clips: int, count: int = RESAMPLES, seed: int = 0) -> Tensor:  # -
     )
 
 
-def percentiles(values: Tensor) -> Interval | None:  # (b), NaN: undefined in that draw
-    """Limits of the central 95 % of the values that are not NaN; None where all are NaN."""
+def percentiles(
+    values: Tensor, share: float = SHARE
+) -> Interval | None:  # (b), NaN: undefined in that draw
+    """Limits of the central `share` of the values that are not NaN; None where all are NaN."""
     known = values[~values.isnan()]
     if not len(known):
         return None
-    low, high = known.quantile(torch.tensor([(1 - SHARE) / 2, (1 + SHARE) / 2]).to(known)).tolist()
+    low, high = known.quantile(torch.tensor([(1 - share) / 2, (1 + share) / 2]).to(known)).tolist()
     return low, high
 
 
 def ratio_interval(
-    numerators: Sequence[float], denominators: Sequence[float]
+    numerators: Sequence[float], denominators: Sequence[float], share: float = SHARE
 ) -> Interval | None:  # one of each per clip
     """Interval of sum(numerators) / sum(denominators).
 
@@ -52,7 +54,7 @@ def ratio_interval(
         return None
     both = torch.tensor([numerators, denominators], dtype=torch.float64)
     top, bottom = einsum(resamples(len(numerators)), both, "b n, f n -> f b")
-    return percentiles(top / bottom.where(bottom > 0, torch.nan))
+    return percentiles(top / bottom.where(bottom > 0, torch.nan), share)
 
 
 def frechet_interval(

@@ -32,6 +32,7 @@ LINES = (
     Line("spread_ratio", "spread", ".2f"),
     Line("onset_f1", "onset F1, +-66 ms", ".3f"),
     Line("onset_f1_close", "onset F1, +-50 ms", ".3f"),
+    Line("shifted_onset_auc", "shifted-onset AUC", ".3f"),
     Line("onsets_per_s", "onsets per second", ".2f"),
     Line("offset_median_ms", "onset offset, median ms", "+.0f"),
     Line("event_f1", "onset F1 against the log", ".3f"),
@@ -118,6 +119,7 @@ def _mean(pairs: Iterable[Pair]) -> Pair:
 def _pooled(s: Scores) -> dict[str, Pair]:
     """Metrics that are a ratio of two sums over clips: (numerator, denominator)."""
     lists: dict[str, Sequence[float]] = {
+        "shifted_onset_auc": s.onset_wins,
         "shot_auc": s.shots.wins,
         "shot_peak_share": s.shots.hits,
         "right_side_share": s.right_sides,

@@ -13,7 +13,7 @@ from torch import Tensor
 from ...io.write.partial import whole_file, write_text
 from ..metrics.mel import FLOOR_DB, log_mel
 from ..protocol.clips import Clip
-from ..protocol.columns import NULLED, SHUFFLED
+from ..protocol.columns import MOTION_STOPS, NULLED, SHUFFLED
 from .table import as_markdown
 
 TALL = 3  # height of a band in pixels
@@ -44,6 +44,7 @@ class Report:
             words = ", ".join(
                 f"{sound} F1 {values['onset_f1'] or 0:.2f} log-mel {values['mel_nats']:.2f} nats"
                 for sound, values in sounds.items()
+                if sound != MOTION_STOPS
             )
             parts.append(f"### {name} ({group})\n\n{words}\n\n![{name}](<{name}.png>)")
         target = self.folder / "report.md"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..protocol.columns import CODEC, MOTION_STOPS, NULLED, REFERENCE, SHUFFLED
 from ..protocol.intervals import CLOUD_RESAMPLES, RESAMPLES, SHARE
 from ..protocol.long_run import in_words
 from ..protocol.summary import LINES, Line
@@ -23,6 +24,20 @@ LIKENESS = (
 )
 
 
+ONSETS = (
+    "shifted-onset AUC: probability that the spectrum rises more at an onset of the real sound "
+    "than at such onsets shifted round the clip by 0.5 s or more (chance 0.5); motion stops: the "
+    "same of a score without sound, how suddenly motion in the picture ends"
+)
+PER_CLIP = {  # key of a metric -> its heading
+    "silent_share": "silent",
+    "frame_level_difference_db": "level, dB",
+    "mel_nats": "log-mel, nats",
+    "onset_f1": "onset F1",
+    "shifted_onset_auc": "onset AUC",
+}
+
+
 class Cell(NamedTuple):
     value: str
     interval: str  # "" where there is none
@@ -36,10 +51,23 @@ def as_text(result: Mapping[str, Any]) -> str:
     """Tables with aligned columns, for a terminal; intervals are in the line below their values."""
     parts = []
     for rows in _tables(result):
-        lines = [line for row in rows for line in _lines(row)]
-        widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
-        parts.append("\n".join(_aligned(line, widths) for line in lines))
+        parts.append(_columns([line for row in rows for line in _lines(row)]))
     return "\n\n".join([*parts, *_remarks(result)])
+
+
+def clips_as_text(clips: Sequence[Mapping[str, Any]]) -> str:
+    """A table with a row per clip: five metrics of each sound of the model, and motion stops."""
+    fixed = (REFERENCE, CODEC, SHUFFLED, NULLED, MOTION_STOPS)
+    shown = [(name, key) for name in clips[0]["sounds"] if name not in fixed for key in PER_CLIP]
+    shown.append((MOTION_STOPS, "shifted_onset_auc"))
+    forms = {line.key: line.form for line in LINES}
+    lines = [["", "", *(name for name, _ in shown)]]
+    lines.append(["clip", "group", *(PER_CLIP[key] for _, key in shown)])
+    for clip in clips:
+        values = ((clip["sounds"][name][key], forms[key]) for name, key in shown)
+        cells = ("" if value is None else format(value, form) for value, form in values)
+        lines.append([clip["name"], clip["group"], *cells])
+    return _columns(lines)
 
 
 def as_markdown(result: Mapping[str, Any]) -> str:
@@ -80,6 +108,11 @@ def _lines(row: Sequence[Cell]) -> list[list[str]]:
     return [list(values), list(intervals)] if any(intervals) else [list(values)]
 
 
+def _columns(lines: Sequence[list[str]]) -> str:
+    widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
 def _aligned(row: list[str], widths: list[int]) -> str:
     first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
     return "  ".join([row[0].ljust(len(first)), *rest])
@@ -90,6 +123,7 @@ def _remarks(result: Mapping[str, Any]) -> list[str]:
     figures = result["groups"]["all"]["sounds"]["reference"]
     remarks = [
         LIKENESS,
+        ONSETS,
         f"{figures['isolated_shots']} isolated shots, {figures['lone_sounds']} lone off-axis "
         f"sounds, {figures['lone_sounds_in_view']} of them in view; "
         "chance is the column 'shuffled', the ceiling 'codec'",

@@ -36,7 +36,8 @@ def clips(write_clip):
 def test_the_reference_is_perfect_and_another_clip_is_not(tiny_pipeline, clips):
     result = evaluate(tiny_pipeline, clips, [Settings(steps=1)])
     sounds = result["groups"]["all"]["sounds"]
-    assert set(sounds) == {"reference", "codec", "shuffled", "nulled", "steps 1", "hiss"}
+    own = {"reference", "codec", "shuffled", "nulled", "steps 1"}
+    assert set(sounds) == {*own, "hiss", "motion stops"}
     best = sounds["reference"]
     for key in (
         "onset_f1",
@@ -67,7 +68,7 @@ def test_the_reference_is_perfect_and_another_clip_is_not(tiny_pipeline, clips):
     assert sounds["shuffled"]["frechet"] > 0
     assert 0 < sounds["hiss"]["mel_db"]
     for key in ("silent_share", "frame_level_difference_db", "mel_nats", "spread_ratio"):
-        assert all(figures[key] is not None for figures in sounds.values()), key
+        assert all(sounds[name][key] is not None for name in (*own, "hiss")), key
     assert 0 < sounds["hiss"]["mel_nats"] and sounds["hiss"]["spread_ratio"] == 0
 
 
@@ -217,6 +218,22 @@ def test_a_late_sound_is_seen_as_late_and_a_soft_one_as_soft():
     assert soft["level_error_db"] == pytest.approx(6.02, abs=0.01)
     assert soft["onset_f1"] == 1 and soft["envelope_r"] > 0.95
     assert soft["shot_auc"] is None and soft["event_f1"] is None
+
+
+def test_the_difference_from_motion_stops_is_paired_by_clip(tiny_pipeline, clips):
+    result = evaluate(tiny_pipeline, clips, [Settings(steps=1)], seeds=(0, 1))
+    group, each = result["groups"]["all"], [clip["sounds"] for clip in result["clips"]]
+    assert group["sounds"]["reference"]["shifted_onset_auc"] > 0.8  # clips without log, too
+    assert set(group["over_motion_stops"]) == set(each[0]) - {"motion stops"}
+    for name, found in group["over_motion_stops"].items():
+        values = [sounds[name]["over_motion_stops"] for sounds in each]
+        aucs = [
+            [sounds[of]["shifted_onset_auc"] for of in (name, "motion stops")] for sounds in each
+        ]
+        assert values == pytest.approx([mine - stops for mine, stops in aucs])
+        assert found["clips"] == 3 and found["mean"] == pytest.approx(sum(values) / 3)
+        (low, high), (low_90, high_90) = found["interval"], found["interval_90"]
+        assert low <= low_90 <= high_90 <= high
 
 
 def test_every_line_of_the_table_is_a_figure(tiny_pipeline, clips):

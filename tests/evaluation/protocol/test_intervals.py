@@ -51,6 +51,12 @@ def test_a_means_interval_is_that_of_the_normal_distribution():
     assert high == pytest.approx(float(values.mean()) + error, abs=0.02)
 
 
+def test_an_interval_may_cover_another_share():
+    values = torch.randn(200, generator=torch.Generator().manual_seed(1)).double()
+    low, high = ratio_interval(values.tolist(), [1] * 200, 0.9)
+    assert high - low == pytest.approx(2 * 1.645 * float(values.std()) / 200**0.5, abs=0.02)
+
+
 def test_whole_clips_are_drawn_so_that_many_events_of_few_clips_say_little():
     many_alike = ratio_interval([100, 0, 100, 0], [100] * 4)  # 400 shots, but 4 clips
     assert many_alike[0] == 0 and many_alike[1] == 1
