@@ -47,7 +47,7 @@ class SoundReactorGenerator(SoundReactor, Generator):
         generator = torch.Generator()
         generator.set_state(state.noise)
         noise = draw_noise(self, state.settings, state.batch, generator).to(z.device)
-        latent = _solve(self, z, noise, state.settings)
+        latent = solve(self, z, noise, state.settings)
         state = state._replace(past=Past(past, latent), noise=generator.get_state())
         return latent[:, None], state
 
@@ -78,8 +78,8 @@ def _condition(
     return torch.cat([audio_output[:batch], vision_output], dim=-1)[:, 0], past
 
 
-def _solve(model: SoundReactor, z: Tensor, noise: Tensor, settings: Settings) -> Tensor:
-    """Draw one latent from its condition: (b 2d), (evaluations b k) -> (b k)."""
+def solve(model: SoundReactor, z: Tensor, noise: Tensor, settings: Settings) -> Tensor:
+    """Draw latents from their conditions: (... 2d), (evaluations ... k) -> (... k)."""
 
     def denoise(x: Tensor, sigma: float) -> Tensor:
         return model.head(x, x.new_full(x.shape[:-1], sigma), z)

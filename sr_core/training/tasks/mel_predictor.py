@@ -7,11 +7,11 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ...audio.mel import mel_bank
 from ...audio.vae import AudioVAE
+from ...evaluation.metrics.mel_nats import BANDS, HOP, log_mel_nats
+from ...rates import HOP as SAMPLES
 
-BANDS, POINTS, COLUMNS = 48, 2048, 4  # mel bands, FFT size in samples, columns per latent
-FLOOR = 1e-5  # added to the mean magnitude of a band
+COLUMNS = SAMPLES // HOP  # per latent
 PAST, FUTURE = 3, 1  # latents on which the columns of one latent depend, besides itself
 WIDTH, STEPS, ROWS, RATE = 256, 1000, 8, 3e-3  # of the network and its fit
 
@@ -36,16 +36,8 @@ class MelPredictor(nn.Module):
 
 def mel_columns(vae: AudioVAE, latents: Tensor) -> Tensor:  # (b t k) -> (b t columns*bands)
     """The same of the sound that the VAE decodes; windows are centred on the columns."""
-    waveform = vae.decode(latents)[0].mean(dim=1)
-    hop = vae.config.hop // COLUMNS
-    window = torch.hann_window(POINTS, device=waveform.device)
-    spectrum = torch.stft(
-        waveform, POINTS, hop, POINTS, window, pad_mode="constant", return_complex=True
-    )
-    bank = mel_bank(POINTS, BANDS, vae.config.sample_rate).to(waveform)
-    levels = (bank @ (spectrum.abs() / window.sum()) + FLOOR).log()
-    columns = levels[..., : COLUMNS * latents.shape[1]]
-    return rearrange(columns, "b m (t n) -> b t (n m)", n=COLUMNS)
+    rows = torch.stack([log_mel_nats(waveform) for waveform in vae.decode(latents)[0]])
+    return rearrange(rows[..., : COLUMNS * latents.shape[1]], "b m (t n) -> b t (n m)", n=COLUMNS)
 
 
 def fit_mel_predictor(vae: AudioVAE, latents: Tensor, seed: int) -> MelPredictor:  # (b t k)

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from ...engine.fast_soundreactor import FastSoundReactor
-from ...models.soundreactor.generator import Past, SoundReactorGenerator
+from ...models.soundreactor.generator import Past, SoundReactorGenerator, solve
 from ...sampling.settings import Settings
-from ...sampling.solvers import consistency_sigmas, sample_consistency
 
 
 @torch.inference_mode()
@@ -37,9 +36,4 @@ def draw_at_once(
     model: SoundReactorGenerator, z: Tensor, noise: Tensor
 ) -> Tensor:  # (b t 2d), (b evaluations t k) -> (b t k)
     """Draw the latents of all frames from their conditions: equals `roll_out`, with gradients."""
-    sigmas = consistency_sigmas(noise.shape[1], model.config.head.sigma_data)
-
-    def denoise(x: Tensor, sigma: float) -> Tensor:
-        return model.head(x, x.new_full(x.shape[:-1], sigma), z)
-
-    return sample_consistency(denoise, noise.transpose(0, 1), sigmas)
+    return solve(model, z, noise.transpose(0, 1), Settings(steps=noise.shape[1]))

@@ -4,12 +4,12 @@ import pytest
 import torch
 
 from sr_core.audio.mel import mel_bank
+from sr_core.evaluation.metrics.mel_nats import HIGHEST_HZ, LOWEST_HZ, POINTS
 from sr_core.training.tasks.mel_predictor import (
     BANDS,
     COLUMNS,
     FUTURE,
     PAST,
-    POINTS,
     MelPredictor,
     fit_mel_predictor,
     mel_columns,
@@ -34,7 +34,7 @@ def test_columns_are_log_magnitudes_of_the_decoded_sound():
     columns = mel_columns(Tone(), torch.full((1, 8, 1), 0.5))
     assert columns.shape == (1, 8, COLUMNS * BANDS)
     middle = columns[0, 4].view(COLUMNS, BANDS)[0]
-    bank, at = mel_bank(POINTS, BANDS, 48_000), 1500 * POINTS // 48_000
+    bank, at = mel_bank(POINTS, BANDS, 48_000, LOWEST_HZ, HIGHEST_HZ), 1500 * POINTS // 48_000
     expected = (0.25 * bank[:, at] + 0.125 * (bank[:, at - 1] + bank[:, at + 1]) + 1e-5).log()
     band = int(expected.argmax())
     assert middle[band].item() == pytest.approx(expected[band].item(), abs=1e-3)
