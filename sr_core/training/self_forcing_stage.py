@@ -10,15 +10,15 @@ import torch
 from ..audio.vae import AudioVAE
 from ..pipeline import Pipeline
 from .data.dataset import Batches
-from .initial import load_initial, soundreactor_of
-from .runtime.compatibility import check_parts
+from .initial import soundreactor_of
 from .runtime.loop import LoopConfig
 from .runtime.run_manifest import Origin, describe
 from .seeding import generator_of
-from .stages import set_trainable, train_model
+from .stages import train_model
 from .tasks.diffusion import draw_latents
 from .tasks.mel_predictor import MelPredictor, fit_mel_predictor
 from .tasks.self_forcing import SAMPLING, SelfForcingConfig, SelfForcingTask
+from .tuning_stages import load_tunable
 
 PREDICTOR_ROWS = 48  # rows to whose sound the mel predictor is fitted
 
@@ -50,18 +50,10 @@ def train_self_forcing(
 def self_forcing_task(
     data: Path, run: SelfForcingRun, init: Path | None, device: str
 ) -> tuple[SelfForcingTask, Pipeline]:
-    if init is None:
-        raise ValueError(
-            "got no checkpoint to start from; expected --init with one of `train diffusion`, or of "
-            "a later stage"
-        )
-    pipeline = load_initial(init)
-    check_parts(pipeline, data, init)
-    set_trainable(pipeline, device)
+    pipeline = load_tunable(data, init, device)
     model = soundreactor_of(pipeline)
-    predictor = MelPredictor(model.latent_channels) if run.task.mel else None
-    if predictor is not None:
-        predictor.to(device).requires_grad_(False)
+    # Not fitted: `train_self_forcing` replaces it; costs can be estimated without a fit.
+    predictor = MelPredictor(model.latent_channels).requires_grad_(False) if run.task.mel else None
     return SelfForcingTask(model, pipeline.vae, predictor, run.task), pipeline
 
 

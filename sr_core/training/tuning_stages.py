@@ -80,7 +80,7 @@ def train_consistency(
 def consistency_task(
     data: Path, run: ConsistencyRun, init: Path | None, device: str
 ) -> tuple[ConsistencyTask, Pipeline]:
-    pipeline = _initial(data, init, device)
+    pipeline = load_tunable(data, init, device)
     tuning = run.task if run.task.steps else replace(run.task, steps=run.loop.steps)
     return ConsistencyTask(soundreactor_of(pipeline), pipeline.vae, tuning), pipeline
 
@@ -110,7 +110,7 @@ def train_distill(
 def distill_task(
     data: Path, run: DistillRun, init: Path | None, device: str
 ) -> tuple[DistillTask, Pipeline]:
-    pipeline = _initial(data, init, device)
+    pipeline = load_tunable(data, init, device)
     if pipeline.origin.get("stage") in FEW_STEP:
         raise ValueError(
             f"got {init}, a checkpoint of `train {pipeline.origin['stage']}`, whose head is no "
@@ -148,7 +148,8 @@ def make_cache(
     return target
 
 
-def _initial(data: Path, init: Path | None, device: str) -> Pipeline:
+def load_tunable(data: Path, init: Path | None, device: str) -> Pipeline:
+    """The checkpoint to tune on `data`, trainable. Raises ValueError where it does not fit."""
     if init is None:
         raise ValueError("got no checkpoint to tune; expected --init with one of `train diffusion`")
     pipeline = load_initial(init)

@@ -74,7 +74,7 @@ def test_validation_logs_drawn_and_real_histories(shards, initial, tmp_path):
 
 def test_a_checkpoint_to_start_from_is_needed(shards, tmp_path, capsys):
     assert force(shards, None, tmp_path / "out") == 2
-    assert "got no checkpoint to start from" in capsys.readouterr().err
+    assert "got no checkpoint to tune; expected --init" in capsys.readouterr().err
 
 
 def test_a_dry_run_computes_the_costs(shards, initial, tmp_path, capsys):

@@ -28,10 +28,10 @@ def log_mel_nats(waveform: Tensor) -> Tensor:  # (c s) -> (m t), t = 1 + ceil(s 
     """
     mono = reduce(waveform.float(), "c s -> s", "mean")
     whole = torch.nn.functional.pad(mono, (0, -len(mono) % HOP))
-    window = torch.hann_window(POINTS)
+    window = torch.hann_window(POINTS, device=whole.device)
     spectrum = torch.stft(
         whole, POINTS, HOP, window=window, pad_mode="constant", return_complex=True
     )
     magnitudes = spectrum.abs() / window.sum()
-    bank = mel_bank(POINTS, BANDS, SAMPLE_RATE, LOWEST_HZ, HIGHEST_HZ)
+    bank = mel_bank(POINTS, BANDS, SAMPLE_RATE, LOWEST_HZ, HIGHEST_HZ).to(magnitudes)
     return (bank @ magnitudes + OFFSET).log()

@@ -129,6 +129,7 @@ class SelfForcingTask(DiffusionTask):
             if count:
                 _, state = self.model.condition(tokens[:, :count], history, self._context)
                 past = Past(state, history[:, -1])
+            # A copy, because autograd refuses tensors of inference mode.
             drawn = roll_out(self.model, tokens[:, count:], noise, past).clone()
         z, _ = self.model.condition(tokens, torch.cat([history, drawn], dim=1), self._context)
         return draw_at_once(self.model, z[:, count:], noise)
