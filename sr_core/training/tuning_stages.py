@@ -68,8 +68,9 @@ def train_consistency(
     device: str,
     origin: Origin = None,
 ) -> Path:
-    """Trains stage 2 from a checkpoint of stage 1."""
+    """Trains stage 2 from a checkpoint of stage 1; the result recommends consistency sampling."""
     task, pipeline = consistency_task(data, run, init, device)
+    pipeline.recommended = chosen(pipeline.recommended, method="consistency")
     run = replace(run, task=task.tuning)
     described, cache = describe(run, data, init, origin), None
     if task.caches:

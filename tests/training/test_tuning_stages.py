@@ -114,3 +114,13 @@ def test_a_tuned_checkpoint_is_no_teacher(shards, initial, tmp_path, capsys):
     tuned = tmp_path / "out" / "model.safetensors"
     assert tune("distill", shards, tuned, tmp_path / "more") == 2
     assert "whose head is no denoiser" in capsys.readouterr().err
+
+
+def test_a_consistency_tuned_checkpoint_no_longer_recommends_heun(
+    tiny_pipeline, shards, initial, tmp_path
+):
+    tiny_pipeline.recommended = Settings(12, 1.5, "heun")
+    init = save_pipeline(tiny_pipeline, tmp_path / "heun.safetensors")
+    assert tune("consistency", shards, init, tmp_path / "out") == 0
+    tuned = load_pipeline(tmp_path / "out" / "model.safetensors")
+    assert tuned.recommended == Settings(4, 1.5, "consistency")
