@@ -10,18 +10,24 @@ SMOOTH = 1e-6  # added to a squared distance, so that the gradient at 0 is finit
 
 
 def energy_score(
-    one: Tensor, other: Tensor, real: Tensor, scales: Sequence[int] = (1,), dispersion: float = 1.0
+    one: Tensor,
+    other: Tensor,
+    real: Tensor,
+    scales: Sequence[int] = (1,),
+    dispersions: Sequence[float] = (1.0,),
 ) -> Tensor:  # 3 x (b t d) -> (b)
     """Energy score of two independent samples of a sequence, given the real one.
 
     (|y1 - x| + |y2 - x| - dispersion |y1 - y2|) / 2 in expectation is minimal, for dispersion 1,
     where y has the distribution of x (Gneiting and Raftery, 2007, eq. 22). A smaller dispersion
-    gives samples that are closer to the median. It is averaged over features of `features_of`, so
-    levels over several frames and changes between frames have the data's distribution too.
+    gives samples that are closer to the median; each scale has its own. The score is averaged over
+    features of `features_of`, so levels over several frames and changes between frames have the
+    data's distribution too.
     """
     total = real.new_zeros(len(real))
     groups = zip(*(features_of(x, scales) for x in (one, other, real)), strict=True)
-    for first, second, target in groups:
+    each = [dispersion for dispersion in dispersions for _ in range(2)]  # means and differences
+    for (first, second, target), dispersion in zip(groups, each, strict=True):
         near = _distance(first, target) + _distance(second, target)
         total = total + (near - dispersion * _distance(first, second)) / 2
     return total / (2 * len(scales))

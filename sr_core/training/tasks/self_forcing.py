@@ -42,8 +42,17 @@ class SelfForcingConfig:
     constant: float = 0.15  # share of histories that repeat one latent of another row
     cut: float = 0.15  # share of histories with both frames and sound of another row
     scales: tuple[int, ...] = (1, 2, 4, 8)  # frames over which means are compared
-    dispersion: float = 1.0  # see `energy_score`
+    dispersions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # per scale, see `energy_score`
     mel: float = 2.0  # weight of the log-mel spectrogram, relative to the latents
+    mel_dispersions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # per scale, of the log-mel
+
+    def __post_init__(self) -> None:
+        for name in ("dispersions", "mel_dispersions"):
+            if len(getattr(self, name)) != len(self.scales):
+                raise ValueError(
+                    f"got {len(getattr(self, name))} {name}; expected one for each of the "
+                    f"{len(self.scales)} scales"
+                )
 
 
 class SelfForcingTask(DiffusionTask):
@@ -138,13 +147,14 @@ class SelfForcingTask(DiffusionTask):
         """Loss per row of two samples (2b t k) against (b t k), and its parts."""
         config = self.forcing
         one, other = drawn.chunk(2)
-        loss = energy_score(one, other, real, config.scales, config.dispersion)
+        loss = energy_score(one, other, real, config.scales, config.dispersions)
         facts = {"latents": loss.mean()}
         if self.predictor is not None:
             # Root mean squares over bands and columns.
             size = self.predictor.output.out_features**0.5
             first, second, target = (self.predictor(x) / size for x in (one, other, real))
-            mel = energy_score(first, second, target, config.scales, config.dispersion)
+            dispersions = config.mel_dispersions
+            mel = energy_score(first, second, target, config.scales, dispersions)
             loss, facts = loss + config.mel * mel, facts | {"mel": mel.mean()}
         within = (one - other).detach().square().mean().sqrt() / 2**0.5
         return loss, facts | {"within": within, "deviation": drawn.detach().std()}

@@ -87,7 +87,8 @@ def test_the_aggregator_and_the_uncertainty_stand_still(parts):
 def test_the_model_learns_both_kinds_of_a_latent_that_no_frame_tells(parts):
     """The latent of a row is +-0.5 by chance and stays: samples are of both kinds, and stay too."""
     torch.manual_seed(0)
-    config = SelfForcingConfig(mel=0, many=0, with_history=0, scales=(1, 2))
+    ones = {"dispersions": (1, 1), "mel_dispersions": (1, 1)}
+    config = SelfForcingConfig(mel=0, many=0, with_history=0, scales=(1, 2), **ones)
     task = SelfForcingTask(*parts, None, config)
     kind = (torch.arange(64) % 2 * 2.0 - 1)[:, None, None].expand(64, 6, 4)
     batch = {
@@ -117,3 +118,9 @@ def test_the_sound_is_compared_through_the_predictor(parts):
     batch = batch_of(rows=2)
     loss, facts = task.loss("model", batch, rows_of(batch))
     assert loss.item() == pytest.approx((facts["latents"] + 2 * facts["mel"]).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dispersions", "mel_dispersions"])
+def test_a_scale_without_dispersion_is_refused(name):
+    with pytest.raises(ValueError, match=f"got 3 {name}; expected one for each of the 4 scales"):
+        SelfForcingConfig(**{name: (1.0, 1.0, 1.0)})
