@@ -38,8 +38,8 @@ def load_vision(path: str | os.PathLike) -> VisionEncoder:
     if VISION_FORMAT not in metadata:
         raise ValueError(
             f"got {path}, which holds no vision encoder; expected one with its PCA, or a "
-            "checkpoint; make one from converted DINOv2 weights with "
-            "`python -m sr_core prepare --dinov2`"
+            "checkpoint; make one from converted weights with `python -m sr_core prepare --dinov2` "
+            "or `--efficientnet`"
         )
     config = from_dict(VisionConfig, json.loads(metadata[VISION_FORMAT]))
     with torch.device("meta"):

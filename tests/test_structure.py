@@ -22,6 +22,7 @@ FLOORS = [  # rooms, by the longest name that a module begins with
     {"sr_core.engine"},
     {"sr_core.checkpoint", "sr_core.hub", "sr_core.soundtrack"},
     {"sr_core.convert", "sr_core.components"},
+    {"sr_core.convert_efficientnet"},
     {"sr_core.training.seeding", "sr_core.evaluation.metrics"},
     {"sr_core.training.data", "sr_core.evaluation.protocol"},
     {"sr_core.training.tasks", "sr_core.evaluation.report"},

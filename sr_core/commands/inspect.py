@@ -15,7 +15,10 @@ examples:
   python -m sr_core inspect sr_core/assets/micro.safetensors
   python -m sr_core inspect hf://owner/model
 """
-FILE = "a checkpoint, or a converted VAE or DINOv2: a path, or hf://OWNER/REPO[/FILE][@REVISION]"
+FILE = (
+    "a checkpoint, or a converted VAE, DINOv2 or EfficientNet: a path, or "
+    "hf://OWNER/REPO[/FILE][@REVISION]"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

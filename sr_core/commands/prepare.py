@@ -13,11 +13,13 @@ EXAMPLES = """\
 examples:
   python -m sr_core prepare footage/ -o data --dinov2 dinov2.safetensors --vae vae.safetensors
   python -m sr_core prepare footage/ -o sound                (waveforms, to train a VAE on)
+  python -m sr_core prepare footage/ -o data --efficientnet efficientnet.safetensors
   python -m sr_core prepare footage/ -o data --patches 7x98x126 --vae runs/vae/vae.safetensors
 
-Sources of DINOv2 and the official VAE: `python -m sr_core convert --help`. Without DINOv2,
---patches uses raw patches as features.
-Without a VAE, `train vae` trains one. --vision, --dinov2 and --vae also accept
+Sources of DINOv2, EfficientNet-Lite0 and the official VAE: `python -m sr_core convert --help`.
+--efficientnet, 0.7 M parameters, takes a few milliseconds per frame on a CPU; --patches needs no
+weights and uses raw patches as features.
+Without a VAE, `train vae` trains one. --vision, --dinov2, --efficientnet and --vae also accept
 hf://OWNER/REPO[/FILE][@REVISION].
 After a stop, the same command continues.
 
@@ -42,13 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dinov2", type=checkpoint, help="converted DINOv2; its PCA is fitted to these videos"
     )
     features.add_argument(
+        "--efficientnet",
+        type=checkpoint,
+        help="converted EfficientNet-Lite; its PCA is fitted to these videos",
+    )
+    features.add_argument(
         "--patches", metavar="SIDExHEIGHTxWIDTH", help="raw patches, e.g. 7x98x126"
     )
     parser.add_argument("--vae", type=checkpoint, help="a VAE, or a checkpoint with one")
     parser.add_argument("--channels", type=int, default=59, help="PCA channels (59)")
-    parser.add_argument(
-        "--frame", default="224x392", help="HEIGHTxWIDTH of DINOv2's input (224x392)"
-    )
+    size = "HEIGHTxWIDTH of the backbone's input (DINOv2: 224x392, EfficientNet: 112x144)"
+    parser.add_argument("--frame", help=size)
     _add_clips(parser)
     parser.add_argument(
         "--mirror",

@@ -6,18 +6,17 @@ Parameters have the names of facebookresearch/dinov2, so official weights load w
 from __future__ import annotations
 
 import copy
-import json
 import os
 from dataclasses import dataclass
 
 import torch
 from einops import rearrange
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..config import from_dict
+from .converted import read_description
 
 # Metadata key of the configuration (JSON) in a converted file. It is the only key: safetensors
 # writes several keys in random order, and checkpoints refer to such files by their sha256.
@@ -182,23 +181,11 @@ def load_dinov2(path: str | os.PathLike) -> DINOv2:
 
     Raises ValueError for any other file.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except SafetensorError as error:
-        raise ValueError(f"got {path}, not a safetensors file ({error}); {_EXPECTED}") from error
-    if DINOV2_FORMAT not in metadata:
-        raise ValueError(f"got {path} without {DINOV2_FORMAT} metadata; {_EXPECTED}")
+    described = read_description(path, DINOV2_FORMAT, "dinov2")
     with torch.device("meta"):
-        backbone = DINOv2(from_dict(DINOv2Config, json.loads(metadata[DINOV2_FORMAT])))
+        backbone = DINOv2(from_dict(DINOv2Config, described))
     backbone.load_state_dict(load_file(path), strict=True, assign=True)
     return backbone.eval()
-
-
-_EXPECTED = (
-    f"expected a {DINOV2_FORMAT} file; make it from the official or the Hugging Face weights with "
-    "`python -m sr_core convert dinov2 SOURCE TARGET`"
-)
 
 
 def check_frames(frames: Tensor) -> None:

@@ -10,18 +10,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .dinov2 import DINOv2, DINOv2Config, check_frames
+from .efficientnet import EfficientNet, EfficientNetConfig
 from .patches import Patches, PatchesConfig
+
+BackboneConfig = DINOv2Config | PatchesConfig | EfficientNetConfig
+Backbone = DINOv2 | Patches | EfficientNet
 
 STRIP = 4_000_000  # pixels of a frame that are converted to float at once, at most
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+# (255 x - 127) / 128, for which EfficientNet-Lite was trained (efficientnet_lite_builder.py).
+EFFICIENTNET_MEAN = (127 / 255,) * 3
+EFFICIENTNET_STD = (128 / 255,) * 3
 
 
 @dataclass(frozen=True)
 class VisionConfig:
     """Frame size, and so grid size, of a checkpoint; the default keeps the shape of 16:9 frames."""
 
-    backbone: DINOv2Config | PatchesConfig = DINOv2Config()
+    backbone: BackboneConfig = DINOv2Config()
     height: int = 224  # pixels of the backbone's input
     width: int = 392
     channels: int = 59  # number of PCA channels (SoundReactor, arXiv 2510.02110)
@@ -40,7 +47,7 @@ class VisionConfig:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """Rows and columns of patches."""
+        """Rows and columns of patches, or of cells of a convolutional network."""
         return self.height // self.backbone.patch, self.width // self.backbone.patch
 
 
@@ -57,9 +64,7 @@ class VisionEncoder(nn.Module):
         super().__init__()
         self.config = config
         backbone, width = config.backbone, config.backbone.width
-        self.backbone: DINOv2 | Patches = (
-            Patches(backbone) if isinstance(backbone, PatchesConfig) else DINOv2(backbone)
-        )
+        self.backbone: Backbone = _backbone(backbone)
         self.register_buffer("pca_mean", torch.zeros(width))
         # Not torch.eye: on the meta device it imports about 1000 modules, 1 s of the loading time.
         self.register_buffer("pca_basis", torch.zeros(width, config.channels).fill_diagonal_(1))
@@ -74,7 +79,7 @@ class VisionEncoder(nn.Module):
         pixels = self._resize(frames)
         if frames.dtype != torch.uint8:
             _check_range(pixels)
-        pixels = normalise(pixels).to(self.pca_mean.dtype)
+        pixels = normalise(pixels, self.config.backbone).to(self.pca_mean.dtype)
         return (self.backbone(pixels) - self.pca_mean) @ self.pca_basis
 
     def _resize(self, frames: Tensor) -> Tensor:  # (b t 3 h w) -> (b t 3 height width) float 0..1
@@ -136,8 +141,17 @@ def _check_range(pixels: Tensor) -> None:  # (b t 3 h w), after resizing, which 
             )
 
 
-def normalise(pixels: Tensor) -> Tensor:  # (b t 3 h w), 0..1 -> (b t 3 h w)
-    """Normalise with the mean and standard deviation of ImageNet."""
+def normalise(pixels: Tensor, backbone: BackboneConfig) -> Tensor:  # (b t 3 h w), 0..1 -> the same
+    """Normalise with the mean and the standard deviation with which the backbone was trained."""
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    if isinstance(backbone, EfficientNetConfig):
+        mean, std = EFFICIENTNET_MEAN, EFFICIENTNET_STD
     # Constants, not a buffer: a buffer would be rounded to the module's dtype.
-    channels = zip(pixels.unbind(dim=2), IMAGENET_MEAN, IMAGENET_STD, strict=True)
+    channels = zip(pixels.unbind(dim=2), mean, std, strict=True)
     return torch.stack([(channel - mean) / std for channel, mean, std in channels], dim=2)
+
+
+def _backbone(config: BackboneConfig) -> Backbone:
+    if isinstance(config, PatchesConfig):
+        return Patches(config)
+    return EfficientNet(config) if isinstance(config, EfficientNetConfig) else DINOv2(config)

@@ -21,7 +21,7 @@ from ...parallel.map_jobs import Placement, map_jobs
 from ...parallel.worker import Failed
 from ...rates import FRAME_RATE
 from ...training.data.clips import ClipConfig
-from ...training.data.pca_fit import fit_vision, vision_config
+from ...training.data.pca_fit import fit_vision, read_backbone, vision_config
 from ...training.data.shard_layout import check_folder
 from ...training.data.shard_writer import ShardJob, ShardMaker, plan
 from ..arguments import optional_local
@@ -34,7 +34,7 @@ def prepare(options: argparse.Namespace) -> int:
     videos = list(dict.fromkeys(found))  # unique: a folder may be given with its parent
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
-    for name in ("vision", "dinov2", "vae"):
+    for name in ("vision", "dinov2", "efficientnet", "vae"):
         setattr(options, name, optional_local(getattr(options, name)))
     jobs = _jobs(options, videos)
     for shard in check_folder(output, jobs, options.split):
@@ -68,7 +68,7 @@ def prepare(options: argparse.Namespace) -> int:
 
 def _jobs(options: argparse.Namespace, videos: list[Path]) -> list[ShardJob]:
     """The shard jobs, with placeholders for the hashes of encoders (the PCA is not fitted yet)."""
-    encoder = options.vision or options.dinov2 or options.patches
+    encoder = options.vision or options.dinov2 or options.efficientnet or options.patches
     base = ShardJob(
         target="",
         videos=(),
@@ -90,11 +90,14 @@ def _vision(options: argparse.Namespace, videos: list[Path]) -> str | None:
     target = options.output / "vision.safetensors"
     if options.vision:
         return _kept(options.vision, target)
-    if not (options.dinov2 or options.patches):
+    if not (options.dinov2 or options.efficientnet or options.patches):
         return None
-    config = vision_config(options.dinov2, options.patches, options.frame, options.channels)
+    if options.patches and options.frame:
+        raise ValueError("got --frame with --patches, which has the size; expected one of them")
+    backbone, frame = read_backbone(options.dinov2, options.efficientnet, options.patches)
+    config = vision_config(backbone, options.frame or frame, options.channels)
     if not target.exists():
-        save_part(fit_vision(videos, config, options.dinov2, options.device), target)
+        save_part(fit_vision(videos, config, backbone, options.device), target)
     elif (found := load_vision(target).config) != config:
         raise ValueError(
             f"got {config} for {target}, which is {found}; expected the same; choose another -o, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -13,9 +14,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ...io.read.video import open_video
-from ...vision.dinov2 import DINOv2Config, load_dinov2
-from ...vision.encoder import VisionConfig, VisionEncoder
-from ...vision.patches import PatchesConfig
+from ...vision.dinov2 import load_dinov2
+from ...vision.efficientnet import load_efficientnet
+from ...vision.encoder import Backbone, VisionConfig, VisionEncoder
+from ...vision.patches import Patches, PatchesConfig
 from ...vision.pca import StreamingPCA
 
 PATCHES = 1_000_000  # number of tokens to which the PCA is fitted, approximately
@@ -23,35 +25,37 @@ VIDEOS = 100  # number of videos from which these are taken, at most
 PIECE = 4  # number of frames encoded per call
 
 
-def vision_config(
-    dinov2: Path | None, patches: str | None, frame: str, channels: int
-) -> VisionConfig:
-    """The encoder configuration for command-line options; ValueError where they are malformed."""
-    backbone: DINOv2Config | PatchesConfig = DINOv2Config()
-    try:
-        if patches:
-            side, height, width = (int(part) for part in patches.split("x"))
-            backbone = PatchesConfig(side)
-        else:
-            height, width = (int(part) for part in frame.split("x"))
-            if dinov2 is not None:
-                backbone = load_dinov2(dinov2).config
-    except ValueError as error:
-        raise ValueError(
-            f"got --patches {patches} --frame {frame} ({error}); expected SIDExHEIGHTxWIDTH and "
-            "HEIGHTxWIDTH in pixels"
-        ) from error
-    return VisionConfig(backbone, height, width, channels)
+def read_backbone(
+    dinov2: Path | None, efficientnet: Path | None, patches: str | None
+) -> tuple[Backbone, str]:
+    """The backbone of the one option that is given, and its usual HEIGHTxWIDTH."""
+    if patches:
+        if not re.fullmatch(r"\d+x\d+x\d+", patches):
+            raise ValueError(f"got --patches {patches}; expected SIDExHEIGHTxWIDTH in pixels")
+        side, frame = patches.split("x", 1)
+        return Patches(PatchesConfig(int(side))), frame
+    if efficientnet is not None:
+        return load_efficientnet(efficientnet), "112x144"
+    if dinov2 is not None:
+        return load_dinov2(dinov2), "224x392"
+    raise ValueError("got no backbone; expected --dinov2, --efficientnet or --patches")
+
+
+def vision_config(backbone: Backbone, frame: str, channels: int) -> VisionConfig:
+    """The encoder's configuration; ValueError if `frame` is not HEIGHTxWIDTH."""
+    if not re.fullmatch(r"\d+x\d+", frame):
+        raise ValueError(f"got --frame {frame}; expected HEIGHTxWIDTH in pixels")
+    height, width = (int(side) for side in frame.split("x"))
+    return VisionConfig(backbone.config, height, width, channels)
 
 
 @torch.inference_mode()
 def fit_vision(
-    videos: list[Path], config: VisionConfig, dinov2: Path | None, device: str = "cpu"
+    videos: list[Path], config: VisionConfig, backbone: Backbone, device: str = "cpu"
 ) -> VisionEncoder:
     """An encoder whose PCA is fitted to frames of up to 100 videos; unreadable ones are skipped."""
     encoder = VisionEncoder(config).eval().requires_grad_(False)
-    if dinov2 is not None:
-        encoder.backbone = load_dinov2(dinov2)
+    encoder.backbone = backbone
     rows, columns = config.grid
     videos = videos[:: -(-len(videos) // VIDEOS)]
     share = max(1, PATCHES // (rows * columns) // max(1, len(videos)))  # frames of each video

@@ -24,7 +24,7 @@ LENGTH = 8  # size in bytes of the header length at the start of a safetensors f
 # Options of `prepare` with which a clip has a tensor.
 PREPARED = {
     "waveform": "without --vae, or with --keep-waveform",
-    "grid": "with --dinov2, --patches or --vision",
+    "grid": "with --dinov2, --efficientnet, --patches or --vision",
     "mean": "with --vae",
     "log_variance": "with --vae",
 }

@@ -16,7 +16,7 @@ from sr_core.parallel.map_jobs import Placement, map_jobs
 from sr_core.parallel.worker import Done
 from sr_core.training.data.clips import ClipConfig, clips_of
 from sr_core.training.data.dataset import Batches
-from sr_core.training.data.pca_fit import fit_vision, vision_config
+from sr_core.training.data.pca_fit import fit_vision, read_backbone, vision_config
 from sr_core.training.data.shard_writer import ShardJob, ShardMaker, gathered, plan
 from sr_core.training.data.statistics import Moments
 
@@ -228,8 +228,9 @@ def test_statistics_lose_nothing_on_their_way_through_a_report():
 
 def test_a_fitted_encoder_explains_its_videos(tmp_path):
     video = film(tmp_path / "a.mkv", 0.5)
-    config = vision_config(None, "7x14x28", "", 5)
-    vision = fit_vision([video, tmp_path / "missing.mp4"], config, None)
+    backbone, frame = read_backbone(None, None, "7x14x28")
+    config = vision_config(backbone, frame, 5)
+    vision = fit_vision([video, tmp_path / "missing.mp4"], config, backbone)
     basis = vision.pca_basis
     assert torch.allclose(basis.T @ basis, torch.eye(5), atol=1e-5) and vision.pca_mean.any()
     path = save_part(vision, tmp_path / "v.safetensors")
@@ -239,7 +240,9 @@ def test_a_fitted_encoder_explains_its_videos(tmp_path):
 
 def test_words_that_are_no_sizes_are_refused():
     with pytest.raises(ValueError, match="got --patches 7x98.*SIDExHEIGHTxWIDTH"):
-        vision_config(None, "7x98", "", 5)
+        read_backbone(None, None, "7x98")
+    with pytest.raises(ValueError, match="got --frame 98.*HEIGHTxWIDTH"):
+        vision_config(read_backbone(None, None, "7x98x126")[0], "98", 5)
 
 
 def test_drawn_latents_have_the_deviation_that_is_gathered(tmp_path):
