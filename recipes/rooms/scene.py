@@ -1,0 +1,115 @@
+"""Scenes of everyday events: their frames and the log that their sound is made from.
+
+World axes: the origin is at the middle of the room's floor, so x is within +-room[0] / 2, y within
++-room[1] / 2 and z from 0 to room[2].
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+os.environ.setdefault("MUJOCO_GL", "egl")  # software rendering; read when mujoco is imported
+os.environ.setdefault("LP_NUM_THREADS", "1")  # of Mesa's llvmpipe: one core a process
+
+import mujoco  # noqa: E402
+import numpy as np  # noqa: E402
+
+from .camera import Camera, make_camera, vertical_degrees  # noqa: E402
+from .contacts import logged  # noqa: E402
+from .log import FRAME_RATE, Log  # noqa: E402
+from .physics import Physics  # noqa: E402
+from .room import lights, make_world  # noqa: E402
+from .scenes import KINDS, SHARES  # noqa: E402
+from .script import Script  # noqa: E402
+from .world import World  # noqa: E402
+
+BLURRED = 0.3  # share of clips with motion blur
+SUBFRAMES = 3
+EXPOSURE = 1 / 60  # s
+
+
+def render_scene(
+    seed: int,
+    seconds: float = 10.0,
+    size: tuple[int, int] = (200, 150),
+    kind: str | None = None,
+) -> tuple[np.ndarray, Log]:
+    """Frames (t h w 3) uint8 at FRAME_RATE, and the log; `size`: width and height.
+
+    The result depends on the arguments only; without a kind, `seed` chooses one by SHARES.
+    """
+    scene = Scene(seed, seconds, size[0] / size[1], kind)
+    frames = np.stack(list(scene.frames(size)))
+    return frames, scene.log()
+
+
+class Scene:
+    """A world with its script, its camera and its physics."""
+
+    def __init__(self, seed: int, seconds: float, aspect: float, kind: str | None = None) -> None:
+        names = list(KINDS)
+        if kind is None:
+            shares = np.array([SHARES[name] for name in names])
+            kind = str(np.random.default_rng(seed).choice(names, p=shares / shares.sum()))
+        if kind not in KINDS:
+            raise ValueError(f"got kind '{kind}'; expected one of {names}")
+        module = KINDS[kind]
+        self.world: World = make_world(seed, names.index(kind), getattr(module, "OUTDOOR", False))
+        self.script: Script = module.build(self.world, seconds)
+        self.seed, self.seconds, self.aspect = seed, seconds, aspect
+        focus = self.script.focus
+        lights(self.world, focus.centre)
+        self.camera: Camera = make_camera(self.world, focus, seconds, aspect, self.script.motion)
+        self.subframes = SUBFRAMES if self.world.rng.random() < BLURRED else 1
+        self.physics = Physics(self.world)
+
+    def frames(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
+        """uint8 (h w 3) each; advances the physics."""
+        model = self.physics.model
+        model.vis.global_.offwidth, model.vis.global_.offheight = size
+        with mujoco.Renderer(model, size[1], size[0], max_geom=3000) as renderer:
+            for number in range(round(self.seconds * FRAME_RATE)):
+                total = np.zeros((size[1], size[0], 3), np.uint16)
+                for part in range(self.subframes):
+                    total += self._draw(
+                        renderer, number / FRAME_RATE + part * EXPOSURE / self.subframes
+                    )
+                yield (total // self.subframes).astype(np.uint8)
+
+    def _draw(self, renderer: mujoco.Renderer, time: float) -> np.ndarray:
+        model = self.physics.model
+        self.physics.advance(time)
+        for change in self.script.changes:
+            change(model, time)
+        model.cam_fovy[0] = vertical_degrees(self.camera.at(time)[2], self.aspect)
+        renderer.update_scene(self.physics.data, "camera")
+        for decor in self.script.decor:
+            decor(renderer.scene, time)
+        return renderer.render()
+
+    def log(self) -> Log:
+        """The log of what has been advanced through."""
+        world, script = self.world, self.script
+        model = self.physics.model
+        names = {i: model.body(i).name for i in range(model.nbody)}
+        names = {i: name for i, name in names.items() if name in world.bodies}
+        impacts, contacts = logged(self.physics.records, names, script.labels, self.seconds)
+        return Log(
+            script.kind,
+            self.seed,
+            self.seconds,
+            world.room,
+            self.camera.listener(),
+            tuple(world.bodies.values()),
+            tuple(sorted([*impacts, *script.impacts], key=lambda e: e.time)),
+            tuple(sorted([*contacts, *script.contacts], key=lambda e: e.start)),
+            tuple(script.sources),
+            tuple(sorted(script.misses)),
+        )
+
+
+if __name__ == "__main__":
+    from .sheet import main
+
+    main()
