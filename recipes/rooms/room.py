@@ -144,7 +144,7 @@ def lights(world: World, focus: np.ndarray) -> None:
             diffuse=np.clip(strength * share * tint, 0, 1),
             specular=np.full(3, 0.4 * share),
             ambient=np.zeros(3),
-            castshadow=number == 0 or rng.random() < 0.5,
+            castshadow=number == 0 or rng.random() < 0.15,
             attenuation=[1, 0, 0],
         )
     ambient = rng.uniform(0.15, 0.4)

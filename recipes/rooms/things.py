@@ -179,6 +179,14 @@ def ball(world: World, material: str, radius: float | None = None) -> Thing:
     return Thing(material, (part,), finish, "sphere", 2 * r, wall, mass, 2 * r, 0.15 * r, r)
 
 
+def coin(world: World) -> Thing:
+    r, half = world.rng.uniform(0.01, 0.02), 0.0015
+    finish = world.finish("metal", metres=0.05)
+    mass = MATERIALS["metal"].density * math.pi * r * r * 2 * half
+    part = Part("cylinder", (r, half), (0, 0, half), None, finish)
+    return Thing("metal", (part,), finish, "plate", 2 * r, 2 * half, mass, 2 * half, 0.5 * r, r)
+
+
 def rock(world: World, material: str) -> Thing:
     rng = world.rng
     r, height = rng.uniform(0.04, 0.1), rng.uniform(0.5, 0.9)
