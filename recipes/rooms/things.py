@@ -73,7 +73,7 @@ def cylinder(world: World, material: str) -> Thing:
     lid = world.finish(material, metres=0.2) if rng.random() < 0.5 else finish
     parts = (
         Part("cylinder", (radius, half), (0, 0, half), None, finish),
-        Part("cylinder", (radius * 1.03, 0.004), (0, 0, 2 * half - 0.004), None, lid, "", False),
+        Part("cylinder", (radius * 1.03, 0.004), (0, 0, 2 * half - 0.003), None, lid, "", False),
     )
     solid = material in ("wood", "stone", "cloth")
     wall = radius if solid else 0.002

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from . import chops, drops, drums, knocks, rolls, scrapes, stacks, steps, strikes
+from . import (
+    chops,
+    doors,
+    drawers,
+    drops,
+    drums,
+    keys,
+    knocks,
+    rolls,
+    scrapes,
+    stacks,
+    steps,
+    strikes,
+)
 
 KINDS: dict[str, ModuleType] = {
     "strike": strikes,
@@ -16,6 +29,9 @@ KINDS: dict[str, ModuleType] = {
     "roll": rolls,
     "scrape": scrapes,
     "steps": steps,
+    "door": doors,
+    "drawer": drawers,
+    "keys": keys,
 }
 SHARES: dict[str, float] = {
     "strike": 0.2,
@@ -27,4 +43,7 @@ SHARES: dict[str, float] = {
     "roll": 0.05,
     "scrape": 0.05,
     "steps": 0.05,
+    "door": 0.03,
+    "drawer": 0.02,
+    "keys": 0.03,
 }

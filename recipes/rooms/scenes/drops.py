@@ -32,8 +32,8 @@ UP = np.array([0.0, 0.0, 1.0])
 
 
 def hidden(number: int) -> np.ndarray:
-    """A place far outside the room, one for each body that waits there."""
-    return np.array([200.0 + 10 * number, 0.0, 50.0])
+    """A place far above the room, one for each body that waits there."""
+    return np.array([0.0, 0.0, 60.0 + 10 * number])
 
 
 def held(place: np.ndarray, axes: np.ndarray, time: float, velocity: np.ndarray) -> Release:
@@ -88,7 +88,8 @@ def dropped(world: World) -> tuple[Thing, float]:
         material, made = "metal", coin(world)
     else:
         made = thing(world, material)
-    return made, float(np.clip(BOUNCE[material] * rng.uniform(0.6, 1.3), 0.03, 0.88))
+    bounce = BOUNCE[material] * rng.uniform(0.6, 1.3) * (1.0 if made.shape == "sphere" else 0.6)
+    return made, float(np.clip(bounce, 0.03, 0.88))
 
 
 def flight(world: World, number: int, made: Thing, spot: np.ndarray, time: float) -> Release:

@@ -72,9 +72,8 @@ def cymbal(
     stand = [Part("cylinder", (0.01, float(place[2]) / 2), (0, 0, -float(place[2]) / 2 + 0.03))]
     world.add(f"{name} stand", stand, pole, (place, np.eye(3)))
     shaking = Shaking(place, axes, 1.2, rng.uniform(1.2, 2.2), rng.uniform(0.4, 0.9))
-    world.add(
-        name, parts, metal, shaking.path, Body(name, "metal", "plate", 2 * radius, 0.001, 1.2)
-    )
+    body = Body(name, "metal", "plate", 2 * radius, 0.001, 1.2)
+    world.add(name, parts, metal, shaking.path, body)
     return [_on(rng, name, place, axes, 0.85 * radius, -0.005) for _ in range(2)], shaking
 
 

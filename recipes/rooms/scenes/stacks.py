@@ -40,7 +40,7 @@ def stand(world: World, surface: float, row: bool, labels: dict) -> float:  # ty
         place = np.array([rng.normal(0, 0.004), aside, high + made.height / 2])
         turn = turned(rng.uniform(-12, 12))
         release = held(place, turn, 0.0, np.zeros(6))
-        bounce = BOUNCE[material] * rng.uniform(0.5, 1)
+        bounce = BOUNCE[material] * rng.uniform(0.3, 0.6)
         world.add(name, centred(made), made.finish, release, made.body(name), bounce)
         labels[name] = ("drop", "bounce")
         if row:

@@ -153,7 +153,7 @@ def build(world: World, seconds: float) -> Script:
     ground = str(rng.choice(list(GROUNDS)))
     floor(world, ground)
     look = dress(world)
-    reach = rng.uniform(0.9, 1.6)
+    reach = rng.uniform(0.5, 1.0)
     walker = Walker(plan(world, seconds, reach), 0.0)
     parts, material = shoe(world)
     names = [add_leg(world, walker, number, look, parts, material) for number in (0, 1)]
@@ -166,7 +166,7 @@ def build(world: World, seconds: float) -> Script:
             bodies = (names[step.foot], "floor")
             impulse = 3.0 * speed
             script.impacts.append(Impact(step.end, "step", bodies, impulse, speed, triple(place)))
-    high, radius = (0.3, reach * 0.75) if rng.random() < 0.6 else (0.75, reach * 0.9 + 0.3)
+    high, radius = (0.3, 0.4) if rng.random() < 0.65 else (0.75, 0.85)
     towards = float(rng.choice([90.0, -90.0, 0.0], p=[0.4, 0.4, 0.2]))
     script.focus = Focus(np.array([0, 0, high]), radius, towards, 40.0, lowest=4, highest=28)
     return script
