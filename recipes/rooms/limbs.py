@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,12 +88,17 @@ def flat_hand(finish: str) -> list[Part]:
 
 @dataclass
 class Arm:
-    """Poses of an arm whose hand follows `hand`; `shoulder` (3) at rest, elbow towards `hint`."""
+    """Poses of an arm whose hand follows `hand`; `shoulder` (3), elbow towards `hint`.
+
+    A leg is an arm with other `lengths` whose shoulder, the hip, follows `moved`.
+    """
 
     hand: Path
     shoulder: np.ndarray
     hint: np.ndarray
     grip: tuple[float, float, float] = GRIP
+    lengths: tuple[float, float] = (UPPER, FORE)
+    moved: Callable[[float], np.ndarray] | None = None
     at: float = math.nan
 
     def _solve(self, time: float) -> None:
@@ -103,14 +108,15 @@ class Arm:
         self.at = time
         self.place, self.axes = self.hand(time)
         wrist = self.place + self.axes @ np.array(self.grip)
-        way = wrist - self.shoulder
+        first, second = self.lengths
+        way = wrist - (self.moved(time) if self.moved else self.shoulder)
         far = float(np.linalg.norm(way))
-        reach = min(max(far, 0.12), 0.985 * (UPPER + FORE))
+        reach = min(max(far, 0.12), 0.985 * (first + second))
         ahead = way / far
         start = wrist - ahead * reach  # the shoulder gives way where the arm is too short
-        share = (UPPER**2 - FORE**2 + reach**2) / (2 * reach)
+        share = (first**2 - second**2 + reach**2) / (2 * reach)
         aside = unit(self.hint - (self.hint @ ahead) * ahead)
-        elbow = start + share * ahead + math.sqrt(max(UPPER**2 - share**2, 0)) * aside
+        elbow = start + share * ahead + math.sqrt(max(first**2 - share**2, 0)) * aside
         self.upper = (start, frame_z(elbow - start))
         self.fore = (elbow, frame_z(wrist - elbow))
 
@@ -143,11 +149,17 @@ def add_arm(world: World, name: str, arm: Arm, look: Dress, hand: Sequence[Part]
 
 
 def add_person(
-    world: World, name: str, shoulder: np.ndarray, facing: float, look: Dress, move: Path | None
+    world: World,
+    name: str,
+    shoulder: np.ndarray,
+    facing: float,
+    look: Dress,
+    move: Path | None,
+    spare: bool = True,
 ) -> None:
     """A torso with head and legs whose right shoulder is at `shoulder`, facing `facing` degrees.
 
-    `move` displaces it; without it the person stands still.
+    `move` displaces it; without it the person stands still. `spare`: the other arm hangs down.
     """
     z = shoulder[2]
     legs = max(z - 0.58, 0.0)
@@ -158,9 +170,11 @@ def add_person(
         Part("ellipsoid", (0.092, 0.075, 0.115), (0.03, 0.19, 0.24), None, look.skin, "", False),
         Part("ellipsoid", (0.1, 0.083, 0.11), (0.0, 0.19, 0.275), None, look.hair, "", False),
         Part("ellipsoid", (0.12, 0.17, 0.14), (0, 0.19, -0.5), None, look.trousers, "", False),
-        Part("capsule", (0.045, 0.22), (0.05, 0.41, -0.25), along(np.array([-0.3, -0.05, 1.0])),
-             look.sleeve, "", False),
-    ]  # fmt: skip
+    ]
+    if spare:
+        hanging = along(np.array([-0.3, -0.05, 1.0]))
+        place = (0.05, 0.41, -0.25)
+        parts.append(Part("capsule", (0.045, 0.22), place, hanging, look.sleeve, "", False))
     if legs > 0.1:
         for y in (0.1, 0.28):
             place = (0, y, -0.55 - legs / 2)

@@ -30,7 +30,7 @@ def hue(h: float, s: float, v: float) -> Colour:
 
 
 def any_colour(rng: np.random.Generator) -> Colour:
-    return hue(rng.random(), rng.beta(2, 1.5), rng.uniform(0.2, 0.95))
+    return hue(rng.random(), rng.beta(1.3, 2.2), rng.uniform(0.2, 0.95))
 
 
 def shaded(colour: Colour, field: np.ndarray, depth: float) -> np.ndarray:

@@ -27,6 +27,8 @@ class Physics:
             )
             for name in (*world.free, *world.driven)
         }
+        self._drive(0.0)
+        self._hold(0.0)
         self.mocap = {name: int(self.model.body(name).mocapid[0]) for name in world.posed}
 
     def advance(self, seconds: float) -> None:

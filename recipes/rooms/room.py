@@ -144,7 +144,7 @@ def lights(world: World, focus: np.ndarray) -> None:
             diffuse=np.clip(strength * share * tint, 0, 1),
             specular=np.full(3, 0.4 * share),
             ambient=np.zeros(3),
-            castshadow=number == 0 or rng.random() < 0.5,
+            castshadow=number == 0,
             attenuation=[1, 0, 0],
         )
     ambient = rng.uniform(0.15, 0.4)
@@ -152,6 +152,20 @@ def lights(world: World, focus: np.ndarray) -> None:
     head.ambient, head.diffuse = ambient * tint[::-1], np.full(3, rng.uniform(0, 0.25))
     head.specular = np.zeros(3)
     spec.stat.center, spec.stat.extent = focus, 1.2
+    sky = looks.hue(rng.uniform(0.52, 0.62), rng.uniform(0, 0.5), rng.uniform(0.5, 1))
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=sky,
+        rgb2=0.5 + 0.5 * sky,
+        width=32,
+        height=192,
+        nchannel=3,
+    )
     quality = spec.visual.quality
-    quality.shadowsize, quality.offsamples = 512, 4
-    spec.visual.map.znear, spec.visual.map.zfar = 0.02, 40.0
+    quality.shadowsize, quality.offsamples = 512, 0
+    quality.numslices, quality.numstacks = 16, 10
+    quality.numquads = 16 if world.room[0] > 10 else 4  # shadows on a larger quad are inexact
+    spec.visual.map.znear = 0.03
+    spec.visual.map.zfar = float(np.linalg.norm(world.room[:2]))

@@ -92,15 +92,22 @@ def manner(rng: np.random.Generator, soft: float = 0.0) -> Manner:
 
 
 def movement(
-    rng: np.random.Generator, seconds: float, how: Manner, targets: list[int], start: float
+    rng: np.random.Generator,
+    seconds: float,
+    how: Manner,
+    targets: list[int],
+    start: float,
+    in_turn: bool = False,
 ) -> Movement:
-    """Strokes of an arm at `targets` (indices, in turn with repetitions) from `start` on."""
+    """Strokes of an arm at `targets` (indices; chosen at random or one after another)."""
     pieces: list[Piece] = []
     strokes: list[Stroke] = []
     time, s, now = 0.0, rng.uniform(0.3, 0.7), targets[0]
     lead = start + rng.uniform(0.2, 1.2)
     while time < seconds:
-        target = now if rng.random() < 0.7 else int(rng.choice(targets))
+        target = now if rng.random() < 0.5 else int(rng.choice(targets))
+        if in_turn:
+            target = targets[len(strokes) % len(targets)]
         period = how.period * float(np.exp(how.spread * rng.standard_normal()))
         if rng.random() < how.pause:
             period += rng.uniform(0.5, 1.6)

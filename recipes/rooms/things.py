@@ -73,7 +73,7 @@ def cylinder(world: World, material: str) -> Thing:
     lid = world.finish(material, metres=0.2) if rng.random() < 0.5 else finish
     parts = (
         Part("cylinder", (radius, half), (0, 0, half), None, finish),
-        Part("cylinder", (radius * 1.03, 0.004), (0, 0, 2 * half - 0.004), None, lid, "", False),
+        Part("cylinder", (radius * 1.03, 0.004), (0, 0, 2 * half - 0.003), None, lid, "", False),
     )
     solid = material in ("wood", "stone", "cloth")
     wall = radius if solid else 0.002
@@ -177,6 +177,14 @@ def ball(world: World, material: str, radius: float | None = None) -> Thing:
     mass = max(MATERIALS[material].density * volume, 0.003)
     part = Part("sphere", (r,), (0, 0, r), None, finish)
     return Thing(material, (part,), finish, "sphere", 2 * r, wall, mass, 2 * r, 0.15 * r, r)
+
+
+def coin(world: World) -> Thing:
+    r, half = world.rng.uniform(0.01, 0.02), 0.0015
+    finish = world.finish("metal", metres=0.05)
+    mass = MATERIALS["metal"].density * math.pi * r * r * 2 * half
+    part = Part("cylinder", (r, half), (0, 0, half), None, finish)
+    return Thing("metal", (part,), finish, "plate", 2 * r, 2 * half, mass, 2 * half, 0.5 * r, r)
 
 
 def rock(world: World, material: str) -> Thing:

@@ -6,10 +6,11 @@ import math
 
 import numpy as np
 
+from ..audience import show
 from ..camera import Focus
-from ..limbs import add_person, dress
+from ..limbs import dress
 from ..materials import MATERIALS
-from ..room import clutter, floor, table, walls
+from ..room import floor, table, walls
 from ..rotations import turned
 from ..script import Script
 from ..striker import Shaking, Target, strike
@@ -20,7 +21,6 @@ from ..world import World
 
 UP = np.array([0.0, 0.0, 1.0])
 SHARES = {"hammer": 0.25, "stick": 0.3, "spoon": 0.12, "fist": 0.13, "palm": 0.2}
-FACING = 180.0  # degrees: the person stands at x > 0 and looks along -x
 
 
 def targets_on(
@@ -68,24 +68,6 @@ def build(world: World, seconds: float) -> Script:
     tool = TOOLS[choice](world, choice, look.hand)
     soft = max(MATERIALS[world.bodies[t.body].material].softness for t in targets) / 8
     moved = movement(rng, seconds, manner(rng, soft), list(range(len(targets))), 0.0)
-    strike(world, script, tool, targets, moved, shoulder, look, "arm", shaking=shaking)
-    show(world, script, targets, shoulder, look, surface)
+    arm = strike(world, script, tool, targets, moved, shoulder, look, "arm", shaking=shaking)
+    show(world, script, targets, arm, look, surface)
     return script
-
-
-def show(world, script, targets, shoulder, look, surface) -> None:  # type: ignore[no-untyped-def]
-    """The person about the arm, things about, and what the camera shows."""
-    rng = world.rng
-    points = np.array([target.point for target in targets])
-    centre = (points.min(0) + points.max(0)) / 2 + [0.03, 0, 0.06]
-    radius = max(float(np.ptp(points, axis=0).max()) / 2 + 0.14, 0.17) * rng.uniform(0.9, 1.9)
-    first_person = rng.random() < 0.2
-    if not first_person:
-        add_person(world, "person", shoulder, FACING, look, None)
-    reach = float(np.ptp(points, axis=0).max()) / 2
-    clutter(world, (float(centre[0]) - 0.1, float(centre[1]), surface), reach + 0.2, reach + 0.5,
-            int(rng.integers(0, 5)))  # fmt: skip
-    if first_person:
-        script.focus = Focus(centre, radius, 0.0, 25.0, lowest=35, highest=75)
-    else:
-        script.focus = Focus(centre, radius, FACING, 125.0, lowest=6, highest=80)
