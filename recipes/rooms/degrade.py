@@ -135,8 +135,10 @@ def _mesh(size: tuple[int, int], made: Degradation, sway: np.ndarray) -> list[Qu
 def _colour(image: Image.Image, made: Degradation) -> Image.Image:
     """Exposure, white balance and saturation in one matrix; then gamma."""
     matrix = made.saturation * np.eye(3) + (1 - made.saturation) * LUMA
-    matrix = made.exposure * np.array(made.white)[:, None] * matrix if made.saturation else (
-        made.exposure * matrix
+    matrix = (
+        made.exposure * np.array(made.white)[:, None] * matrix
+        if made.saturation
+        else (made.exposure * matrix)
     )
     rows = tuple(float(v) for row in matrix for v in (*row, 0.0))
     image = image.convert("RGB", rows)

@@ -83,9 +83,7 @@ def _rolling(speed: np.ndarray, rough: float, size: float, rng: np.random.Genera
     return (1.5 * noise + rumble + smooth) * modulation * speed * (0.3 + rough)
 
 
-def _squeak(
-    speed: np.ndarray, seed: int, contact: Contact, rng: np.random.Generator
-) -> np.ndarray:
+def _squeak(speed: np.ndarray, seed: int, contact: Contact, rng: np.random.Generator) -> np.ndarray:
     """Stick-slip (s,): a sawtooth whose pitch follows the speed a little, in separate bursts."""
     own = generator(seed, "squeak", *contact.bodies)
     pitch, bend = own.uniform(250, 900), own.uniform(0.1, 0.5)

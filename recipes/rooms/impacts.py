@@ -21,14 +21,14 @@ LONGEST = 6.0  # s
 CHATTER = 0.8  # of the force's sum
 SOLE = 0.03  # share of a step's impulse that is sudden; the rest is the body's weight
 GRAIN = {  # Pa in 1 m per N of peak force; band in Hz; decay in ms
-    "wood": (2.4e-3, 600, 6000, 5.0),
-    "metal": (4.0e-3, 2500, 15000, 6.0),
-    "glass": (3.5e-3, 4000, 16000, 3.0),
-    "stone": (3.0e-3, 1000, 10000, 5.0),
-    "ceramic": (3.0e-3, 2500, 13000, 4.0),
-    "plastic": (2.0e-3, 1000, 9000, 4.0),
-    "cardboard": (2.0e-3, 250, 4000, 12.0),
-    "cloth": (1.0e-3, 120, 1800, 20.0),
+    "wood": (0.9e-3, 600, 6000, 5.0),
+    "metal": (1.3e-3, 2500, 15000, 6.0),
+    "glass": (1.1e-3, 4000, 16000, 3.0),
+    "stone": (1.0e-3, 1000, 10000, 5.0),
+    "ceramic": (1.0e-3, 2500, 13000, 4.0),
+    "plastic": (0.8e-3, 1000, 9000, 4.0),
+    "cardboard": (0.9e-3, 250, 4000, 12.0),
+    "cloth": (0.6e-3, 120, 1800, 20.0),
 }
 
 
@@ -93,10 +93,11 @@ def hardness(body: Body) -> float:
 
 def _acceleration(body: Body, force: np.ndarray, impulse: float) -> np.ndarray:
     """Pressure (n,) of a body set in motion: rho a^3 / (2 c) times the derivative of its
-    acceleration (Koss and Alfredson, J. Sound Vib. 27, 1973), a its radius."""
-    radius = (body.size * body.size * body.thickness) ** (1 / 3) / 2
+    acceleration (Koss and Alfredson, J. Sound Vib. 27, 1973), a the radius of a sphere of its
+    volume."""
+    cube = 3 * body.mass / MATERIALS[body.material].density / (4 * np.pi)  # a^3
     change = np.diff(force, prepend=0.0, append=0.0) * SAMPLE_RATE**2
-    return AIR_DENSITY * radius**3 / (2 * SOUND_SPEED) * impulse / body.mass * change
+    return AIR_DENSITY * cube / (2 * SOUND_SPEED) * impulse / body.mass * change
 
 
 def grain(material: str, force: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
@@ -112,9 +113,10 @@ def grain(material: str, force: float, seconds: float, rng: np.random.Generator)
 def _step(
     log: Log, impact: Impact, moved: Body, other: Body, rng: np.random.Generator
 ) -> np.ndarray:
-    """Heel, toe 80 to 150 ms later, and the sole's scuff between them."""
+    """Heel, toe 80 to 150 ms later, and the sole's scuff between them; the leg damps the shoe."""
     sound = np.zeros(int(0.8 * SAMPLE_RATE))
-    pair, impulse = (moved, other), SOLE * impact.impulse
+    heel = Body(f"{moved.name} heel", moved.material, "sphere", 0.07, 0.07, max(moved.mass, 0.3))
+    pair, impulse = (heel, other), SOLE * impact.impulse
     add(sound, contact(log.seed, pair, impact, impulse, 1.0, rng), 0.0)
     toe = generator(log.seed, "gait").uniform(0.08, 0.15) * rng.uniform(0.9, 1.1)
     share = rng.uniform(0.25, 0.5)
