@@ -182,7 +182,7 @@ def _through_air(sound: np.ndarray, distance: float) -> np.ndarray:
 
 
 def tail(room: Room, send: np.ndarray, encoder: Encoder, seed: int) -> np.ndarray:
-    """The diffuse late sound (c s) of a send (s,): exponentially decaying noise, dark at its end."""
+    """The diffuse late sound (c s) of a send (s,): decaying noise that gets darker."""
     rng = generator(seed, "tail")
     count = int(room.reverberation * 1.1 * SAMPLE_RATE)
     time = np.arange(count) / SAMPLE_RATE

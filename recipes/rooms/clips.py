@@ -83,7 +83,7 @@ def make_clip(
         Path(work, "clip.json").write_text(text, encoding="ascii")
         os.replace(Path(work, "clip.mp4"), film)
         os.replace(Path(work, "clip.json"), described)
-    return entry(info)
+    return entry(json.loads(text))
 
 
 def entry(info: Info) -> Info:

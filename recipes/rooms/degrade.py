@@ -1,4 +1,4 @@
-"""Degradation of rendered frames: what lenses, sensors, hands, editors and encoders do to a picture.
+"""Degradation of rendered frames: what lenses, sensors, hands, editors and encoders do to them.
 
 A degradation is drawn once a clip; everything in it depends on its own numbers and one seed.
 """

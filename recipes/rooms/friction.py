@@ -1,4 +1,4 @@
-"""Sound of sliding and rolling: noise from the surfaces' profile, heard through the bodies' modes."""
+"""Sound of sliding and rolling: noise from the surfaces' profile, filtered by the bodies' modes."""
 
 from __future__ import annotations
 

@@ -63,8 +63,8 @@ def ring(radius: float, thickness: float, speed: float, count: int) -> np.ndarra
 def shell(radius: float, height: float, thickness: float, speed: float, count: int) -> np.ndarray:
     """Modes (m,) in Hz of a cup: a ring's at its rim, stiffened along the height, sorted.
 
-    Formula of Donnell, Mushtari and Vlasov [Soedel], with its bending term scaled such that without variation
-    along the height it is that of `ring`.
+    Formula of Donnell, Mushtari and Vlasov [Soedel], with its bending term scaled such that without
+    variation along the height it is that of `ring`.
     """
     n = np.arange(2, count + 2)[:, None]
     along = np.arange(4) * np.pi * radius / height / 2  # a free rim: quarter waves

@@ -73,7 +73,7 @@ def test_a_solid_s_numbers_are_roots_of_the_sphere_s_equation():
         assert (order - 1) * bessel == pytest.approx(root * value, abs=2e-3)
 
 
-def test_thick_bodies_are_lower_than_thin_ones_say_and_thin_ones_are_not():
+def test_thick_bodies_are_lower_than_the_formula_of_thin_ones():
     found = np.array([100.0, 10_000.0])
     thin, thick = (modes._thick(found, size, MATERIALS["metal"]) for size in (1e-3, 0.1))
     assert thin == pytest.approx(found, rel=0.01)

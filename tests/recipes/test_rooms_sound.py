@@ -198,8 +198,8 @@ def test_the_limiter_leaves_what_is_soft_alone():
 
 @pytest.mark.parametrize(
     "kind, slip, roll",
-    [("scrape", 0.3, 0.0), ("roll", 0.0, 0.5), ("hinge", 0.1, 0.0), ("drawer", 0.3, 0), ("wheel", 0, 1)],
-)  # fmt: skip
+    [("scrape", 0.3, 0), ("roll", 0, 0.5), ("hinge", 0.1, 0), ("drawer", 0.3, 0), ("wheel", 0, 1)],
+)
 def test_contacts_sound_while_they_move(kind, slip, roll):
     one = contact(kind, slip, roll)
     moving = contact_sound(log(), one, 0)
