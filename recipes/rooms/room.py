@@ -129,7 +129,7 @@ def lights(world: World, focus: np.ndarray) -> None:
     strength = rng.uniform(0.45, 0.95)
     inside = np.array([world.room[0] / 2 - 0.1, world.room[1] / 2 - 0.1, world.room[2] - 0.1])
     for number, share in enumerate((1.0, rng.uniform(0.15, 0.5))):
-        angle, rise = rng.uniform(0, 2 * math.pi), rng.uniform(0.5, 1.3)
+        angle, rise = rng.uniform(0, 2 * math.pi), rng.uniform(0.8, 1.35)
         away = np.array([math.cos(angle) * math.cos(rise), math.sin(angle) * math.cos(rise),
                          math.sin(rise)])  # fmt: skip
         spec.worldbody.add_light(
@@ -166,6 +166,5 @@ def lights(world: World, focus: np.ndarray) -> None:
     quality = spec.visual.quality
     quality.shadowsize, quality.offsamples = 512, 0
     quality.numslices, quality.numstacks = 16, 10
-    quality.numquads = 16 if world.room[0] > 10 else 4  # shadows on a larger quad are inexact
     spec.visual.map.znear = 0.03
     spec.visual.map.zfar = float(np.linalg.norm(world.room[:2]))

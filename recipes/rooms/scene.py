@@ -63,7 +63,8 @@ class Scene:
         lights(self.world, focus.centre)
         self.camera: Camera = make_camera(self.world, focus, seconds, aspect, self.script.motion)
         self.subframes = SUBFRAMES if self.world.rng.random() < BLURRED else 1
-        self.brightness = self.world.rng.uniform(0.27, 0.5)  # of the first frame, in the mean
+        low, high = (0.06, 0.3) if self.script.dark else (0.27, 0.5)
+        self.brightness = self.world.rng.uniform(low, high)  # of the first frame, in the mean
         self.physics = Physics(self.world)
 
     def frames(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
