@@ -121,6 +121,20 @@ def clutter(world: World, centre: Place, inner: float, outer: float, number: int
         world.add(f"clutter {i} {len(world.images)}", parts, made.finish, (place, axes))
 
 
+def occlude(world: World, centre: np.ndarray, camera: np.ndarray, surface: float) -> None:
+    """A silent thing on a surface, nearer to the camera than what it looks at."""
+    rng = world.rng
+    way = (camera - centre) * [1, 1, 0]
+    far = float(np.linalg.norm(way))
+    near = min(far * 0.5, 0.32) * rng.uniform(0.8, 1.0)
+    place = centre + way / max(far, 1e-6) * near
+    place[:2] += rng.normal(0, 0.05, 2)
+    place[2] = surface
+    made = thing(world)
+    parts = [Part(**{**vars(p), "solid": False}) for p in made.parts]
+    world.add("occluder", parts, made.finish, (place, turned(rng.uniform(0, 360))))
+
+
 def lights(world: World, focus: np.ndarray) -> None:
     """A key light with a shadow, a fill light and ambient light; colours of day or of lamps."""
     rng, spec = world.rng, world.spec

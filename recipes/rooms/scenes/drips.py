@@ -123,6 +123,6 @@ def build(world: World, seconds: float) -> Script:
         time += period * float(np.exp(rng.normal(0, 0.15)))
     clutter(world, (0, 0, surface), 0.3, 0.5, int(rng.integers(0, 4)))
     centre = np.array([0, 0, (level + mouth[2]) / 2 - 0.02])
-    radius = (mouth[2] - level) * rng.uniform(0.7, 1.1) + 0.05
+    radius = (mouth[2] - level) * rng.uniform(0.5, 0.8) + 0.04
     script.focus = Focus(centre, radius, rng.uniform(0, 360), 180, lowest=12, highest=50)
     return script

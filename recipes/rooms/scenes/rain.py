@@ -16,7 +16,7 @@ from ..world import World
 
 OUTDOOR = True
 UP = np.array([0.0, 0.0, 1.0])
-MOST = 260  # drops in the air at the highest level
+MOST = 330  # drops in the air at the highest level
 SPEED = 7.0  # m/s
 TALL = 4.0  # m, of the column of air that is drawn
 
@@ -37,7 +37,7 @@ class Rain:
         self.phases = rng.uniform(0, TALL / SPEED, MOST)
         slant = np.array([rng.normal(0, 0.12), rng.normal(0, 0.12), -1.0])
         self.way, self.axes = slant, along(slant)
-        self.shade = (0.8, 0.83, 0.9, rng.uniform(0.25, 0.5))
+        self.shade = (0.8, 0.83, 0.9, rng.uniform(0.45, 0.8))
 
     def draw(self, scene: mujoco.MjvScene, time: float) -> None:
         now = min(int(time * FRAME_RATE), len(self.level) - 1)
@@ -46,7 +46,7 @@ class Rain:
             turn, since = divmod(time + self.phases[i], period)
             x, y = np.roll(self.places, int(turn) * 7, 0)[i]
             place = np.array([x, y, TALL]) + self.way * SPEED * since
-            put(scene, "capsule", (0.0025, 0.0025, 0.07), place, self.shade, self.axes)
+            put(scene, "capsule", (0.0035, 0.0035, 0.09), place, self.shade, self.axes)
             if since < 0.12:  # of the drop before, that has just landed
                 x, y = np.roll(self.places, (int(turn) - 1) * 7, 0)[i]
                 spot = np.array([x, y, 0.005]) + self.way * [TALL, TALL, 0]

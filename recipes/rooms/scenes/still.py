@@ -35,9 +35,8 @@ def waving(world: World, surface: float) -> None:
 
     look = dress(world)
     shoulder = middle + [0.42, 0.1, 0.15]
-    add_arm(
-        world, "arm", Arm(hand, shoulder, np.array([0.2, -0.6, -0.8])), look, flat_hand(look.hand)
-    )
+    arm = Arm(hand, shoulder, np.array([0.2, -0.6, -0.8]))
+    add_arm(world, "arm", arm, look, flat_hand(look.hand))
     if rng.random() < 0.6:
         add_person(world, "person", shoulder, 180.0, look, None)
 

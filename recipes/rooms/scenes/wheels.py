@@ -67,13 +67,11 @@ def body_parts(world: World, kind: str, long: float, axle: float) -> tuple[list[
     glass = world.colour([0.12, 0.15, 0.2], 0.9)
     wide, base = 0.42 * long, axle * 1.1
     if kind in ("toy", "car"):
-        cabin = (-0.08 * long, 0, base + 0.5 * long)
+        cabin, roof = (-0.08 * long, 0, base + 0.45 * long), (-0.08 * long, 0, base + 0.6 * long)
         return [
             Part("box", (long, wide, 0.16 * long), (0, 0, base + 0.16 * long)),
             Part("box", (0.5 * long, 0.88 * wide, 0.13 * long), cabin, None, glass),
-            Part(
-                "box", (0.42 * long, 0.9 * wide, 0.03 * long), (-0.08 * long, 0, base + 0.64 * long)
-            ),
+            Part("box", (0.42 * long, 0.9 * wide, 0.03 * long), roof),
         ], paint
     surface = world.finish("wood" if rng.random() < 0.5 else "metal", metres=0.5)
     bar = world.colour([0.6, 0.6, 0.65], 0.8)
