@@ -33,6 +33,7 @@ def show(
 ) -> None:
     """Sets the focus of `script`: seen by the one who strikes, or by others."""
     rng = world.rng
+    script.surface = surface
     points = np.array([target.point for target in targets])
     centre = (points.min(0) + points.max(0)) / 2 + [0.03, 0, 0.06]
     reach = float(np.ptp(points, axis=0).max()) / 2

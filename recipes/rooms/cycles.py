@@ -1,4 +1,4 @@
-"""Opening and shutting: movements between 0 (shut) and 1 (open) that stop at the frame or before."""
+"""Opening and shutting: movements between 0 (shut) and 1 (open) that may stop short."""
 
 from __future__ import annotations
 

@@ -121,6 +121,20 @@ def clutter(world: World, centre: Place, inner: float, outer: float, number: int
         world.add(f"clutter {i} {len(world.images)}", parts, made.finish, (place, axes))
 
 
+def occlude(world: World, centre: np.ndarray, camera: np.ndarray, surface: float) -> None:
+    """A silent thing on a surface, nearer to the camera than what it looks at."""
+    rng = world.rng
+    way = (camera - centre) * [1, 1, 0]
+    far = float(np.linalg.norm(way))
+    near = min(far * 0.5, 0.32) * rng.uniform(0.8, 1.0)
+    place = centre + way / max(far, 1e-6) * near
+    place[:2] += rng.normal(0, 0.05, 2)
+    place[2] = surface
+    made = thing(world)
+    parts = [Part(**{**vars(p), "solid": False}) for p in made.parts]
+    world.add("occluder", parts, made.finish, (place, turned(rng.uniform(0, 360))))
+
+
 def lights(world: World, focus: np.ndarray) -> None:
     """A key light with a shadow, a fill light and ambient light; colours of day or of lamps."""
     rng, spec = world.rng, world.spec
@@ -129,7 +143,7 @@ def lights(world: World, focus: np.ndarray) -> None:
     strength = rng.uniform(0.45, 0.95)
     inside = np.array([world.room[0] / 2 - 0.1, world.room[1] / 2 - 0.1, world.room[2] - 0.1])
     for number, share in enumerate((1.0, rng.uniform(0.15, 0.5))):
-        angle, rise = rng.uniform(0, 2 * math.pi), rng.uniform(0.5, 1.3)
+        angle, rise = rng.uniform(0, 2 * math.pi), rng.uniform(0.8, 1.35)
         away = np.array([math.cos(angle) * math.cos(rise), math.sin(angle) * math.cos(rise),
                          math.sin(rise)])  # fmt: skip
         spec.worldbody.add_light(
@@ -166,6 +180,5 @@ def lights(world: World, focus: np.ndarray) -> None:
     quality = spec.visual.quality
     quality.shadowsize, quality.offsamples = 512, 0
     quality.numslices, quality.numstacks = 16, 10
-    quality.numquads = 16 if world.room[0] > 10 else 4  # shadows on a larger quad are inexact
     spec.visual.map.znear = 0.03
     spec.visual.map.zfar = float(np.linalg.norm(world.room[:2]))

@@ -6,28 +6,25 @@ World axes: the origin is at the middle of the room's floor, so x is within +-ro
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
-os.environ.setdefault("MUJOCO_GL", "egl")  # software rendering; read when mujoco is imported
-os.environ.setdefault("LP_NUM_THREADS", "1")  # of Mesa's llvmpipe: one core a process
+import numpy as np
 
-import mujoco  # noqa: E402
-import numpy as np  # noqa: E402
-
-from .camera import Camera, make_camera, vertical_degrees  # noqa: E402
-from .contacts import logged  # noqa: E402
-from .log import FRAME_RATE, Log  # noqa: E402
-from .physics import Physics  # noqa: E402
-from .room import lights, make_world  # noqa: E402
-from .rotations import about  # noqa: E402
-from .scenes import KINDS, SHARES  # noqa: E402
-from .script import Script  # noqa: E402
-from .world import World  # noqa: E402
+from .camera import Camera, make_camera, vertical_degrees
+from .contacts import logged
+from .log import FRAME_RATE, Log
+from .physics import Physics
+from .picture import Picture
+from .room import lights, make_world, occlude
+from .rotations import about
+from .scenes import KINDS, SHARES
+from .script import Script
+from .world import World
 
 BLURRED = 0.2  # share of clips with motion blur
 SUBFRAMES = 2
 EXPOSURE = 1 / 60  # s
+OCCLUDED = 0.12  # share of clips with an object between the camera and what sounds
 
 
 def render_scene(
@@ -62,29 +59,30 @@ class Scene:
         focus = self.script.focus
         lights(self.world, focus.centre)
         self.camera: Camera = make_camera(self.world, focus, seconds, aspect, self.script.motion)
+        if self.script.surface is not None and self.world.rng.random() < OCCLUDED:
+            occlude(self.world, focus.centre, self.camera.place, self.script.surface)
         self.subframes = SUBFRAMES if self.world.rng.random() < BLURRED else 1
-        self.brightness = self.world.rng.uniform(0.27, 0.5)  # of the first frame, in the mean
+        low, high = (0.06, 0.3) if self.script.dark else (0.27, 0.5)
+        self.brightness = self.world.rng.uniform(low, high)  # of the first frame, in the mean
         self.physics = Physics(self.world)
 
     def frames(self, size: tuple[int, int]) -> Iterator[np.ndarray]:
         """uint8 (h w 3) each; advances the physics."""
-        model = self.physics.model
         # Twice the size and the mean of 2x2 is faster with llvmpipe than its multisampling; two
         # pictures of different times that lie half a pixel apart smooth the edges as well.
         scale = 2 if self.subframes == 1 else 1
-        width, height = size[0] * scale, size[1] * scale
-        model.vis.global_.offwidth, model.vis.global_.offheight = width, height
-        with mujoco.Renderer(model, height, width, max_geom=3000) as renderer:
-            self._expose(float(self._draw(renderer, 0.0).mean()) / 255)
-            for number in range(round(self.seconds * FRAME_RATE)):
-                total = np.zeros((size[1], size[0], 3), np.uint16)
-                for part in range(self.subframes):
-                    time = number / FRAME_RATE + part * EXPOSURE / self.subframes
-                    drawn = self._draw(renderer, time, 0.5 * part / size[0]).astype(np.uint16)
-                    for row in range(scale):
-                        for column in range(scale):
-                            total += drawn[row::scale, column::scale]
-                yield (total // (self.subframes * scale * scale)).astype(np.uint8)
+        picture = Picture(self.physics.model, size[0] * scale, size[1] * scale)
+        self._expose(float(self._draw(picture, 0.0).mean()) / 255)
+        for number in range(round(self.seconds * FRAME_RATE)):
+            total = np.zeros((size[1], size[0], 3), np.uint16)
+            for part in range(self.subframes):
+                time = number / FRAME_RATE + part * EXPOSURE / self.subframes
+                drawn = self._draw(picture, time, 0.5 * part / size[0])
+                for row in range(scale):
+                    for column in range(scale):
+                        total += drawn[row::scale, column::scale]
+            yield (total // (self.subframes * scale * scale)).astype(np.uint8)
+        picture.close()
 
     def _expose(self, mean: float) -> None:
         """Scales all lights so that the first frame's mean becomes that of an exposed picture."""
@@ -93,7 +91,7 @@ class Scene:
         for light in (self.physics.model.light_diffuse, head.ambient, head.diffuse):
             light *= gain
 
-    def _draw(self, renderer: mujoco.Renderer, time: float, shift: float = 0.0) -> np.ndarray:
+    def _draw(self, picture: Picture, time: float, shift: float = 0.0) -> np.ndarray:
         """One picture; `shift`: share of the field of view that it is displaced by."""
         model = self.physics.model
         self.physics.advance(time)
@@ -106,10 +104,7 @@ class Scene:
             turn = about(np.array([1.0, 1.0, 0.0]), 1.4 * angle)
             axes = self.physics.data.cam_xmat[0].reshape(3, 3)
             self.physics.data.cam_xmat[0] = (axes @ turn).ravel()
-        renderer.update_scene(self.physics.data, "camera")
-        for decor in self.script.decor:
-            decor(renderer.scene, time)
-        return renderer.render()
+        return picture.draw(self.physics.data, self.script.decor, time)
 
     def log(self) -> Log:
         """The log of what has been advanced through."""

@@ -28,6 +28,8 @@ class Script:
     labels: dict[str, tuple[str, str]] = field(default_factory=dict)
     decor: list[Decor] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    surface: float | None = None  # m, height on which an object may stand before the camera
+    dark: bool = False  # lights other than the script's own are weak
     motion: str | None = None  # of the camera; None for a random one
 
 

@@ -115,10 +115,11 @@ def movement(
         down = min(0.1 + 0.22 * swing, 0.5 * period) * rng.uniform(0.75, 1.3)
         rise = max(period - down - 0.1, 0.12) + lead
         lead = 0.0
-        pieces.append(Piece(time, time + rise, "raise", s, swing, now, target))
-        time += rise
         hit = rng.random() >= how.misses
         end = 0.0 if hit else rng.uniform(0.12, 0.6) * swing
+        swing += end  # so that a miss is as long and as fast as a hit
+        pieces.append(Piece(time, time + rise, "raise", s, swing, now, target))
+        time += rise
         power = rng.uniform(1.7, 2.8)
         pieces.append(Piece(time, time + down, "down", swing, end, target, target, power))
         time += down

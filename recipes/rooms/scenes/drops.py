@@ -143,4 +143,4 @@ def build(world: World, seconds: float) -> Script:
     focus = Focus(
         centre, rng.uniform(0.25, 0.5), math.degrees(turn) + 180, 130, lowest=8, highest=70
     )
-    return Script("drop", focus, labels=labels)
+    return Script("drop", focus, labels=labels, surface=surface)

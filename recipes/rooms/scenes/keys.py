@@ -105,9 +105,8 @@ def add_hand(world: World, name: str, hand: Hand, look: Dress, shoulder: np.ndar
     parts = [Part("ellipsoid", (0.05, 0.042, 0.017), (0.0, 0, 0.012), None, look.hand)]
     thumb = along(np.array([1.0, -0.7, -0.2]))
     parts.append(Part("capsule", (0.01, 0.028), (0.0, -0.045, 0.0), thumb, look.hand))
-    arm = Arm(
-        lambda t: (hand.place(t), AXES), shoulder, np.array([0.2, 0.6, -0.6]), (-0.06, 0, 0.015)
-    )
+    hint = np.array([0.2, float(np.sign(shoulder[1])) * 0.6, -0.6])
+    arm = Arm(lambda t: (hand.place(t), AXES), shoulder, hint, (-0.06, 0, 0.015))
     add_arm(world, name, arm, look, parts)
     for number, (y, x) in enumerate(FINGERS):
 

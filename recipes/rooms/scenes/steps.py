@@ -48,7 +48,7 @@ def plan(world: World, seconds: float, reach: float) -> list[Step]:
         place = max(feet[0][0] * ahead, feet[1][0] * ahead)
         nearby = place + length * 0.55 > reach
         if nearby or rng.random() < 0.04:
-            time += rng.uniform(0.2, 2.0)
+            time += rng.uniform(0.1, 1.2)
             if nearby:
                 heading = 180.0 - heading
         x = feet[1 - foot][0] + (0 if nearby else ahead * length * rng.uniform(0.9, 1.1))
@@ -142,6 +142,8 @@ def torso(world: World, walker: Walker, look: Dress) -> None:
         Part("ellipsoid", (0.12, 0.19, 0.3), (0, 0, 0.32), None, look.sleeve, "", False),
         Part("capsule", (0.042, 0.26), (0, 0.23, 0.28), None, look.sleeve, "", False),
         Part("capsule", (0.042, 0.26), (0, -0.23, 0.28), None, look.sleeve, "", False),
+        Part("ellipsoid", (0.08, 0.2, 0.09), (0, 0, 0.53), None, look.sleeve, "", False),
+        Part("capsule", (0.05, 0.05), (0, 0, 0.62), None, look.skin, "", False),
         Part("ellipsoid", (0.09, 0.075, 0.115), (0.02, 0, 0.75), None, look.skin, "", False),
         Part("ellipsoid", (0.1, 0.083, 0.11), (-0.01, 0, 0.78), None, look.hair, "", False),
     ]
@@ -166,7 +168,7 @@ def build(world: World, seconds: float) -> Script:
             bodies = (names[step.foot], "floor")
             impulse = 3.0 * speed
             script.impacts.append(Impact(step.end, "step", bodies, impulse, speed, triple(place)))
-    high, radius = (0.3, 0.4) if rng.random() < 0.65 else (0.75, 0.85)
+    high, radius = (0.3, 0.35 + 0.3 * reach) if rng.random() < 0.65 else (0.75, 0.85)
     towards = float(rng.choice([90.0, -90.0, 0.0], p=[0.4, 0.4, 0.2]))
     script.focus = Focus(np.array([0, 0, high]), radius, towards, 40.0, lowest=4, highest=28)
     return script
