@@ -12,7 +12,7 @@ from sr_core.rates import SAMPLE_RATE
 
 from .log import Body, Point
 from .materials import MATERIALS
-from .modes import area, frequencies, plate_speed, wall
+from .modes import area, frequencies, is_membrane, plate_speed, wall
 
 AIR_DENSITY, SOUND_SPEED = 1.2, 343.0  # kg/m^3, m/s
 LOWEST, HIGHEST = 25.0, 18_000.0  # Hz, of a mode
@@ -89,9 +89,15 @@ def _thinned(found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def modal_mass(body: Body) -> float:
-    """Mass in kg that moves with a mode: a quarter of the whole (Fletcher and Rossing, ch. 3)."""
+    """Mass in kg that moves with a mode: a quarter of the whole (Fletcher and Rossing, ch. 3).
+
+    Air of several times its mass moves with a drumhead.
+    """
+    skin = MATERIALS[body.material].density * 0.6 * body.size**2 * body.thickness
+    if is_membrane(body):
+        return skin
     if body.fixed and body.shape == "plate":
-        return MATERIALS[body.material].density * 0.6 * body.size**2 * body.thickness / 4
+        return skin / 4
     return body.mass / 4
 
 
@@ -101,7 +107,8 @@ def radiation(body: Body, frequency: np.ndarray) -> np.ndarray:
     thickness = wall(body) or body.thickness
     speed = plate_speed(MATERIALS[body.material])
     coincidence = SOUND_SPEED**2 / (1.8 * speed * thickness)
-    plate = np.maximum(1 / (1 + (coincidence / frequency) ** 2), 0.02)
+    least = 0.3 if is_membrane(body) else 0.02
+    plate = np.maximum(1 / (1 + (coincidence / frequency) ** 2), least)
     size = 2 * np.pi * frequency / SOUND_SPEED * np.sqrt(area(body) / np.pi)
     return plate * size**2 / (1 + size**2)
 

@@ -18,6 +18,12 @@ CLAMPED = (1.194, 2.988, 5.0)  # of a bar clamped at one end; then 7, 9 ... [FR]
 # Roots of (l - 1) j_l(x) = x j_(l+1)(x) for l = 2, 3, 4, 1, 2, 3, 4: torsional modes of a sphere,
 # [Love] ch. XII. Its spheroidal modes lie close to them.
 SPHERE = (2.501, 3.865, 5.095, 5.763, 7.136, 8.445, 9.712)
+# Zeros of the Bessel functions J_0 to J_6 below 12.
+MEMBRANE = (2.405, 3.832, 5.136, 5.520, 6.380, 7.016, 7.588, 8.417, 8.654, 8.771, 9.761, 9.936,
+            10.173, 11.065, 11.620, 11.792)  # fmt: skip
+HEAD_SPEED = 100.0  # m/s, of waves on a tuned drumhead: about 3 kN/m and 0.3 kg/m^2
+FILM = 0.002  # of a body's extent: thinner shells are membranes
+HOLLOW = 0.006  # m: thinner boxes, spheres and cylinders are hollow, this is their wall
 WOOD_ACROSS = 0.25  # stiffness of a compact piece of wood relative to that along the grain
 
 
@@ -79,10 +85,25 @@ def solid(radius: float, speed: float) -> np.ndarray:
     return np.array(SPHERE) * speed / (2 * np.pi * radius)
 
 
+def membrane(radius: float) -> np.ndarray:
+    """Modes (m,) in Hz of a stretched circular membrane; [FR] eq. 3.12."""
+    return np.array(MEMBRANE) * HEAD_SPEED / (2 * np.pi * radius)
+
+
+def is_membrane(body: Body) -> bool:
+    """A drum's head: a shell whose wall is a film."""
+    return body.shape == "shell" and body.thickness < FILM * body.size
+
+
 def wall(body: Body) -> float | None:
-    """Thickness in m of a hollow body's wall, from its mass; None of a solid body."""
+    """Thickness in m of a hollow body's wall; None of a solid body.
+
+    It is the body's thickness if that is small, else it follows from the mass.
+    """
     if body.shape not in ("box", "sphere", "cylinder") or body.fixed:
         return None
+    if body.thickness < min(HOLLOW, body.size / 8):
+        return body.thickness
     density = MATERIALS[body.material].density
     volume, surface = _volume(body), _surface(body)
     return None if body.mass > 0.6 * density * volume else body.mass / (density * surface)
@@ -118,13 +139,15 @@ def frequencies(body: Body) -> np.ndarray:
     speed, thin = plate_speed(material), wall(body)
     if body.shape == "rod":
         return bar(body.size, body.thickness, wave_speed(material), body.fixed, 24)
+    if is_membrane(body):
+        return membrane(body.size / 2)
     if body.shape == "shell":
         return shell(body.size / 2, body.size, body.thickness, speed, 16)
     if body.shape == "plate" or body.fixed:
         found = plate(body.size, 0.62 * body.size, body.thickness, speed, 40)
         return _thick(found, body.thickness, material)
     if thin is not None and body.shape == "box":
-        faces = (body.size, body.size), (body.size, body.thickness)
+        faces = (body.size, 0.7 * body.size), (0.7 * body.size, 0.6 * body.size)
         return np.sort(np.concatenate([plate(a, b, thin, speed, 16) for a, b in faces]))
     if thin is not None:
         return shell(body.size / 2, body.size, thin, speed, 16)

@@ -80,6 +80,20 @@ def test_thick_bodies_are_lower_than_the_formula_of_thin_ones():
     assert thick[1] < 0.8 * found[1]
 
 
+def test_a_drumhead_s_numbers_are_zeros_of_bessel_functions():
+    from scipy.special import jn_zeros
+
+    zeros = sorted(zero for order in range(7) for zero in jn_zeros(order, 4) if zero < 12)
+    found = modes.frequencies(Body("drum", "plastic", "shell", 0.33, 3e-4, 1.5))
+    assert found / found[0] * zeros[0] == pytest.approx(zeros[: found.size], abs=2e-3)
+
+
+def test_a_thin_box_is_hollow_with_that_wall():
+    assert modes.wall(Body("a", "cardboard", "box", 0.2, 0.004, 0.18)) == 0.004
+    assert modes.wall(Body("a", "wood", "box", 0.2, 0.1, 2.0)) is None
+    assert modes.wall(Body("a", "glass", "sphere", 0.04, 0.02, 0.08)) is None
+
+
 def test_a_light_body_is_hollow():
     density = MATERIALS["cardboard"].density
     solid = Body("a", "cardboard", "box", 0.3, 0.3, density * 0.027)
