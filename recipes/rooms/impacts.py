@@ -15,10 +15,20 @@ from sr_core.rates import SAMPLE_RATE
 from .dry import Dry, add, band
 from .log import Body, Impact, Log
 from .materials import MATERIALS
-from .modal import AIR_DENSITY, SOUND_SPEED, bank, contact_seconds, generator, pulse, struck
+from .modal import (
+    AIR_DENSITY,
+    SOUND_SPEED,
+    bank,
+    contact_seconds,
+    generator,
+    gripped,
+    pulse,
+    struck,
+)
 
 LONGEST = 6.0  # s
 CHATTER = 0.8  # of the force's sum
+BONE = 0.25  # duration of a hand's contact relative to one of cloth: there is bone under the skin
 SOLE = 0.03  # share of a step's impulse that is sudden; the rest is the body's weight
 GRAIN = {  # Pa in 1 m per N of peak force; band in Hz; decay in ms
     "wood": (0.9e-3, 600, 6000, 5.0),
@@ -55,13 +65,18 @@ def contact(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Sound (s,) of one contact with this impulse (N s), proportional to it at one speed (m/s)."""
+    held = impact.kind == "strike"  # by a hand, or it is a hand
     seconds = contact_seconds(*bodies, speed)
+    if held and bodies[0].material == "cloth":
+        seconds *= BONE
     smooth = pulse(seconds)
     force = smooth + chatter(bodies, smooth.size, rng)
     sound = np.zeros(int(LONGEST * SAMPLE_RATE))
     longest = 0
     for body in bodies:
         modes = bank(body, seed)
+        if held and body is bodies[0]:
+            modes = gripped(modes)
         amplitude = impulse * modes.pressure * modes.shape(impact.point)
         parts = [struck(modes, amplitude, force, sound.size)]
         share = min(map(hardness, bodies)) / hardness(body)  # the softer one forms to the other
@@ -131,10 +146,11 @@ def _step(
 def _key(
     log: Log, impact: Impact, moved: Body, other: Body, rng: np.random.Generator
 ) -> np.ndarray:
-    """Down, and up again after 60 to 130 ms, softer and brighter."""
+    """Down, and up again after 60 to 130 ms, softer and brighter: a key's cap meets its stop."""
     sound = np.zeros(int(0.6 * SAMPLE_RATE))
-    add(sound, contact(log.seed, (moved, other), impact, impact.impulse, impact.speed, rng), 0.0)
-    up = contact(log.seed, (moved, other), impact, 0.35 * impact.impulse, 3 * impact.speed, rng)
+    cap = Body(f"{moved.name} cap", "plastic", "plate", 0.016, 0.004, 2e-3)
+    add(sound, contact(log.seed, (cap, other), impact, impact.impulse, impact.speed, rng), 0.0)
+    up = contact(log.seed, (cap, other), impact, 0.35 * impact.impulse, 3 * impact.speed, rng)
     add(sound, up, rng.uniform(0.06, 0.13))
     return sound
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +20,7 @@ MODES = 64
 ATTACHED = 0.03  # loss factor that its support adds to a fixed body
 HELD = (1.0, 9.0)  # 1/s, decay rate that a hand or a support adds to a body that is free
 FALLEN = 7.5  # nepers, 65 dB: by then a mode is over
+GRIP = 70.0  # 1/s, decay rate that a hand adds to the tool in it
 BLOCK = 256  # samples
 GROUPS = 4
 LOCAL = 0.2  # share of a thin body's mass that moves at a contact
@@ -47,6 +48,11 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
     return np.random.default_rng([seed, *(zlib.crc32(str(name).encode()) for name in names)])
 
 
+def gripped(modes: Bank) -> Bank:
+    """The modes of a tool in a hand: damped and softer."""
+    return replace(modes, decay=modes.decay + GRIP, pressure=0.4 * modes.pressure)
+
+
 @lru_cache(256)
 def bank(body: Body, seed: int) -> Bank:
     """The modes of a body: from the formulas of `modes`, scattered as real bodies are."""
@@ -56,6 +62,8 @@ def bank(body: Body, seed: int) -> Bank:
     if within.size == 0:
         within = np.clip(found[:1], LOWEST, HIGHEST)
     chosen, weight = _thinned(within)
+    if is_membrane(body):  # the low modes take most of a stroke's energy
+        weight = weight * (chosen[0] / chosen) ** 1.5
     if body.shape in ("shell", "plate", "sphere"):  # no body is round: modes split into pairs
         chosen = np.concatenate([chosen, chosen * (1 + rng.uniform(0.001, 0.006, chosen.size))])
         weight = np.concatenate([weight, weight * rng.uniform(0.2, 0.8, weight.size)])
