@@ -135,8 +135,11 @@ def occlude(world: World, centre: np.ndarray, camera: np.ndarray, surface: float
     world.add("occluder", parts, made.finish, (place, turned(rng.uniform(0, 360))))
 
 
-def lights(world: World, focus: np.ndarray) -> None:
-    """A key light with a shadow, a fill light and ambient light; colours of day or of lamps."""
+def lights(world: World, focus: np.ndarray, radius: float) -> None:
+    """A key light with a shadow, a fill light and ambient light; colours of day or of lamps.
+
+    Shadows reach as far as a few times the `radius` (m) of what is shown about `focus`.
+    """
     rng, spec = world.rng, world.spec
     warm = rng.uniform(-1, 1)
     tint = np.array([1 + 0.12 * warm, 1.0, 1 - 0.18 * warm])
@@ -158,7 +161,7 @@ def lights(world: World, focus: np.ndarray) -> None:
             diffuse=np.clip(strength * share * tint, 0, 1),
             specular=np.full(3, 0.4 * share),
             ambient=np.zeros(3),
-            castshadow=number == 0,
+            castshadow=number == 0 and rng.random() < 0.75,  # overcast otherwise
             attenuation=[1, 0, 0],
         )
     ambient = rng.uniform(0.15, 0.4)
@@ -178,7 +181,8 @@ def lights(world: World, focus: np.ndarray) -> None:
         nchannel=3,
     )
     quality = spec.visual.quality
-    quality.shadowsize, quality.offsamples = 512, 0
-    quality.numslices, quality.numstacks = 16, 10
+    quality.shadowsize, quality.offsamples = 384, 0
+    quality.numslices, quality.numstacks = 12, 8
+    spec.visual.map.shadowclip = min(max(2.2 * radius / 1.2, 0.5), 1.5)
     spec.visual.map.znear = 0.03
     spec.visual.map.zfar = float(np.linalg.norm(world.room[:2]))
