@@ -168,6 +168,12 @@ def lights(world: World, focus: np.ndarray, radius: float) -> None:
     head = spec.visual.headlight
     head.ambient, head.diffuse = ambient * tint[::-1], np.full(3, rng.uniform(0, 0.25))
     head.specular = np.zeros(3)
+    quality(world, focus, radius)
+
+
+def quality(world: World, focus: np.ndarray, radius: float) -> None:
+    """The sky, and numbers of MuJoCo's renderer that trade quality for speed."""
+    rng, spec = world.rng, world.spec
     spec.stat.center, spec.stat.extent = focus, 1.2
     sky = looks.hue(rng.uniform(0.52, 0.62), rng.uniform(0, 0.5), rng.uniform(0.5, 1))
     spec.add_texture(
@@ -180,9 +186,9 @@ def lights(world: World, focus: np.ndarray, radius: float) -> None:
         height=192,
         nchannel=3,
     )
-    quality = spec.visual.quality
-    quality.shadowsize, quality.offsamples = 384, 0
-    quality.numslices, quality.numstacks = 12, 8
+    numbers = spec.visual.quality
+    numbers.shadowsize, numbers.offsamples = 384, 0
+    numbers.numslices, numbers.numstacks = 12, 8
     spec.visual.map.shadowclip = min(max(2.2 * radius / 1.2, 0.5), 1.5)
     spec.visual.map.znear = 0.03
     spec.visual.map.zfar = float(np.linalg.norm(world.room[:2]))
