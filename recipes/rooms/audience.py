@@ -37,7 +37,7 @@ def show(
     points = np.array([target.point for target in targets])
     centre = (points.min(0) + points.max(0)) / 2 + [0.03, 0, 0.06]
     reach = float(np.ptp(points, axis=0).max()) / 2
-    radius = max(reach + 0.13, 0.17) * float(np.exp(rng.uniform(-0.15, 0.75)))
+    radius = max(reach + 0.13, 0.17) * float(np.exp(rng.uniform(-0.2, 0.55)))
     first_person = rng.random() < 0.2
     if not first_person:
         add_person(world, "person", striker.shoulder, FACING, look, follow(striker), spare)

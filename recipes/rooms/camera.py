@@ -98,7 +98,7 @@ def make_camera(
     azimuth, elevation = _angles(rng, focus)
     away = np.array([math.cos(azimuth) * math.cos(elevation),
                      math.sin(azimuth) * math.cos(elevation), math.sin(elevation)])  # fmt: skip
-    far = max(focus.radius / math.sin(half) * rng.uniform(0.95, 1.7), 0.25)
+    far = max(focus.radius / math.sin(half) * rng.uniform(0.9, 1.45), 0.25)
     limit = np.array([world.room[0] / 2 - 0.15, world.room[1] / 2 - 0.15, world.room[2] - 0.1])
     place = np.clip(focus.centre + far * away, [-limit[0], -limit[1], 0.06], limit)
     reach = float(np.linalg.norm(place - focus.centre))

@@ -24,7 +24,7 @@ def put(
     axes: np.ndarray | None = None,
     glow: float = 0.0,
 ) -> None:
-    """Adds a geom to what is drawn; nothing once the scene is full."""
+    """Adds a geom to what is drawn; nothing once the scene is full. `size` as in the model."""
     if scene.ngeom >= scene.maxgeom:
         return
     geom = scene.geoms[scene.ngeom]

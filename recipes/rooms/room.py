@@ -135,8 +135,11 @@ def occlude(world: World, centre: np.ndarray, camera: np.ndarray, surface: float
     world.add("occluder", parts, made.finish, (place, turned(rng.uniform(0, 360))))
 
 
-def lights(world: World, focus: np.ndarray) -> None:
-    """A key light with a shadow, a fill light and ambient light; colours of day or of lamps."""
+def lights(world: World, focus: np.ndarray, radius: float) -> None:
+    """A key light with a shadow, a fill light and ambient light; colours of day or of lamps.
+
+    Shadows reach as far as a few times the `radius` (m) of what is shown about `focus`.
+    """
     rng, spec = world.rng, world.spec
     warm = rng.uniform(-1, 1)
     tint = np.array([1 + 0.12 * warm, 1.0, 1 - 0.18 * warm])
@@ -158,13 +161,19 @@ def lights(world: World, focus: np.ndarray) -> None:
             diffuse=np.clip(strength * share * tint, 0, 1),
             specular=np.full(3, 0.4 * share),
             ambient=np.zeros(3),
-            castshadow=number == 0,
+            castshadow=number == 0 and rng.random() < 0.75,  # overcast otherwise
             attenuation=[1, 0, 0],
         )
     ambient = rng.uniform(0.15, 0.4)
     head = spec.visual.headlight
     head.ambient, head.diffuse = ambient * tint[::-1], np.full(3, rng.uniform(0, 0.25))
     head.specular = np.zeros(3)
+    quality(world, focus, radius)
+
+
+def quality(world: World, focus: np.ndarray, radius: float) -> None:
+    """The sky, and numbers of MuJoCo's renderer that trade quality for speed."""
+    rng, spec = world.rng, world.spec
     spec.stat.center, spec.stat.extent = focus, 1.2
     sky = looks.hue(rng.uniform(0.52, 0.62), rng.uniform(0, 0.5), rng.uniform(0.5, 1))
     spec.add_texture(
@@ -177,8 +186,9 @@ def lights(world: World, focus: np.ndarray) -> None:
         height=192,
         nchannel=3,
     )
-    quality = spec.visual.quality
-    quality.shadowsize, quality.offsamples = 512, 0
-    quality.numslices, quality.numstacks = 16, 10
+    numbers = spec.visual.quality
+    numbers.shadowsize, numbers.offsamples = 384, 0
+    numbers.numslices, numbers.numstacks = 12, 8
+    spec.visual.map.shadowclip = min(max(2.2 * radius / 1.2, 0.5), 1.5)
     spec.visual.map.znear = 0.03
     spec.visual.map.zfar = float(np.linalg.norm(world.room[:2]))

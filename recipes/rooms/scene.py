@@ -57,7 +57,7 @@ class Scene:
         self.script: Script = module.build(self.world, seconds)
         self.seed, self.seconds, self.aspect = seed, seconds, aspect
         focus = self.script.focus
-        lights(self.world, focus.centre)
+        lights(self.world, focus.centre, focus.radius)
         self.camera: Camera = make_camera(self.world, focus, seconds, aspect, self.script.motion)
         if self.script.surface is not None and self.world.rng.random() < OCCLUDED:
             occlude(self.world, focus.centre, self.camera.place, self.script.surface)

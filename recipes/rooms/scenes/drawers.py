@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..camera import Focus
 from ..curves import rubbing
-from ..cycles import cycles
+from ..cycles import Cycle, cycles
 from ..limbs import Arm, add_arm, dress, fist
 from ..log import Body, Impact
 from ..room import floor, walls
@@ -42,6 +44,28 @@ def chest(world: World, half: np.ndarray, rows: int, moved: int) -> tuple[str, s
     return front, material
 
 
+def events(
+    script: Script,
+    moves: Cycle,
+    place: Callable[[float], np.ndarray],
+    reach: float,
+    seconds: float,
+    rng: np.random.Generator,
+) -> None:
+    """The slides while the drawer moves, its latch, and stops short of it."""
+    bodies = ("drawer", "chest")
+    for start, end in moves.moving(seconds):
+        force = rng.uniform(20, 60)
+        script.contacts.append(rubbing(start, end, "drawer", bodies, place, force, False, rng))
+    for time, rate, shut in moves.stops:
+        if time < seconds and shut:
+            speed = max(rate * reach, 0.05)
+            point = triple(place(time))
+            script.impacts.append(Impact(time, "latch", bodies, 3.0 * speed, speed, point))
+        elif time < seconds:
+            script.misses.append(time)
+
+
 def build(world: World, seconds: float) -> Script:
     rng = world.rng
     floor(world)
@@ -68,17 +92,7 @@ def build(world: World, seconds: float) -> Script:
     body = Body("drawer", material, "box", 2 * half[0], 0.01, 3.0)
     world.add("drawer", parts, front, lambda t: (place(t), np.eye(3)), body)
     script = Script("drawer", Focus(np.zeros(3), 1.0))
-    bodies = ("drawer", "chest")
-    for start, end in moves.moving(seconds):
-        force = rng.uniform(20, 60)
-        script.contacts.append(rubbing(start, end, "drawer", bodies, place, force, False, rng))
-    for time, rate, shut in moves.stops:
-        if time < seconds and shut:
-            speed = max(rate * reach, 0.05)
-            point = triple(np.array([0, 0, middle]))
-            script.impacts.append(Impact(time, "latch", bodies, 3.0 * speed, speed, point))
-        elif time < seconds:
-            script.misses.append(time)
+    events(script, moves, place, reach, seconds, rng)
     look = dress(world)
 
     def hand(time: float) -> Pose:

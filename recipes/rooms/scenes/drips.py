@@ -79,7 +79,7 @@ class Water:
             half = (self.mouth[2] - self.level) / 2
             wide = 0.006 * flow * (1 + 0.1 * math.sin(60 * time))
             place = np.array([*self.mouth[:2], self.level + half])
-            put(scene, "cylinder", (wide, wide, half), place, WATER)
+            put(scene, "cylinder", (wide, half), place, WATER)
             for k in range(5):
                 self._ripple(scene, (0.13 * k + time) % 0.6)
 
@@ -87,7 +87,7 @@ class Water:
         radius = min(0.006 + 0.14 * since, self.wide)
         place = np.array([*self.mouth[:2], self.level + 0.0012 + 0.0001 * since])
         shade = (0.95, 0.97, 1.0, 0.45 * max(1 - since / 0.8, 0))
-        put(scene, "cylinder", (radius, radius, 0.0004), place, shade)
+        put(scene, "cylinder", (radius, 0.0004), place, shade)
         if since < 0.15:  # the jet after a drop
             high = 0.02 * math.sin(math.pi * since / 0.15)
             put(scene, "ellipsoid", (0.003, 0.003, high + 0.001), place + high * UP, WATER)

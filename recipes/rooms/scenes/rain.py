@@ -44,11 +44,11 @@ class Rain:
         period = TALL / SPEED
         for i in range(int(MOST * self.level[now])):
             turn, since = divmod(time + self.phases[i], period)
-            x, y = np.roll(self.places, int(turn) * 7, 0)[i]
+            x, y = self.places[(i - int(turn) * 7) % MOST]
             place = np.array([x, y, TALL]) + self.way * SPEED * since
-            put(scene, "capsule", (0.0035, 0.0035, 0.09), place, self.shade, self.axes)
+            put(scene, "capsule", (0.0035, 0.09), place, self.shade, self.axes, glow=0.4)
             if since < 0.12:  # of the drop before, that has just landed
-                x, y = np.roll(self.places, (int(turn) - 1) * 7, 0)[i]
+                x, y = self.places[(i - (int(turn) - 1) * 7) % MOST]
                 spot = np.array([x, y, 0.005]) + self.way * [TALL, TALL, 0]
                 size = (0.01 + 0.3 * since, 0.01 + 0.3 * since, 0.004)
                 put(scene, "ellipsoid", size, spot, (0.9, 0.92, 0.95, 0.5 - 4 * since))

@@ -52,6 +52,29 @@ class Rubbing:
         return place
 
 
+def events(
+    script: Script,
+    rubs: Rubbing,
+    bodies: tuple[str, str],
+    mass: float,
+    press: float,
+    seconds: float,
+    rng: np.random.Generator,
+) -> None:
+    """A contact for each movement on the surface, an impact at the end of each through the air."""
+    for start, end, _, to, lifted in rubs.moves:
+        if end >= seconds:
+            continue
+        if lifted:
+            speed = 6 * LIFT / (end - start)
+            impulse = min(mass, 0.5) * speed
+            script.impacts.append(Impact(end, "drop", bodies, impulse, speed, triple(to)))
+        else:
+            script.contacts.append(
+                rubbing(start, end, "scrape", bodies, rubs.at, press, False, rng)
+            )
+
+
 def build(world: World, seconds: float) -> Script:
     rng = world.rng
     floor(world)
@@ -67,18 +90,7 @@ def build(world: World, seconds: float) -> Script:
     script = Script("scrape", Focus(np.zeros(3), 1.0))
     world.add(name, made.parts, made.finish, lambda t: (rubs.at(t), axes), made.body(name))
     press = min(made.mass, 3.0) * 9.81 + rng.uniform(1, 15)
-    for start, end, _, to, lifted in rubs.moves:
-        if end >= seconds:
-            continue
-        if lifted:
-            speed = 6 * LIFT / (end - start)
-            impulse = min(made.mass, 0.5) * speed
-            script.impacts.append(Impact(end, "drop", (name, under), impulse, speed, triple(to)))
-        else:
-            bodies = (name, under)
-            script.contacts.append(
-                rubbing(start, end, "scrape", bodies, rubs.at, press, False, rng)
-            )
+    events(script, rubs, (name, under), made.mass, press, seconds, rng)
     look = dress(world)
     above = (made.height + 0.014) * UP
     hand_axes = frame(np.array([-1.0, 0, 0]), UP)

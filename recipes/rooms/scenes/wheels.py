@@ -95,32 +95,31 @@ def body_parts(world: World, kind: str, long: float, axle: float) -> tuple[list[
     return parts, surface
 
 
-def build(world: World, seconds: float) -> Script:
+def add_wheels(
+    world: World,
+    script: Script,
+    drive: Drive,
+    kind: str,
+    long: float,
+    radius: float,
+    seconds: float,
+) -> None:
+    """Four wheels that turn as the vehicle moves, each with its contact."""
     rng = world.rng
-    kind = str(rng.choice(list(SIZES)))
-    long = SIZES[kind] * rng.uniform(0.8, 1.2)
-    floor(world, str(rng.choice([g for g in GROUNDS if g not in ("grass",)])))
-    radius = long * rng.uniform(0.16, 0.24) if kind in ("toy", "car") else rng.uniform(0.05, 0.14)
-    reach = long * rng.uniform(1.5, 3.5)
-    drive = Drive(rng, seconds, reach, long * rng.uniform(1.0, 3.0))
-    lane = 0.0
-    parts, finish = body_parts(world, kind, long, radius)
-    world.add("vehicle", parts, finish, lambda t: (np.array([drive.at(t), lane, 0]), np.eye(3)))
     tyre = world.colour(np.full(3, rng.uniform(0.05, 0.25)))
     hub = world.colour(np.full(3, rng.uniform(0.5, 0.9)), 0.8)
     material = str(rng.choice(["plastic", "plastic", "metal", "wood"]))
-    script = Script("wheels", Focus(np.zeros(3), 1.0))
     force = MASSES[kind] * 9.81 / 4
     for number, (x, y) in enumerate(((0.65, 1), (0.65, -1), (-0.65, 1), (-0.65, -1))):
         offset = np.array([x * long, y * 0.42 * long, 0])
 
         def path(time: float, offset: np.ndarray = offset) -> Pose:
             along = drive.at(time)
-            place = offset + [along, lane, radius]
+            place = offset + [along, 0, radius]
             return place, about(Y, along / radius)
 
         def touch(time: float, offset: np.ndarray = offset) -> np.ndarray:
-            return offset + [drive.at(time), lane, 0]
+            return offset + [drive.at(time), 0, 0]
 
         name = f"wheel {number}"
         body = Body(name, material, "cylinder", 2 * radius, 0.3 * radius, MASSES[kind] / 40)
@@ -132,6 +131,20 @@ def build(world: World, seconds: float) -> Script:
                 script.contacts.append(
                     rubbing(start, end, "wheel", bodies, touch, force, True, rng)
                 )
+
+
+def build(world: World, seconds: float) -> Script:
+    rng = world.rng
+    kind = str(rng.choice(list(SIZES)))
+    long = SIZES[kind] * rng.uniform(0.8, 1.2)
+    floor(world, str(rng.choice([g for g in GROUNDS if g not in ("grass",)])))
+    radius = long * rng.uniform(0.16, 0.24) if kind in ("toy", "car") else rng.uniform(0.05, 0.14)
+    reach = long * rng.uniform(1.5, 3.5)
+    drive = Drive(rng, seconds, reach, long * rng.uniform(1.0, 3.0))
+    parts, finish = body_parts(world, kind, long, radius)
+    world.add("vehicle", parts, finish, lambda t: (np.array([drive.at(t), 0, 0]), np.eye(3)))
+    script = Script("wheels", Focus(np.zeros(3), 1.0))
+    add_wheels(world, script, drive, kind, long, radius, seconds)
     centre = np.array([0, 0, 0.35 * long])
     size = max(long * rng.uniform(0.8, 1.5), 0.2)
     towards = float(rng.choice([90.0, -90.0]))
