@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import av
 import numpy as np
@@ -23,12 +24,22 @@ def shrink(picture: np.ndarray) -> np.ndarray:  # (h w 3) uint8 -> (h/2 w/2 3) u
 
 
 class ClipWriter:
-    """Writes one MP4 file, frame by frame; use it in a `with` block."""
+    """Writes one MP4 file, frame by frame; use it in a `with` block.
 
-    def __init__(self, path: Path) -> None:
+    `picture`: options of the encoder that differ from PICTURE.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int] = STORED,
+        picture: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
-        self.video = self.container.add_stream("libx264", rate=FRAME_RATE, options=PICTURE)
-        self.video.width, self.video.height = STORED
+        self.video = self.container.add_stream(
+            "libx264", rate=FRAME_RATE, options={**PICTURE, **picture}
+        )
+        self.video.width, self.video.height = size
         self.video.pix_fmt = "yuv420p"
         self.video.codec_context.thread_count = 1  # the file must not depend on the machine
         self.audio = self.container.add_stream("flac", rate=SAMPLE_RATE, layout="stereo")
@@ -36,7 +47,7 @@ class ClipWriter:
         self.frames = 0
 
     def add(self, picture: np.ndarray, sound: np.ndarray) -> None:
-        """One frame: picture (150 200 3) uint8, its sound (1600 2) int16."""
+        """One frame: picture (height width 3) uint8, its sound (1600 2) int16."""
         image = av.VideoFrame.from_ndarray(picture, format="rgb24")
         image.pts, image.time_base = self.frames, Fraction(1, FRAME_RATE)
         self.container.mux(self.video.encode(image))
