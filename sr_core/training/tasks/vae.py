@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 
 import torch
@@ -34,6 +35,7 @@ class VAETaskConfig:
     energy: EnergyConfig = field(default_factory=EnergyConfig)
     waveform: float = 0.0  # weight of the mean absolute difference of samples
     kl: float = 1e-5  # weight
+    anchor: float = 0.0  # weight of `anchor_distance`; 0 leaves it out
     noise_from: int = 0  # first step with noise in a spectral decoder; -1: never
     noise_share: float = 0.0  # share of the power of an --init decoder moved to noise; 0: none
     encoder_until: int = -1  # step from which the encoder is frozen; -1: never
@@ -51,6 +53,7 @@ class VAETaskConfig:
             "energy": self.energy.weight,
             "waveform": self.waveform,
             "kl": self.kl,
+            "anchor": self.anchor,
             "adversarial": self.adversarial,
             "matching": self.matching,
         }
@@ -58,6 +61,9 @@ class VAETaskConfig:
 
 class VAETask(Task):
     """Trains a VAE on {"waveform": (b c s)}; s: a multiple of the hop, at least the largest FFT.
+
+    With an anchor a row also has "anchored" (b t), 1 for latents that must stay what the encoder
+    gave before this training: so a model that was trained on these latents stays valid.
 
     To train the noise of a spectral decoder, two sounds are generated from one latent. Their energy
     distance to the recording is minimal where the noise has the recording's level and width.
@@ -69,6 +75,10 @@ class VAETask(Task):
         super().__init__()
         self.vae = vae
         self.config = config
+        self.before = None
+        if config.anchor:
+            self.reads = ("waveform", "anchored")
+            self.before = copy.deepcopy(vae).requires_grad_(False)
         channels = vae.config.audio_channels
         self.discriminator = (
             Discriminator(config.discriminator, channels) if config.adversarial else None
@@ -101,6 +111,11 @@ class VAETask(Task):
         losses = self._spectral(sounds, waveform, generators)
         losses["waveform"] = (sounds[0] - waveform).abs().mean()
         losses["kl"] = kl_divergence(mean, log_variance).mean()
+        if self.before is not None:
+            with torch.no_grad():
+                kept = self.before.encode_moments(waveform)[0].float()
+            distances = anchor_distance(mean, kept, batch["anchored"], self.vae.latent_scale)
+            losses["anchor"] = distances.mean()
         if self.discriminator is not None:
             losses |= _adversarial_losses(self.discriminator, sounds[0], waveform)
         weighted = [self.config.weights[name] * value for name, value in losses.items()]
@@ -152,6 +167,13 @@ class VAETask(Task):
         with torch.no_grad():
             fake = self._decoded(*self._moments(waveform), generators)[0]
         return hinge_discriminator(discriminator(waveform)[0], discriminator(fake)[0]), {}
+
+
+def anchor_distance(
+    mean: Tensor, before: Tensor, anchored: Tensor, scale: Tensor
+) -> Tensor:  # (b t k), (b t k), (b t), (k) -> (b)
+    """Mean square of the change of normalised latents, 0 where `anchored` is 0."""
+    return (((mean - before) / scale).square().mean(dim=-1) * anchored).mean(dim=-1)
 
 
 def _adversarial_losses(
