@@ -63,7 +63,8 @@ class VAETask(Task):
     """Trains a VAE on {"waveform": (b c s)}; s: a multiple of the hop, at least the largest FFT.
 
     With an anchor a row also has "anchored" (b t), 1 for latents that must stay what the encoder
-    gave before this training: so a model that was trained on these latents stays valid.
+    gave before this training; the decoder is trained on those. So a model that was trained on these
+    latents stays valid, and the decoder can be put behind it.
 
     To train the noise of a spectral decoder, two sounds are generated from one latent. Their energy
     distance to the recording is minimal where the noise has the recording's level and width.
@@ -107,15 +108,13 @@ class VAETask(Task):
         if self.discriminator is not None and group == DISCRIMINATOR:
             return self._discriminator_loss(self.discriminator, waveform, generators)
         mean, log_variance = self._moments(waveform)
-        sounds = self._decoded(mean, log_variance, generators)
-        losses = self._spectral(sounds, waveform, generators)
+        decoded, anchors = mean, {}
+        if self.before is not None:
+            decoded, anchors = self._anchored(self.before, mean, batch)
+        sounds = self._decoded(decoded, log_variance, generators)
+        losses = self._spectral(sounds, waveform, generators) | anchors
         losses["waveform"] = (sounds[0] - waveform).abs().mean()
         losses["kl"] = kl_divergence(mean, log_variance).mean()
-        if self.before is not None:
-            with torch.no_grad():
-                kept = self.before.encode_moments(waveform)[0].float()
-            distances = anchor_distance(mean, kept, batch["anchored"], self.vae.latent_scale)
-            losses["anchor"] = distances.mean()
         if self.discriminator is not None:
             losses |= _adversarial_losses(self.discriminator, sounds[0], waveform)
         weighted = [self.config.weights[name] * value for name, value in losses.items()]
@@ -139,6 +138,17 @@ class VAETask(Task):
             energy = energy_distance(sounds, waveform, config.energy, generators)
             losses["energy"] = energy.mean()
         return losses
+
+    def _anchored(
+        self, before: AudioVAE, mean: Tensor, batch: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # (b t k) -> (b t k)
+        """What the decoder gets: latents of the encoder before where they are anchored."""
+        with torch.no_grad():
+            kept = before.encode_moments(batch["waveform"])[0].float()
+        anchored = batch["anchored"]
+        distances = anchor_distance(mean, kept, anchored, self.vae.latent_scale)
+        decoded = torch.where(anchored[:, :, None] > 0, kept, mean)
+        return decoded, {"anchor": distances.mean()}
 
     def _moments(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         is_trained = self.config.encoder_until < 0 or self.step < self.config.encoder_until
