@@ -62,9 +62,9 @@ class VAETaskConfig:
 class VAETask(Task):
     """Trains a VAE on {"waveform": (b c s)}; s: a multiple of the hop, at least the largest FFT.
 
-    With an anchor a row also has "anchored" (b t), 1 for latents that must stay what the encoder
-    gave before this training; the decoder is trained on those. So a model that was trained on these
-    latents stays valid, and the decoder can be put behind it.
+    With an anchor a row also has "anchored" (b t), 1 for latents that must stay those of the VAE
+    `before` (default: a copy of the initial one); the decoder is trained on those. So a model that
+    was trained on these latents stays valid, and the decoder can be put behind it.
 
     To train the noise of a spectral decoder, two sounds are generated from one latent. Their energy
     distance to the recording is minimal where the noise has the recording's level and width.
@@ -72,14 +72,14 @@ class VAETask(Task):
 
     reads = ("waveform",)
 
-    def __init__(self, vae: AudioVAE, config: VAETaskConfig):
+    def __init__(self, vae: AudioVAE, config: VAETaskConfig, before: AudioVAE | None = None):
         super().__init__()
         self.vae = vae
         self.config = config
         self.before = None
         if config.anchor:
             self.reads = ("waveform", "anchored")
-            self.before = copy.deepcopy(vae).requires_grad_(False)
+            self.before = copy.deepcopy(before or vae).requires_grad_(False)
         channels = vae.config.audio_channels
         self.discriminator = (
             Discriminator(config.discriminator, channels) if config.adversarial else None

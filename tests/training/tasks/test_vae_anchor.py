@@ -86,3 +86,14 @@ def test_the_decoder_is_trained_on_the_latents_before_where_they_are_anchored(mo
     own, _, _ = task.vae.encode_moments(rows["waveform"])
     kept, _, _ = task.before.encode_moments(rows["waveform"])
     torch.testing.assert_close(given[0], torch.stack([kept[0], own[1]]))
+
+
+def test_latents_are_kept_of_the_vae_before_rather_than_of_the_initial_one():
+    other = AudioVAE(SPECTRAL)
+    task = VAETask(AudioVAE(SPECTRAL), VAETaskConfig(**OURS, anchor=1.0), other)
+    rows = batch() | {"anchored": torch.ones(2, 12)}
+    own, _, _ = task.vae.encode_moments(rows["waveform"])
+    kept, _, _ = other.encode_moments(rows["waveform"])
+    found = task.loss("generator", rows, chances(0))[1]["anchor"]
+    torch.testing.assert_close(found, (own - kept).square().mean())
+    assert found > 0
