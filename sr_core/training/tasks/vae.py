@@ -70,7 +70,7 @@ class VAETask(Task):
     distance to the recording is minimal where the noise has the recording's level and width.
     """
 
-    reads = ("waveform",)
+    reads: tuple[str, ...] = ("waveform",)
 
     def __init__(self, vae: AudioVAE, config: VAETaskConfig, before: AudioVAE | None = None):
         super().__init__()
@@ -108,7 +108,8 @@ class VAETask(Task):
         if self.discriminator is not None and group == DISCRIMINATOR:
             return self._discriminator_loss(self.discriminator, waveform, generators)
         mean, log_variance = self._moments(waveform)
-        decoded, anchors = mean, {}
+        decoded = mean
+        anchors: dict[str, Tensor] = {}
         if self.before is not None:
             decoded, anchors = self._anchored(self.before, mean, batch)
         sounds = self._decoded(decoded, log_variance, generators)
