@@ -50,6 +50,7 @@ class VAERun:
             learning_rate=1.5e-4, betas=(0.8, 0.99), weight_decay=1e-3, clip=1000.0
         )
     )
+    before: str = ""  # file of the VAE whose latents are kept with task.anchor; "": that of --init
     task: VAETaskConfig = field(default_factory=VAETaskConfig)
     audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
 
@@ -120,7 +121,8 @@ def vae_task(data: Path, run: VAERun, init: Path | None, device: str) -> tuple[V
         clips = Batches(data, "train", NOISE_ROWS, run.frames, run.loop.seed, needs=VAETask.reads)
         rows, _ = clips.at(0, range(NOISE_ROWS))
         initialise_noise(vae, rows["waveform"], run.task.noise_share)
-    return VAETask(vae.requires_grad_(True), run.task).to(device), vae
+    before = load_any_vae(run.before) if run.before else None
+    return VAETask(vae.requires_grad_(True), run.task, before).to(device), vae
 
 
 def train_model(

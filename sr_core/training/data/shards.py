@@ -27,6 +27,7 @@ PREPARED = {
     "grid": "with --dinov2, --efficientnet, --patches or --vision",
     "mean": "with --vae",
     "log_variance": "with --vae",
+    "anchored": "with recipes/codec",
 }
 
 

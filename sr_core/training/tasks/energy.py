@@ -33,6 +33,7 @@ class EnergyConfig:
     logarithmic: float = 1.0  # weight of the mean distance of log magnitudes
     level: float = 0.0  # weight of the mean distance of log levels of frames
     bands: float = 0.0  # weight of the mean distance of log levels of mel bands
+    floor: float = FLOOR  # smallest magnitude; softer differences do not count
     sample_rate: int = SAMPLE_RATE  # Hz, used for mel bands only
 
 
@@ -54,13 +55,15 @@ def energy_distance(
         rows = [row for row, numbers in enumerate(chosen) if number in numbers]
         if rows:
             index = torch.tensor(rows, device=reference.device)
-            generated = [magnitudes(sound[index], size) for sound in sounds]
-            target = magnitudes(reference[index], size)
+            generated = [magnitudes(sound[index], size, config.floor) for sound in sounds]
+            target = magnitudes(reference[index], size, config.floor)
             total = total.index_add(0, index, _energy(generated, target, config) / drawn)
     return total
 
 
-def magnitudes(waveform: Tensor, size: int) -> Tensor:  # (b 2 s) -> (b 4 t f)
+def magnitudes(  # (b 2 s) -> (b 4 t f)
+    waveform: Tensor, size: int, floor: float = FLOOR
+) -> Tensor:
     """Magnitudes of left, right, mid and side, scaled so that white noise has about its RMS."""
     hop = size // 4
     steps = rearrange(
@@ -79,7 +82,7 @@ def magnitudes(waveform: Tensor, size: int) -> Tensor:  # (b 2 s) -> (b 4 t f)
     left, right = spectrum.unbind(dim=1)
     four = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=1)
     real, imaginary = four.unbind(dim=-1)
-    return (real.square() + imaginary.square() + FLOOR**2).sqrt()
+    return (real.square() + imaginary.square() + floor**2).sqrt()
 
 
 def _energy(sounds: list[Tensor], target: Tensor, config: EnergyConfig) -> Tensor:
@@ -94,7 +97,7 @@ def _distance(a: Tensor, b: Tensor, norm: Tensor, config: EnergyConfig) -> Tenso
     """Distance of magnitudes (b 4 t f) -> (b), independent of a common gain by the reference's
     `norm` (b)."""
     # The floors keep the gradient finite at distance 0, and the distance finite for silence.
-    floor = FLOOR**2 * a[0].numel()
+    floor = config.floor**2 * a[0].numel()
     difference = _weighted((a - b).square().sum(dim=(2, 3)))
     difference = (difference + floor * 1e-4).sqrt()
     logs = _weighted((a.log() - b.log()).abs().mean(dim=(2, 3)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 
 import torch
@@ -34,6 +35,7 @@ class VAETaskConfig:
     energy: EnergyConfig = field(default_factory=EnergyConfig)
     waveform: float = 0.0  # weight of the mean absolute difference of samples
     kl: float = 1e-5  # weight
+    anchor: float = 0.0  # weight of `anchor_distance`; 0 leaves it out
     noise_from: int = 0  # first step with noise in a spectral decoder; -1: never
     noise_share: float = 0.0  # share of the power of an --init decoder moved to noise; 0: none
     encoder_until: int = -1  # step from which the encoder is frozen; -1: never
@@ -51,6 +53,7 @@ class VAETaskConfig:
             "energy": self.energy.weight,
             "waveform": self.waveform,
             "kl": self.kl,
+            "anchor": self.anchor,
             "adversarial": self.adversarial,
             "matching": self.matching,
         }
@@ -59,16 +62,24 @@ class VAETaskConfig:
 class VAETask(Task):
     """Trains a VAE on {"waveform": (b c s)}; s: a multiple of the hop, at least the largest FFT.
 
+    With an anchor a row also has "anchored" (b t), 1 for latents that must stay those of the VAE
+    `before` (default: a copy of the initial one); the decoder is trained on those. So a model that
+    was trained on these latents stays valid, and the decoder can be put behind it.
+
     To train the noise of a spectral decoder, two sounds are generated from one latent. Their energy
     distance to the recording is minimal where the noise has the recording's level and width.
     """
 
-    reads = ("waveform",)
+    reads: tuple[str, ...] = ("waveform",)
 
-    def __init__(self, vae: AudioVAE, config: VAETaskConfig):
+    def __init__(self, vae: AudioVAE, config: VAETaskConfig, before: AudioVAE | None = None):
         super().__init__()
         self.vae = vae
         self.config = config
+        self.before = None
+        if config.anchor:
+            self.reads = ("waveform", "anchored")
+            self.before = copy.deepcopy(before or vae).requires_grad_(False)
         channels = vae.config.audio_channels
         self.discriminator = (
             Discriminator(config.discriminator, channels) if config.adversarial else None
@@ -97,8 +108,12 @@ class VAETask(Task):
         if self.discriminator is not None and group == DISCRIMINATOR:
             return self._discriminator_loss(self.discriminator, waveform, generators)
         mean, log_variance = self._moments(waveform)
-        sounds = self._decoded(mean, log_variance, generators)
-        losses = self._spectral(sounds, waveform, generators)
+        decoded = mean
+        anchors: dict[str, Tensor] = {}
+        if self.before is not None:
+            decoded, anchors = self._anchored(self.before, mean, batch)
+        sounds = self._decoded(decoded, log_variance, generators)
+        losses = self._spectral(sounds, waveform, generators) | anchors
         losses["waveform"] = (sounds[0] - waveform).abs().mean()
         losses["kl"] = kl_divergence(mean, log_variance).mean()
         if self.discriminator is not None:
@@ -124,6 +139,17 @@ class VAETask(Task):
             energy = energy_distance(sounds, waveform, config.energy, generators)
             losses["energy"] = energy.mean()
         return losses
+
+    def _anchored(
+        self, before: AudioVAE, mean: Tensor, batch: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # (b t k) -> (b t k)
+        """What the decoder gets: latents of the encoder before where they are anchored."""
+        with torch.no_grad():
+            kept = before.encode_moments(batch["waveform"])[0].float()
+        anchored = batch["anchored"]
+        distances = anchor_distance(mean, kept, anchored, self.vae.latent_scale)
+        decoded = torch.where(anchored[:, :, None] > 0, kept, mean)
+        return decoded, {"anchor": distances.mean()}
 
     def _moments(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
         is_trained = self.config.encoder_until < 0 or self.step < self.config.encoder_until
@@ -152,6 +178,13 @@ class VAETask(Task):
         with torch.no_grad():
             fake = self._decoded(*self._moments(waveform), generators)[0]
         return hinge_discriminator(discriminator(waveform)[0], discriminator(fake)[0]), {}
+
+
+def anchor_distance(
+    mean: Tensor, before: Tensor, anchored: Tensor, scale: Tensor
+) -> Tensor:  # (b t k), (b t k), (b t), (k) -> (b)
+    """Mean square of the change of normalised latents, 0 where `anchored` is 0."""
+    return (((mean - before) / scale).square().mean(dim=-1) * anchored).mean(dim=-1)
 
 
 def _adversarial_losses(

@@ -156,10 +156,11 @@ def test_convergence_is_the_distance_relative_to_the_references_norm():
     )
 
 
-def test_convergence_to_silence_is_relative_to_the_norm_of_the_floor_in_all_channels():
+@pytest.mark.parametrize("floor", [1e-5, 1e-3])
+def test_convergence_to_silence_is_relative_to_the_norm_of_the_floor_in_all_channels(floor):
     """Of faint noise, where the floor counts: in the norm as a magnitude, not as a power."""
-    y, config = 1e-3 * sound(1), EnergyConfig(sizes=(128,), logarithmic=0.0)
-    own, floor = magnitudes(y, 128).double(), 1e-5
+    y, config = 1e-3 * sound(1), EnergyConfig(sizes=(128,), logarithmic=0.0, floor=floor)
+    own = magnitudes(y, 128, floor).double()
     count = own.shape[2] * own.shape[3]
     weights = torch.tensor([1 / 6, 1 / 6, 1 / 3, 1 / 3], dtype=torch.float64)
     apart = ((own - floor).square().sum(dim=(2, 3)) * weights).sum(dim=1)
