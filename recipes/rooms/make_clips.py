@@ -24,6 +24,7 @@ from .clips import SPLITS, Info, Options, make_clip
 
 REFRESH = 30.0  # seconds between two writings of the manifest
 SIZE = (200, 150)
+TASKS = 50  # clips that a process makes, at most
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -55,20 +56,19 @@ def _size(text: str) -> tuple[int, int]:
 def made(args: argparse.Namespace, options: Options, count: int) -> Iterator[Info]:
     """The clips as they get done, in any order; failures are told and left out."""
     context = multiprocessing.get_context("spawn")  # graphics do not survive a fork
-    # A process is replaced now and then: graphics libraries do not return all of their memory.
-    with futures.ProcessPoolExecutor(
-        args.workers, mp_context=context, max_tasks_per_child=50
-    ) as pool:
-        jobs = {
-            pool.submit(make_clip, args.out, options, index): index
-            for index in range(args.first, args.first + count)
-        }
-        for job in futures.as_completed(jobs):
-            error = job.exception()
-            if error is None:
-                yield job.result()
-            else:
-                print(f"no clip {jobs[job]}: {error!r}", file=sys.stderr, flush=True)
+    indices = range(args.first, args.first + count)
+    # New processes now and then: graphics libraries do not return all of their memory. An executor
+    # with `max_tasks_per_child` would stop here: Python 3.11 deadlocks where it replaces a process.
+    for start in range(0, count, TASKS * args.workers):
+        with futures.ProcessPoolExecutor(args.workers, mp_context=context) as pool:
+            some = indices[start : start + TASKS * args.workers]
+            jobs = {pool.submit(make_clip, args.out, options, index): index for index in some}
+            for job in futures.as_completed(jobs):
+                error = job.exception()
+                if error is None:
+                    yield job.result()
+                else:
+                    print(f"no clip {jobs[job]}: {error!r}", file=sys.stderr, flush=True)
 
 
 def make(args: argparse.Namespace) -> int:

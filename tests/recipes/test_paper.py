@@ -61,7 +61,8 @@ def test_the_vae_is_the_papers_with_its_discriminator():
     assert (loop.learning_rate, loop.betas, loop.weight_decay) == (1.5e-4, (0.8, 0.99), 1e-3)
     assert (loop.schedule, loop.warmup, loop.clip, loop.ema) == ("inverse_lr", 1000, 1000.0, 0.9999)
     assert task.weights == {
-        "stft": 1.0, "energy": 0.0, "waveform": 0.0, "kl": 1e-5, "adversarial": 0.1, "matching": 5.0
+        "stft": 1.0, "energy": 0.0, "waveform": 0.0, "kl": 1e-5, "anchor": 0.0,
+        "adversarial": 0.1, "matching": 5.0,
     }  # fmt: skip
     assert task.stft.sizes == (2048, 1024, 512, 256, 128, 64, 32) and task.stft.perceptual
     assert task.discriminator.channels == 64

@@ -115,3 +115,10 @@ def test_a_shift_moves_the_sound_and_keeps_its_length(offset):
     sound[2000] = 1.0
     moved = shifted(sound, offset)
     assert moved.shape == sound.shape and moved[:, 0].argmax() == 2000 + offset
+
+
+def test_processes_are_replaced_without_a_stop(monkeypatch, tmp_path):
+    monkeypatch.setattr(make_clips, "make_clip", print)  # any function that a process can import
+    monkeypatch.setattr(make_clips, "TASKS", 1)
+    args = make_clips.arguments(["--out", str(tmp_path), "--workers", "1", "--first", "7"])
+    assert list(make_clips.made(args, options(), 3)) == [None, None, None]
