@@ -17,8 +17,8 @@ from recipes.rooms.probe import Prior, Probe, ProbeConfig, loss, start_at  # noq
 from sr_core.components import load_vision  # noqa: E402
 from sr_core.rates import FRAME_RATE  # noqa: E402
 
-BATCH = 16
-WINDOW = 64  # frames
+BATCH = 8
+WINDOW = 48  # frames
 UNSCORED = 8  # first frames of a window, in which the recurrent state is not yet filled
 RATE = 2e-3  # learning rate, decreasing to 0 along a cosine
 DECAY = 0.05

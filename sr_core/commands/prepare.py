@@ -17,7 +17,7 @@ examples:
   python -m sr_core prepare footage/ -o data --patches 7x98x126 --vae runs/vae/vae.safetensors
 
 Sources of DINOv2, EfficientNet-Lite0 and the official VAE: `python -m sr_core convert --help`.
---efficientnet, 0.7 M parameters, takes a few milliseconds per frame on a CPU; --patches needs no
+--efficientnet, 0.7 M parameters, takes about 10 ms per frame on one CPU core; --patches needs no
 weights and uses raw patches as features.
 Without a VAE, `train vae` trains one. --vision, --dinov2, --efficientnet and --vae also accept
 hf://OWNER/REPO[/FILE][@REVISION].
