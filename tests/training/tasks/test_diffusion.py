@@ -209,7 +209,8 @@ def test_both_stages_learn_to_hear_what_is_seen(parts):
     heun = Settings(method="heun", steps=12, guidance=1.0)
     assert drawn_kinds(task, batch, heun) > 0.9
     tuned = ConsistencyTask(model, vae, ConsistencyConfig(steps=500, dropout=0.0))
-    learn(tuned, batch, 500, rate=1e-3)
+    # At 1e-3 the result depends on rounding, and so on the processor: 0.6 to 1.0.
+    learn(tuned, batch, 500, rate=5e-4)
     assert drawn_kinds(tuned, batch, Settings(steps=1, guidance=1.0)) > 0.9
 
 
