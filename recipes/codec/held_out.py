@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
+import torch
 from numpy.random import Generator
 
+from sr_core.io.write.audio import write_audio
 from sr_core.rates import SAMPLE_RATE
 
 from .sources import SOURCES, Recording, recordings_of
@@ -46,13 +47,6 @@ def sequence(random: Generator, found: list[Recording], read: Read) -> Wave:  # 
 
 
 def write_flac(path: Path, wave: Wave) -> None:  # (2 s)
-    """Writes 16-bit FLAC at 48 kHz."""
-    samples = np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("flac", rate=SAMPLE_RATE, layout="stereo")
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples.T.reshape(1, -1)), format="s16", layout="stereo"
-        )
-        frame.sample_rate = SAMPLE_RATE
-        for packet in [*stream.encode(frame), *stream.encode(None)]:
-            container.mux(packet)
+    """Writes FLAC at 48 kHz, rounded to 16 bits."""
+    rounded = np.round(np.clip(wave, -1, 1) * 32767) / 32768
+    write_audio(path, torch.from_numpy(rounded).float(), SAMPLE_RATE)

@@ -14,7 +14,7 @@ import shutil
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent import futures
 from pathlib import Path
 
@@ -80,17 +80,22 @@ def make(args: argparse.Namespace) -> int:
     count = args.clips or math.ceil(args.hours * 3600 / args.seconds)
     args.out.mkdir(parents=True, exist_ok=True)
     shutil.copy(NOTICE, args.out)
-    kept = {film.name for film in args.out.glob("*.mp4")}
+    return collect(args.out, made(args, options, count), count)
+
+
+def collect(folder: Path, clips: Iterable[Info], count: int) -> int:
+    """Write the manifest of `count` clips as they get done; 0 if all of them did."""
+    kept = {film.name for film in folder.glob("*.mp4")}
     rows: list[Info] = []
     began = told = time.monotonic()
-    for row in made(args, options, count):
+    for row in clips:
         rows.append(row)
         if time.monotonic() - told > REFRESH or len(rows) == count:
             told = time.monotonic()
-            write_manifest(args.out, rows)
+            write_manifest(folder, rows)
             fresh = [row for row in rows if row["file"] not in kept]
             print(f"{len(rows)} of {count} clips; {progress(fresh, told - began)}", flush=True)
-    write_manifest(args.out, rows)
+    write_manifest(folder, rows)
     return 0 if len(rows) == count else 1
 
 

@@ -11,7 +11,6 @@ import math
 import multiprocessing
 import os
 import sys
-import time
 from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
@@ -19,10 +18,9 @@ from pathlib import Path
 from sr_core.rates import HOP
 
 from ..freedoom.check import decode
-from ..freedoom.make_clips import progress, write_manifest
+from ..freedoom.make_clips import collect
 from .clips import SPLITS, Info, Options, make_clip
 
-REFRESH = 30.0  # seconds between two writings of the manifest
 SIZE = (200, 150)
 TASKS = 50  # clips that a process makes, at most
 
@@ -75,18 +73,7 @@ def make(args: argparse.Namespace) -> int:
     options = Options(args.split, args.seed, args.seconds, args.size, args.kind)
     count = args.clips or math.ceil(args.hours * 3600 / args.seconds)
     args.out.mkdir(parents=True, exist_ok=True)
-    kept = {film.name for film in args.out.glob("*.mp4")}
-    rows: list[Info] = []
-    began = told = time.monotonic()
-    for row in made(args, options, count):
-        rows.append(row)
-        if time.monotonic() - told > REFRESH or len(rows) == count:
-            told = time.monotonic()
-            write_manifest(args.out, rows)
-            fresh = [row for row in rows if row["file"] not in kept]
-            print(f"{len(rows)} of {count} clips; {progress(fresh, told - began)}", flush=True)
-    write_manifest(args.out, rows)
-    return 0 if len(rows) == count else 1
+    return collect(args.out, made(args, options, count), count)
 
 
 def check_clip(film: Path) -> list[str]:

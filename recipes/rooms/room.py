@@ -109,6 +109,17 @@ def table(world: World, height: float | None = None, at: Place = (0, 0, 0)) -> t
     return world.add("table", parts, finish, (np.array(at), UPRIGHT), body), height
 
 
+def floor_or_table(world: World, low_share: float) -> tuple[bool, float]:
+    """A room where things happen on the floor (a share of the scenes) or on a table.
+
+    Returns whether it is the floor, and the height of the surface in m.
+    """
+    floor(world)
+    walls(world)
+    low = world.rng.random() < low_share
+    return low, 0.0 if low else table(world)[1]
+
+
 def clutter(world: World, centre: Place, inner: float, outer: float, number: int) -> None:
     """Silent things on a surface, between two distances of `centre`."""
     for i in range(number):

@@ -10,7 +10,7 @@ import numpy as np
 from ..camera import Focus
 from ..decor import put
 from ..log import FRAME_RATE, Body, Impact, Source
-from ..room import clutter, floor, table, walls
+from ..room import clutter, floor_or_table
 from ..rotations import along, smooth
 from ..script import Script, triple
 from ..things import vessel
@@ -95,10 +95,7 @@ class Water:
 
 def build(world: World, seconds: float) -> Script:
     rng = world.rng
-    floor(world)
-    walls(world)
-    low = rng.random() < 0.3
-    surface = 0.0 if low else table(world)[1]
+    _, surface = floor_or_table(world, 0.3)
     name, level, wide = basin(world, surface)
     mouth = np.array([*rng.uniform(-0.3, 0.3, 2) * wide, level + rng.uniform(0.15, 0.45)])
     spout(world, mouth)

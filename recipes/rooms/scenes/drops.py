@@ -10,7 +10,7 @@ from ..camera import Focus
 from ..carry import COME, LEAVE, WAIT, Carrier, Visit, carrier
 from ..limbs import dress
 from ..materials import MATERIALS
-from ..room import clutter, floor, table, walls
+from ..room import clutter, floor_or_table
 from ..rotations import about, unit
 from ..script import Script
 from ..things import Thing, ball, coin, thing
@@ -108,10 +108,7 @@ def flight(world: World, number: int, made: Thing, spot: np.ndarray, time: float
 
 def build(world: World, seconds: float) -> Script:
     rng = world.rng
-    floor(world)
-    walls(world)
-    low = rng.random() < 0.45
-    surface = 0.0 if low else table(world)[1]
+    low, surface = floor_or_table(world, 0.45)
     fall = rng.uniform(0.12, 0.4) * (1.6 if low else 1.0)
     by_hand = rng.random() < 0.55
     step = COME + WAIT + LEAVE + 0.1

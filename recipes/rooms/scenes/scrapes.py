@@ -12,7 +12,7 @@ from ..curves import rubbing
 from ..limbs import Arm, add_arm, add_person, dress, flat_hand
 from ..log import Impact
 from ..materials import MATERIALS
-from ..room import clutter, floor, table, walls
+from ..room import clutter, floor_or_table
 from ..rotations import frame, smooth, turned
 from ..script import Script, triple
 from ..things import MAKERS
@@ -77,10 +77,7 @@ def events(
 
 def build(world: World, seconds: float) -> Script:
     rng = world.rng
-    floor(world)
-    walls(world)
-    low = rng.random() < 0.2
-    surface = 0.0 if low else table(world)[1]
+    low, surface = floor_or_table(world, 0.2)
     under = "floor" if low else "table"
     material = str(rng.choice(list(MATERIALS)))
     made = MAKERS[material][0](world, material)

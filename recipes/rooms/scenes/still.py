@@ -10,7 +10,7 @@ import numpy as np
 
 from ..camera import Focus
 from ..limbs import Arm, add_arm, add_person, dress, flat_hand
-from ..room import clutter, floor, table, walls
+from ..room import clutter, floor_or_table
 from ..rotations import about, frame, turned
 from ..script import Change, Script
 from ..world import Pose, World
@@ -71,9 +71,7 @@ def switching(world: World, seconds: float) -> Change:
 
 def build(world: World, seconds: float) -> Script:
     rng = world.rng
-    floor(world)
-    walls(world)
-    surface = 0.0 if rng.random() < 0.3 else table(world)[1]
+    _, surface = floor_or_table(world, 0.3)
     clutter(world, (0, 0, surface), 0.0, 0.45, int(rng.integers(3, 10)))
     choice = rng.random()
     if choice < 0.35:

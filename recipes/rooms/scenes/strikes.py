@@ -10,7 +10,7 @@ from ..audience import show
 from ..camera import Focus
 from ..limbs import dress
 from ..materials import MATERIALS
-from ..room import floor, table, walls
+from ..room import floor_or_table
 from ..rotations import turned
 from ..script import Script
 from ..striker import Shaking, Target, strike
@@ -41,10 +41,7 @@ def targets_on(
 
 def build(world: World, seconds: float) -> Script:
     rng = world.rng
-    floor(world)
-    walls(world)
-    low = rng.random() < 0.25
-    surface = 0.0 if low else table(world)[1]
+    low, surface = floor_or_table(world, 0.25)
     targets: list[Target] = []
     shaking: dict[str, Shaking] = {}
     number = int(rng.choice([1, 2, 3], p=[0.55, 0.25, 0.2]))
