@@ -77,6 +77,7 @@ def judge(path: Path, encoder: VisionEncoder, probes: Sequence[Probe]) -> ClipRe
     try:
         frames = open_video(path)
         onsets = onsets_of(read_sound(frames))
+        log = read_events(path)
     except ValueError as error:
         return str(error)
     grid = encode(frames, encoder, Look())
@@ -86,17 +87,10 @@ def judge(path: Path, encoder: VisionEncoder, probes: Sequence[Probe]) -> ClipRe
     baseline = auc(stops, onsets)
     if baseline is None or None in aucs:
         return f"{len(onsets)} onsets in {float(frames.duration):.1f} s: too few"
-    log = read_events(path) if _has_shots(path) else None
     shots = [shot_auc(each, log.shots) for each in scores] if log else []
     known = tuple(value for value in shots if value is not None)
     at_shots = shot_auc(stops, log.shots) if log else None
     return ClipResult(path.stem, len(onsets), tuple(aucs), baseline, known, at_shots)
-
-
-def _has_shots(path: Path) -> bool:
-    """Whether a log of a game lies beside the clip; logs of rooms have no shots."""
-    log = path.with_suffix(".json")
-    return log.is_file() and '"shot"' in log.read_text(encoding="utf-8")
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the package's folder
 
 from sr_core.checkpoint import write_weights  # noqa: E402
 from sr_core.components import load_vision, save_part  # noqa: E402
+from sr_core.evaluation.metrics.loudness import loudness_envelope  # noqa: E402
 from sr_core.evaluation.metrics.mel import log_mel  # noqa: E402
 from sr_core.evaluation.metrics.onsets import find_onsets, onset_strength  # noqa: E402
 from sr_core.evaluation.protocol.clips import read_sound  # noqa: E402
@@ -40,7 +41,6 @@ from sr_core.vision.encoder import VisionEncoder, resize  # noqa: E402
 
 PIECE = 16  # frames
 FITTED = 16  # clips to which the PCA is fitted, at most
-FLOOR_DB = -60.0  # level of silence
 RISE_DB = 10.0  # unit of the rises
 LARGEST = 3.0  # of these units; a larger rise counts as this one
 CONTRAST = 0.3  # log of the largest factor
@@ -91,9 +91,8 @@ def targets_of(waveform: Tensor, count: int) -> Tensor:  # (c s) -> (count 2)
     """
     onsets = torch.zeros(count)
     onsets[(onsets_of(waveform) * FRAME_RATE).round().long().clamp(0, count - 1)] = 1
-    samples = waveform.float().square().mean(0)[: count * HOP]
-    power = torch.nn.functional.pad(samples, (0, count * HOP - len(samples)))
-    level = 10 * power.view(count, HOP).mean(1).clamp_min(10 ** (FLOOR_DB / 10)).log10()
+    whole = torch.nn.functional.pad(waveform.float(), (0, count * HOP - waveform.shape[-1]))
+    level = loudness_envelope(whole)
     rises = level.diff(prepend=level[:1]).clamp(0, LARGEST * RISE_DB) / RISE_DB
     both = torch.stack([onsets, rises])
     return torch.nn.functional.max_pool1d(both[None], 3, 1, 1)[0].T.contiguous()
