@@ -126,7 +126,7 @@ def _decode(latent: Mapping[str, Any], vae: host.Part) -> Iterator[Tensor]:
     source, device = vae.loaded.source, host.output_device()
     if not pipeline.vae.config.causal:
         with vae.computing():
-            waveform, _ = pipeline.vae.decode(latents.to(vae.device))
+            waveform, _ = pipeline.decode(latents)
         yield waveform
         return
     # Continue from the decoder state after the previous clip, so that there is no discontinuity.

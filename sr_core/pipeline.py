@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .audio.limiter import Limiter, LimiterState
 from .audio.spectral import SpectralConfig
 from .audio.vae import AudioVAE, OobleckConfig
 from .models.generator import Generator, GeneratorState
@@ -37,12 +38,34 @@ class PipelineConfig:
         return Fraction(self.audio.sample_rate, self.audio.hop)
 
 
+class DecoderState(NamedTuple):
+    """State of the sound between two latents; immutable."""
+
+    vae: Any  # states of the decoder's convolutions
+    limiter: LimiterState
+
+
 class StreamState(NamedTuple):
     """State of a stream between two frames; immutable, can be continued repeatedly."""
 
     vision: Tensor | None  # (b n d), grid of the last frame
     generator: GeneratorState
-    decoder: Any  # states of the decoder's convolutions
+    decoder: DecoderState | None
+
+
+Decode = Callable[[Tensor, Any], tuple[Tensor, Any]]
+
+
+def limited_sound(
+    decode: Decode, limiter: Limiter, latents: Tensor, state: DecoderState | None
+) -> tuple[Tensor, DecoderState | None]:
+    """What `decode`, of a VAE, gives for latents (b t k), after `limiter`; float32 or float64."""
+    waveform, vae = decode(latents, state and state.vae)
+    waveform = waveform.to(torch.promote_types(waveform.dtype, torch.float32))
+    if not latents.shape[1]:
+        return waveform, state
+    waveform, limited = limiter(waveform, state and state.limiter)
+    return waveform, DecoderState(vae, limited)
 
 
 class Pipeline(nn.Module):
@@ -76,6 +99,7 @@ class Pipeline(nn.Module):
             latent_channels=config.audio.latent_channels,
         )
         self.vae = AudioVAE(config.audio)
+        self.limiter = Limiter(config.audio.hop)
         # The name is a key of stored checkpoints.
         self.familiar: OODDetector | None = None
         if config.judged_frames:
@@ -140,7 +164,7 @@ class Pipeline(nn.Module):
             return StreamState(None, self.model.begin(settings, seed, batch), None)
         with self.computing():
             latents, _ = self.vae.encode(prompt.to(self.vae.latent_mean))
-            _, decoder = self.vae.decode(latents)
+            _, decoder = self.decode(latents)
             generator = self.model.begin(settings, seed, batch, latents)
         return StreamState(None, generator, decoder)
 
@@ -154,8 +178,14 @@ class Pipeline(nn.Module):
         with self.computing():
             grid, vision = self.difference(self.vision(frames), state.vision)
             latents, generator = self.model(grid, state.generator)
-            waveform, decoder = self.vae.decode(latents.to(self.vae.latent_mean), state.decoder)
+            waveform, decoder = self.decode(latents, state.decoder)
         return waveform, StreamState(vision, generator, decoder)
+
+    def decode(
+        self, latents: Tensor, state: DecoderState | None = None
+    ) -> tuple[Tensor, DecoderState | None]:  # (b t k) -> (b c hop*t)
+        """Sound of normalised latents, with a true peak of at most -1 dB."""
+        return limited_sound(self.vae.decode, self.limiter, latents.to(self.vae.latent_mean), state)
 
     def complaints(self) -> list[str]:
         """Warnings about these weights, to be shown before generation."""

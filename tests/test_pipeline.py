@@ -199,7 +199,7 @@ def test_a_prompt_is_continued(tiny_pipeline, frames):
         tiny_pipeline.difference(tiny_pipeline.vision(frames))[0],
         tiny_pipeline.model.begin(Settings(), 7, 1, latents),
     )
-    joined, _ = tiny_pipeline.vae.decode(torch.cat([latents, drawn], dim=1))
+    joined, _ = tiny_pipeline.decode(torch.cat([latents, drawn], dim=1))
     assert (joined[..., 4 * 1600 :] - continued).abs().max() < 1e-9
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..audio.vae import AudioVAE
 from ..models.generator import check_batch, whole_steps
-from ..pipeline import Pipeline, StreamState
+from ..pipeline import Pipeline, StreamState, limited_sound
 from ..vision.encoder import VisionEncoder
 from .cuda_graph import CHECKED, Graphed
 from .fast_generator import fast_generator
@@ -138,7 +138,10 @@ class Session:
     @_computing
     def decode(self, latents: Tensor) -> Tensor:
         """Decode the next latents of the stream: (b t k) -> (b c hop*t)."""
-        waveform, self._decoder = self._run_decode(latents, self._decoder)
+        # The limiter is not part of a CUDA graph: what it computes depends on the samples.
+        waveform, self._decoder = limited_sound(
+            self._run_decode, self.pipeline.limiter, latents, self._decoder
+        )
         return waveform
 
     def _encode(self, frames: Tensor, last: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:

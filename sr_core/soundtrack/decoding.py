@@ -71,12 +71,11 @@ class Decoding:
 
 def decode(latents: Tensor, pipeline: Pipeline, state: Any) -> Iterator[Decoded]:  # (b t k)
     """Decode latents step by step from `state`; yields each step's waveform and decoder state."""
-    vae = pipeline.vae
-    state = moved(state, vae.latent_mean.device)
+    state = moved(state, pipeline.vae.latent_mean.device)
     for piece in latents.split(pipeline.model.latents_per_step, dim=1):
         if piece.shape[1]:
             with torch.inference_mode(), pipeline.computing():
-                waveform, state = vae.decode(piece.to(vae.latent_mean.device), state)
+                waveform, state = pipeline.decode(piece, state)
             yield Decoded(waveform.float(), state)
 
 

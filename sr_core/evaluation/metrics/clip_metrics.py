@@ -8,11 +8,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ...audio.limiter import true_peak_db
 from ...rates import SAMPLE_RATE
 from .distances import mel_distance, mel_spread, stft_distance
 from .embeddings import Embed
 from .events import EventLog
 from .loudness import (
+    SILENCE_DB,
     envelope_correlation,
     level_db,
     loudness_envelope,
@@ -92,6 +94,7 @@ class Scores:
     reference_level_db: float
     loudness_lufs: float | None
     reference_loudness_lufs: float | None
+    true_peak_db: float  # at least -80 dB
     silent: float  # share of frames below -55 dB
     frame_level_db: float  # mean over frames of their levels, each at least -60 dB
     reference_frame_level_db: float
@@ -132,6 +135,7 @@ def score(sound: Analysed, reference: Analysed, log: EventLog | None) -> Scores:
         reference_level_db=level_db(y),
         loudness_lufs=sound.loudness_lufs,
         reference_loudness_lufs=reference.loudness_lufs,
+        true_peak_db=max(true_peak_db(x), SILENCE_DB),
         silent=silent_share(envelope),
         frame_level_db=float(envelope.mean()),
         reference_frame_level_db=float(reference_envelope.mean()),

@@ -51,7 +51,7 @@ def from_nothing(pipeline: Pipeline, frames: Frames, settings: Settings, seed: i
     waveforms = []
     for tokens in model.null_tokens(1, pipeline.frames_for(samples)).split(AT_ONCE, dim=1):
         latents, state = model.draw(tokens, state)
-        waveform, decoder = pipeline.vae.decode(latents.to(pipeline.vae.latent_mean), decoder)
+        waveform, decoder = pipeline.decode(latents, decoder)
         waveforms.append(waveform)
     return _joined(waveforms, samples)
 

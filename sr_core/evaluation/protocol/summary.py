@@ -44,6 +44,7 @@ LINES = (
     Line("level_db", "clip level dB", ".1f"),
     Line("loudness_difference_lu", "loudness difference LU (BS.1770)", "+.2f"),
     Line("loudness_lufs", "loudness LUFS", ".1f"),
+    Line("true_peak_db", "true peak dB, largest", "+.1f"),
     Line("mel_db", "log-mel distance dB", ".2f"),
     Line("mel_spread_ratio", "log-mel spread ratio, in dB", ".2f"),
     Line("stft_distance", "MR-STFT distance", ".3f"),
@@ -73,6 +74,7 @@ def summarise(clips: Sequence[Sequence[Scores]]) -> Figures:
     return figures | {
         "offset_median_ms": float(offsets.median() * 1000) if len(offsets) else None,
         "offset_histogram": offset_histogram(offsets),
+        "true_peak_db": max(s.true_peak_db for seeds in clips for s in seeds),
         "isolated_shots": sum(len(seeds[0].shots.wins) for seeds in clips),
         "lone_sounds": sum(len(seeds[0].right_sides) for seeds in clips),
         "lone_sounds_in_view": sum(len(seeds[0].right_sides_in_view) for seeds in clips),
