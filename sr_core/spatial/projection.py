@@ -33,10 +33,10 @@ LEFT_EYE = {
 class Projection:
     """How a picture shows the sphere; the default is all of it, for both eyes the same.
 
-    `stereo`: a name of LEFT_EYE, which begins with the left eye's half. `top`, `bottom`, `left`, `right`:
-    fractions of the whole sphere's picture that are cropped from one eye's picture. `yaw`,
-    `pitch`, `roll`: the rotation that the viewer applies (`rotation_matrix`), in radians. Raises
-    ValueError for other values.
+    `stereo`: a name of LEFT_EYE, which begins with the left eye's half. `top`, `bottom`, `left`,
+    `right`: fractions of the whole sphere's picture that are cropped from one eye's picture.
+    `yaw`, `pitch`, `roll`: the rotation that the viewer applies (`rotation_matrix`), in radians.
+    Raises ValueError for other values.
     """
 
     kind: str = EQUIRECTANGULAR
