@@ -20,12 +20,14 @@ from einops import rearrange
 from torch import Tensor
 
 from ...rates import FRAME_RATE
+from ...spatial.projection import Projection
 from .animation import AnimationFrames, open_animation
 from .clock import packets_of
 from .colour import FULL_RANGE, ITU601, Colour, colour_of, scaler_matrix, side_data_of
 from .frames import Frames, Picture
 from .scan import is_decoding_clock, scan
 from .source import MediaError, Source, is_animation, name_of, open_source, picture_stream, tick_of
+from .spherical import read_projection
 from .timing import Timing
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class VideoInfo:
     codec: str
     has_sound: bool
     colour: Colour
+    projection: Projection | None  # None: the file states none
 
 
 class VideoFrames(Frames):
@@ -112,6 +115,7 @@ def open_video(source: Source, rate: int | Fraction = FRAME_RATE) -> VideoFrames
         codec,
         has_sound,
         colour_of(frame, stream.codec_context, matrix is not None),
+        read_projection(source, container.format.name, frame, stream.metadata),
     )
     return VideoFrames(source, Fraction(rate), info, timing)
 

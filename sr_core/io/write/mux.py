@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+import numpy as np
 from av.container import InputContainer
 from torch import Tensor
 
+from ...spatial.projection import Projection
 from ..choices import OLD_SOUND
 from ..read.animation import AnimationFrames
 from ..read.frames import Frames
@@ -20,6 +22,7 @@ from ..read.video import VideoFrames, open_video
 from .along import take_along
 from .container import Container, container_for, open_output
 from .feed import CopiedFeed, EncodedFeed, Feed, Origin
+from .panorama import mark_file, to_state
 from .partial import whole_file
 from .picture import held_copy, is_copied
 from .sound import waveform_pieces, with_channels
@@ -39,35 +42,51 @@ def mux(
     metadata: Mapping[str, str] | None = None,
     encode: bool = False,
     channels: int = 2,
+    projection: Projection | None = None,
 ) -> Path:
     """Write `target` (.mp4, .mov, .mkv, .webm): the video with `sound`, both starting at 0.
 
     Video packets are copied; images and GIFs are encoded, and with `encode` also a video that the
-    target cannot hold a copy of. The source's other streams are copied if the target supports
-    them; one warning lists the rest. The file is read back before it is renamed to `target`.
+    target cannot hold a copy of. Other streams are copied if the target supports them; one warning
+    lists the rest. The file is read back before it is renamed to `target`.
     `sound`: one waveform (c s) at 48 kHz, or pieces of it, which are pulled during writing; it has
     `channels` channels, or one for stereo. round(duration * 48000) samples are written, further
     ones are left out, fewer raise ValueError. `old_sound`: the source's sounds are dropped, kept
     as further streams, or the first one is mixed in. Peaks above 0 dBFS are clipped with a warning.
+    `projection`: what the file states of a panorama; None: what the source does.
     Raises MediaError (a ValueError) for errors of reading, copying and writing; no file is left.
     """
     _check_policy(old_sound, channels)
     path, container = Path(target), container_for(target)
     frames = _frames_of(picture, path)
     pieces = amplified(with_channels(waveform_pieces(sound), channels), gain_db)
-    tags = _checked_tags(metadata or {})
     with whole_file(path) as partial:
         with ExitStack() as stack:
-            feed, origin = _opened(frames, partial, path, container, tags, encode, stack)
-            if origin is not None and origin.frames.info.has_sound and old_sound == "mix":
-                old = SourceAudio(origin.frames.source, origin.frames.info.start)
-                pieces = mixed(pieces, stack.enter_context(closing(old)), old_gain_db)
-            feed.add_sound(pieces, channels)
-            if origin is not None:
-                take_along(feed, origin, old_sound, old_gain_db, stack)
+            feed, origin = _opened(frames, partial, path, container, metadata or {}, encode, stack)
+            stated = to_state(frames, projection, feed)
+            _add_sounds(feed, origin, pieces, channels, old_sound, old_gain_db, stack)
             plan = (written := feed.write(path)).plan()
+        mark_file(partial, path, container, stated, None)
         written.check(partial, plan)
     return path
+
+
+def _add_sounds(
+    feed: Feed,
+    origin: Origin | None,
+    pieces: Iterator[np.ndarray],
+    channels: int,
+    old_sound: str,
+    old_gain_db: float,
+    stack: ExitStack,
+) -> None:
+    """Add the new sound, and the source's other streams."""
+    if origin is not None and origin.frames.info.has_sound and old_sound == "mix":
+        old = SourceAudio(origin.frames.source, origin.frames.info.start)
+        pieces = mixed(pieces, stack.enter_context(closing(old)), old_gain_db)
+    feed.add_sound(pieces, channels)
+    if origin is not None:
+        take_along(feed, origin, old_sound, old_gain_db, stack)
 
 
 def _is_same(source: Source | None, path: Path) -> bool:
@@ -92,11 +111,12 @@ def _opened(
     partial: Path,
     path: Path,
     container: Container,
-    tags: dict[str, str],
+    metadata: Mapping[str, str],
     encode: bool,
     stack: ExitStack,
 ) -> tuple[Feed, Origin | None]:
     """Open the source (if the video is a file) and the target, with a video stream."""
+    tags = _checked_tags(metadata)
     held, origin = _held(frames, container, encode), None
     if isinstance(frames, VideoFrames):
         source = stack.enter_context(open_source(frames.source))
