@@ -112,6 +112,14 @@ def test_slerp_goes_the_shortest_way_at_constant_speed(start, end, fraction):
     assert float(angle) == pytest.approx(fraction * float(whole), abs=1e-6)
 
 
+@given(TURN, TURN)
+def test_slerp_begins_and_ends_at_its_rotations(start, end):
+    a, b, x = turn(start), turn(end), numbers([1.0, 2.0, 3.0])
+    for fraction, expected in ((0.0, a), (1.0, b)):
+        found = rotate_vector(x, slerp(a, b, numbers([fraction])))
+        assert torch.allclose(found, rotate_vector(x, expected), rtol=0, atol=1e-12)
+
+
 @given(TURN)
 def test_both_quaternions_of_a_rotation_are_the_same_to_slerp(end):
     start, half = turn((0.3, 0.2, 0.1)), numbers([0.5])
