@@ -15,8 +15,10 @@ from sr_core.sampling.settings import Settings
 from sr_core.spatial.binaural import binaural, load_filters
 from sr_core.spatial.decode import stereo
 from sr_core.spatial.encode import encode
+from sr_core.spatial.erp import rotated, turned
 from sr_core.spatial.intensity import field_direction
 from sr_core.spatial.rotation import quaternion, rotate
+from sr_core.spatial.views import cube_faces, from_cube_faces, perspective
 from sr_core.training.data.statistics import Moments
 
 aten = torch.ops.aten
@@ -81,6 +83,14 @@ def test_spatial_sound_makes_none():
         heard, _ = binaural(field, load_filters(48_000))
         assert heard.is_meta and stereo(field).is_meta
         assert field_direction(field, 48_000, 0.001).azimuth.shape == (1, 2)
+
+
+def test_pictures_of_the_sphere_make_none():
+    picture, turn = torch.zeros(1, 3, 16, 32, device="meta"), torch.zeros(3, 3, device="meta")
+    with WithoutFloat64():
+        assert turned(rotated(picture, turn), 0.3).is_meta
+        assert perspective(picture, turn, 1.0, (4, 4)).dtype == torch.float32
+        assert from_cube_faces(cube_faces(picture, 8), 16, 32).shape == picture.shape
 
 
 def test_statistics_of_training_data_make_none():

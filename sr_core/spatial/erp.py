@@ -56,7 +56,7 @@ def rotated(picture: Tensor, rotation: Tensor) -> Tensor:  # (b c h w), (3 3) or
 
     Bilinear, without a filter: the resolution on the sphere stays the same.
     """
-    seen = directions(*picture.shape[-2:]).to(rotation.device)
+    seen = directions(*picture.shape[-2:])
     matrix = rotation.to(seen).reshape(-1, 1, 3, 3)
     return sample(picture, seen @ matrix)  # as rows: (R^-1 v)^T = v^T R
 

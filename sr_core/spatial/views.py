@@ -47,7 +47,7 @@ def perspective(
     focal = size[1] / 2 / math.tan(field_of_view / 2)  # pixels per radian at the centre, the least
     finer = max(1, math.ceil(_pixels_per_radian(picture) / focal))
     rays = _rays(size[0] * finer, size[1] * finer, focal * finer)
-    seen = sample(picture, (rays.to(orientation.device) @ orientation.to(rays).mT))
+    seen = sample(picture, rays @ orientation.to(rays).mT)
     return _reduced(seen, size, finer)
 
 
