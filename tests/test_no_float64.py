@@ -12,6 +12,11 @@ from torch.utils._pytree import tree_flatten
 from sr_core.engine.session import Session
 from sr_core.pipeline import Pipeline
 from sr_core.sampling.settings import Settings
+from sr_core.spatial.binaural import binaural, load_filters
+from sr_core.spatial.decode import stereo
+from sr_core.spatial.encode import encode
+from sr_core.spatial.intensity import field_direction
+from sr_core.spatial.rotation import quaternion, rotate
 from sr_core.training.data.statistics import Moments
 
 aten = torch.ops.aten
@@ -66,6 +71,16 @@ def test_generating_makes_none(pipeline, method, context):
         assert waveform.is_meta and waveform.dtype == torch.float32
         waveform = Session(pipeline, state).step(frame)
         assert waveform.is_meta and waveform.dtype == torch.float32
+
+
+def test_spatial_sound_makes_none():
+    source, places = torch.zeros(1, 1, 96, device="meta"), torch.zeros(1, 4, 3, device="meta")
+    with WithoutFloat64():
+        field, _ = encode(source, places)
+        field, _ = rotate(field, quaternion(*places.unbind(-1)))
+        heard, _ = binaural(field, load_filters(48_000))
+        assert heard.is_meta and stereo(field).is_meta
+        assert field_direction(field, 48_000, 0.001).azimuth.shape == (1, 2)
 
 
 def test_statistics_of_training_data_make_none():

@@ -11,7 +11,14 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [  # rooms, by the longest name that a module begins with
-    {"sr_core.config", "sr_core.rates", "sr_core.layers", "sr_core.parallel", "sr_core.io.choices"},
+    {
+        "sr_core.config",
+        "sr_core.rates",
+        "sr_core.layers",
+        "sr_core.parallel",
+        "sr_core.spatial",
+        "sr_core.io.choices",
+    },
     {"sr_core.hub_address"},
     {"sr_core.hub_refusal"},
     {"sr_core.sampling", "sr_core.io.read"},

@@ -38,7 +38,10 @@ class Stereo:
 
 @dataclass(frozen=True)
 class AmbiX:
-    """First-order Ambisonics: channels W, Y, Z, X (ACN) with SN3D gains (AmbiX, Nachbar 2011)."""
+    """First-order Ambisonics: channels W, Y, Z, X (ACN) with SN3D gains (AmbiX, Nachbar 2011).
+
+    The same as `sr_core.spatial.encode.direction_gains`, without PyTorch.
+    """
 
     channels: int = 4
 

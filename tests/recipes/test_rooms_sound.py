@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # recipes are not installed
 
@@ -29,6 +30,8 @@ from recipes.rooms.log import (  # noqa: E402
     Source,
     direction,
 )
+from sr_core.spatial.directions import unit_vector  # noqa: E402
+from sr_core.spatial.encode import direction_gains  # noqa: E402
 
 RATE = 48_000
 BODIES = (
@@ -94,6 +97,13 @@ def test_ambix_has_its_closed_form():
     assert y == pytest.approx([0, 1, 0, 0.25], abs=1e-12)
     assert z == pytest.approx([0, 0, 1, 3**0.5 / 2], abs=1e-12)
     assert x == pytest.approx([1, 0, 0, 3**0.5 / 4], abs=1e-12)
+
+
+def test_ambix_is_the_package_s_encoder():
+    """The recipe computes it by itself, since making clips needs no PyTorch."""
+    degrees = np.random.default_rng(0).uniform(-90, 90, (2, 50))
+    package = direction_gains(unit_vector(*torch.from_numpy(degrees).deg2rad()))
+    assert AmbiX().gains(*degrees) == pytest.approx(package.T.numpy(), abs=1e-12)
 
 
 @pytest.mark.parametrize("encoder", [Stereo(1.0), Stereo(0.3), AmbiX()])
