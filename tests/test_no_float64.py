@@ -22,12 +22,14 @@ from sr_core.spatial.views import cube_faces, from_cube_faces, perspective
 from sr_core.training.data.statistics import Moments
 
 aten = torch.ops.aten
+# The latter is `bool(tensor)` in inference mode.
+TO_A_NUMBER = (aten._local_scalar_dense.default, aten.is_nonzero.default)
 
 
 class WithoutFloat64(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func is aten._local_scalar_dense.default and args[0].is_meta:
+        if func in TO_A_NUMBER and args[0].is_meta:
             return 1
         if func is aten._to_copy.default and args[0].is_meta and _goes_to_cpu(kwargs):
             return torch.zeros(args[0].shape, dtype=kwargs.get("dtype") or args[0].dtype)

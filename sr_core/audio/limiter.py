@@ -23,6 +23,7 @@ MISSED_DB = 0.5
 ATTACK_DB = 2.0 / 48  # per sample, before a peak: 2 dB per millisecond at 48 kHz
 RELEASE_DB = 30.0 / 48000  # per sample, after it: 30 dB per second
 ATTEMPTS = 6
+SILENT_DB = -200.0
 
 
 class LimiterState(NamedTuple):
@@ -93,7 +94,7 @@ class Limiter:
         if not x.shape[-1]:
             return x, state
         over = self._over(x, state)
-        if not bool(over.any()):
+        if not _any(over):
             return x, _state(x, state.tail, state.gain_db)
         gain_db = self._gain_db(x, state)
         y = torch.where(over[:, None, None], x * _linear(gain_db)[:, None], x)
@@ -104,7 +105,7 @@ class Limiter:
         """Whether a gain is needed; not where samples are NaN, which a later check reports."""
         returning = state.gain_db < 0
         largest = torch.maximum(x.abs().amax(), state.tail.abs().amax())
-        if bool(largest * MOST <= self.ceiling):
+        if _any(largest * MOST <= self.ceiling):
             return returning
         return (self._magnitudes(x, state.tail).amax(-1) > self.ceiling) | returning
 
@@ -114,18 +115,19 @@ class Limiter:
         for _ in range(ATTEMPTS):
             curve = _sloped(wanted, state.gain_db)
             excess = self._excess_db(x * _linear(curve)[:, None], state.tail)
-            if not bool((excess > 0).any()):
+            if not _any(excess > 0):
                 return curve
             wanted = torch.where(excess > 0, curve - excess - 1e-3, wanted)
         return self._uniform(x, state, curve)
 
     def _uniform(self, x: Tensor, state: LimiterState, curve: Tensor) -> Tensor:
-        """The curve lowered as a whole: with silence the tail alone is below the ceiling."""
-        while True:
+        """The curve lowered as a whole, at most to silence, after which the tail stays below."""
+        for _ in range(ATTEMPTS):
             excess = self._excess_db(x * _linear(curve)[:, None], state.tail).amax(-1)
-            if not bool((excess > 0).any()):
+            if not _any(excess > 0):
                 return curve
-            curve = curve - ((excess + 0.5) * (excess > 0))[:, None]
+            curve = curve - ((2 * excess + 0.5) * (excess > 0))[:, None]
+        return torch.full_like(curve, SILENT_DB)
 
     def _excess_db(self, y: Tensor, tail: Tensor) -> Tensor:  # (b c s) -> (b s)
         """How far the signal beside each sample is above the ceiling; at most 0 where it is not."""
@@ -152,6 +154,10 @@ def _sloped(wanted: Tensor, before: Tensor) -> Tensor:  # (b s), (b) -> (b s)
     curve = curve[:, 1:].clamp(max=0)
     steps = steps[1:]
     return (curve + ATTACK_DB * steps).flip(-1).cummin(-1).values.flip(-1) - ATTACK_DB * steps
+
+
+def _any(condition: Tensor) -> bool:
+    return bool(condition.any())
 
 
 def _linear(gain_db: Tensor) -> Tensor:
