@@ -19,17 +19,25 @@ from torch.nn import functional as F
 
 from ..layers.causal import CausalConv1d, Stateful, StatefulSequence
 from ..rates import SAMPLE_RATE
+from .level import levelled, log_level, power_of
+from .spectrum import NOISES, OUTPUTS, TONES, mix, phases, power_in_bins
+from .tones import continued_phases
 
 CHANNELS = 2
-OUTPUTS = 9  # numbers that the decoder predicts per frame and bin, see `mix`
-NOISES = 2  # independent noises per frame: one with a level per channel, one in opposite phase
-NOISE_OFFSET = 3.0  # subtracted from predicted log noise levels, so that training starts soft
 FLOOR = 1e-4  # smallest magnitude of a bin: a signal amplitude of about 1e-5
+# With a measured level: the features of a sound of any level are those of a sound of this one.
+USUAL_LEVEL = math.log(10 ** (-25 / 20))
+LEVEL_LOG_VARIANCE = -14.0  # of the posterior of a measured level: 0.008 dB
 
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """STFT frames are half a window apart; `fold` frames make one latent."""
+    """STFT frames are half a window apart; `fold` frames make one latent.
+
+    With `measured_level` the first channel of the latents is the log RMS of their samples, which
+    the decoded samples have too; the other channels are those of a sound of any level. With `tones`
+    the decoder also predicts magnitudes whose phases continue from frame to frame.
+    """
 
     sample_rate: int = SAMPLE_RATE  # Hz
     latent_channels: int = 32
@@ -40,6 +48,8 @@ class SpectralConfig:
     kernel: int = 7  # frames
     encoder_blocks: int = 4
     decoder_blocks: int = 8
+    measured_level: bool = False
+    tones: bool = False
 
     def __post_init__(self):
         if self.window % 4 or min(self.window, self.fold) < 1:
@@ -69,6 +79,16 @@ class SpectralConfig:
     @property
     def bins(self) -> int:
         return self.window // 2 + 1
+
+    @property
+    def shape_channels(self) -> int:
+        """Latent channels that the networks write and read."""
+        return self.latent_channels - self.measured_level
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the decoder predicts per frame and bin, see `mix`."""
+        return OUTPUTS + TONES * self.tones
 
 
 class Block(Stateful, nn.Module):
@@ -104,26 +124,42 @@ class Encoder(Stateful, nn.Module):
         self.embed = nn.Linear(4 * config.bins, config.width)
         self.blocks = StatefulSequence(*(Block(config) for _ in range(config.encoder_blocks)))
         self.norm = nn.LayerNorm(config.width * config.fold)
-        self.out = nn.Linear(config.width * config.fold, 2 * config.latent_channels)
+        self.out = nn.Linear(config.width * config.fold, 2 * config.shape_channels)
 
     def forward(  # (b c s) -> (b 2k t)
         self, waveform: Tensor, state: EncoderState | None = None
     ) -> tuple[Tensor, EncoderState]:
-        features, samples = self.analyse(waveform, None if state is None else state.samples)
-        moments, blocks = self.moments(features, None if state is None else state.blocks)
+        samples, blocks = (None, None) if state is None else state
+        level = None
+        if self.config.measured_level:
+            level = log_level(_transformable(waveform), self.config.hop)
+        features, samples = self.analyse(waveform, samples, level)
+        moments, blocks = self.moments(features, blocks)
+        if level is not None:
+            mean, log_variance = moments.chunk(2, dim=-1)
+            level, constant = level[..., None], torch.full_like(level, LEVEL_LOG_VARIANCE)
+            parts = level.to(mean), mean, constant[..., None].to(mean), log_variance
+            moments = torch.cat(parts, dim=-1)
         return rearrange(moments, "b t k -> b k t"), EncoderState(samples, blocks)
 
-    def analyse(  # (b c s) -> (b frames 4*bins), (b c frame_hop)
-        self, waveform: Tensor, past: Tensor | None = None
+    def analyse(  # (b c s), (b t) -> (b frames 4*bins), (b c frame_hop)
+        self, waveform: Tensor, past: Tensor | None = None, level: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Log magnitudes of left, right, mid and side, scaled to the order of one."""
+        """Log magnitudes of left, right, mid and side, scaled to the order of one.
+
+        With `level` they are relative to it.
+        """
         window, hop = self.config.window, self.config.frame_hop
         past = waveform.new_zeros(*waveform.shape[:2], hop) if past is None else past
         waveform = torch.cat([past, waveform], dim=-1)
         frames = waveform.unfold(-1, window, hop) * hann(window, waveform)
         left, right = torch.fft.rfft(_transformable(frames)).unbind(dim=1)
         four = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=2)
-        logs = 0.5 * (torch.view_as_real(four).square().sum(dim=-1) + FLOOR**2).log()
+        power = torch.view_as_real(four).square().sum(dim=-1)
+        if level is not None:
+            scale = (USUAL_LEVEL - level).exp().repeat_interleave(self.config.fold, dim=1)
+            power = power * scale.square()[..., None, None]
+        logs = 0.5 * (power + FLOOR**2).log()
         return 0.3 * rearrange(logs, "b t c f -> b t (c f)") + 1, waveform[..., -hop:].clone()
 
     def moments(  # (b frames 4*bins) -> (b t 2k)
@@ -135,9 +171,15 @@ class Encoder(Stateful, nn.Module):
         return self.out(self.norm(folded)), state
 
 
+class RenderState(NamedTuple):
+    tail: Tensor  # (b c frame_hop): second half of the last frame, for overlap-add
+    gain: Tensor | None = None  # (b): gain of the last latent, with a measured level
+    phases: Tensor | None = None  # (b f): running phases, with tones
+
+
 class DecoderState(NamedTuple):
     position: int  # index of the next latent in the stream; seeds its noise
-    tail: Tensor  # (b c frame_hop): second half of the last frame, for overlap-add
+    render: RenderState
     blocks: tuple
 
 
@@ -151,22 +193,27 @@ class Decoder(Stateful, nn.Module):
     def __init__(self, config: SpectralConfig):
         super().__init__()
         self.config = config
-        self.embed = nn.Linear(config.latent_channels, config.width * config.fold)
+        self.embed = nn.Linear(config.shape_channels, config.width * config.fold)
         self.blocks = StatefulSequence(*(Block(config) for _ in range(config.decoder_blocks)))
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, OUTPUTS * config.bins)
+        self.head = nn.Linear(config.width, config.outputs * config.bins)
 
     def forward(  # (b k t) -> (b c s)
         self, latents: Tensor, state: DecoderState | None = None
     ) -> tuple[Tensor, DecoderState]:
-        position, tail, blocks = (0, None, None) if state is None else state
-        x, blocks = self.predict(rearrange(latents, "b k t -> b t k"), blocks)
-        end = position + latents.shape[-1]
+        position, rendered, blocks = (0, None, None) if state is None else state
+        latents = rearrange(latents, "b k t -> b t k")
+        x, blocks = self.predict(latents, blocks)
+        end = position + latents.shape[1]
         noise = torch.cat([self.noise(index) for index in range(position, end)])
-        waveform, tail = self.render(x, noise.to(x), tail)
-        return waveform, DecoderState(end, tail, blocks)
+        waveform, rendered = self.render(x, noise.to(x), self.power(latents), rendered)
+        return waveform, DecoderState(end, rendered, blocks)
 
-    def predict(  # (b t k) -> (b frames 9*bins)
+    def power(self, latents: Tensor) -> Tensor | None:  # (b t k) -> (b t)
+        """Mean square of the samples of every latent; None without a measured level."""
+        return power_of(_transformable(latents[..., 0])) if self.config.measured_level else None
+
+    def predict(  # (b t k) -> (b frames outputs*bins)
         self, latents: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple]:
         """The learned part of the decoder."""
@@ -177,7 +224,8 @@ class Decoder(Stateful, nn.Module):
         self, latents: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple]:
         """Inputs of the linear output layer."""
-        x = rearrange(self.embed(latents), "b t (f d) -> b (t f) d", f=self.config.fold)
+        shape = latents[..., int(self.config.measured_level) :]
+        x = rearrange(self.embed(shape), "b t (f d) -> b (t f) d", f=self.config.fold)
         x, state = self.blocks(x, state)
         return self.norm(x), state
 
@@ -186,43 +234,34 @@ class Decoder(Stateful, nn.Module):
         shape = self.config.fold, NOISES, self.config.bins
         return phases(torch.rand(shape, generator=torch.Generator().manual_seed(position)))
 
-    def render(
-        self, x: Tensor, noise: Tensor | None, tail: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:  # (b t 9*bins), ([b] t noises f 2) -> (b c s), (b c frame_hop)
-        """Predictions -> samples by inverse STFT; `noise` None gives the mean over all noises."""
-        spectrum = torch.view_as_complex(mix(_transformable(x), noise))
-        window = self.config.window
+    def render(  # (b t outputs*bins), ([b] t noises f 2), (b latents) -> (b c s)
+        self,
+        x: Tensor,
+        noise: Tensor | None,
+        power: Tensor | None = None,
+        state: RenderState | None = None,
+    ) -> tuple[Tensor, RenderState]:
+        """Predictions -> samples by inverse STFT; `noise` None gives the mean over all noises.
+
+        With `power` every latent's samples have this mean square.
+        """
+        x, window = _transformable(x), self.config.window
+        tail, gain, running = (None, None, None) if state is None else state
+        phasors = None
+        if self.config.tones:
+            phasors, running = continued_phases(power_in_bins(x, self.config.outputs), running)
+        spectrum = torch.view_as_complex(mix(x, noise, phasors))
         frames = torch.fft.irfft(spectrum, n=window) * hann(window, spectrum.real).sqrt()
-        rising, falling = rearrange(frames, "b t c s -> b c t s").chunk(2, dim=-1)
-        tail = torch.zeros_like(falling[:, :, 0]) if tail is None else tail
+        frames = rearrange(frames, "b t c s -> b c t s")
+        tail = torch.zeros_like(frames[:, :, 0, window // 2 :]) if tail is None else tail
+        if power is not None:
+            gain = torch.zeros_like(power[:, 0]) if gain is None else gain
+            waveform, tail, gain = levelled(frames, power, tail, gain)
+            return waveform, RenderState(tail.clone(), gain, running)
+        rising, falling = frames.chunk(2, dim=-1)
         previous = torch.cat([tail[:, :, None], falling[:, :, :-1]], dim=2)
-        return rearrange(rising + previous, "b c t s -> b c (t s)"), falling[:, :, -1].clone()
-
-
-def mix(x: Tensor, noise: Tensor | None) -> Tensor:  # (b t 9*f), ([b] t noises f 2) -> (b t c f 2)
-    """Decoder outputs -> real and imaginary parts of the spectra of left and right.
-
-    A predicted magnitude times a predicted complex number covers both loud and soft sounds.
-    """
-    x = rearrange(x, "b t (n f) -> b t n f", n=OUTPUTS)
-    size, real, imaginary, panned, opposed = x.split([2, 2, 2, 2, 1], dim=2)
-    sound = torch.stack([real, imaginary], dim=-1) * size.clamp(max=8).exp()[..., None]
-    if noise is None:
-        return sound
-    first, second = noise.split(1, dim=-3)
-    panned, opposed = ((x - NOISE_OFFSET).clamp(max=6).exp() for x in (panned, opposed))
-    opposed = torch.cat([opposed, -opposed], dim=2)
-    return sound + panned[..., None] * first + opposed[..., None] * second
-
-
-def phases(fraction: Tensor) -> Tensor:  # (...) in 0..1, of a full rotation -> (... 2)
-    """Real and imaginary parts of complex numbers of power 2 with the given phases.
-
-    The magnitude is constant because overlapping windows already vary the level: with random
-    magnitudes the level of a hiss varies more than in a recording.
-    """
-    angles = 2 * torch.pi * fraction
-    return math.sqrt(2) * torch.stack([angles.cos(), angles.sin()], dim=-1)
+        waveform = rearrange(rising + previous, "b c t s -> b c (t s)")
+        return waveform, RenderState(falling[:, :, -1].clone(), None, running)
 
 
 def hann(size: int, like: Tensor) -> Tensor:  # -> (size)

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from sr_core.audio.spectral import Decoder, Encoder, SpectralConfig, mix
+from sr_core.audio.spectral import Decoder, Encoder, SpectralConfig
+from sr_core.audio.spectrum import mix
 from sr_core.audio.vae import AudioVAE, OobleckConfig
 from sr_core.config import from_dict, to_dict
 from sr_core.pipeline import PipelineConfig

@@ -36,8 +36,12 @@ def whiten(
     posterior variance exceeds `drowned` times their own variance are removed, as the decoder hardly
     depends on them; with all components kept the reconstruction does not change. The covariance of
     the transformed posterior is not diagonal, so its log-variance is replaced by a constant: the
-    mean over the set along each component.
+    mean over the set along each component. A measured level remains the first channel, normalised
+    by its own mean and deviation.
     """
+    measured = int(isinstance(vae.config, SpectralConfig) and vae.config.measured_level)
+    level = latents[:, :measured].double()
+    latents, variances = latents[:, measured:], variances[:, measured:]
     mean, covariance = latents.double().mean(dim=0), torch.cov(latents.double().mT)
     values, vectors = torch.linalg.eigh(covariance)
     values, vectors = values.flip(0), vectors.flip(1)
@@ -47,7 +51,8 @@ def whiten(
     kept = spread <= drowned
     dropped = inverse[:, ~kept] @ forward[~kept] @ mean  # replaces removed components: their mean
     forward, inverse, spread = forward[kept], inverse[:, kept], spread[kept]
-    result = AudioVAE(replace(vae.config, latent_channels=len(forward))).to(vae.latent_mean)
+    config = replace(vae.config, latent_channels=measured + len(forward))
+    result = AudioVAE(config).to(vae.latent_mean)
     old, new = _outermost(vae), _outermost(result)
     own = {id(parameter) for layer in old for parameter in layer.parameters()}
     rest = {n: p for n, p in vae.named_parameters() if id(p) not in own}
@@ -61,7 +66,8 @@ def whiten(
     constant = einsum(weight, dropped, "o k ..., k -> o ...")
     new[1].bias.copy_(old[1].bias + constant.reshape(len(constant), -1).sum(dim=1))
     # Not folded into a decoder bias, which would also apply to the zero padding at stream start.
-    result.latent_mean.copy_(forward @ mean)
+    result.latent_mean.copy_(torch.cat([level.mean(dim=0), forward @ mean]))
+    result.latent_scale[:measured] = level.std(dim=0)
     return result.requires_grad_(False)
 
 
