@@ -2,7 +2,7 @@
 
 python -m recipes.codec.initial OLD -o NEW [--latents 24]
 
-Of a sound of `spectral.USUAL_LEVEL` the new encoder makes the same latents as the old one, after
+Of a sound of `level.USUAL` the new encoder makes the same latents as the old one, after
 the level, and the decoder about the same sound. Further latents start as random projections of the
 encoder's features that the decoder does not use yet; tones start TONE_OFFSET softer than noise.
 """

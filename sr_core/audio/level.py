@@ -6,13 +6,17 @@ With Less Than 10 ms Delay", 2010, sec. III): the networks see and predict spect
 
 from __future__ import annotations
 
+import math
+
 import torch
 from einops import rearrange, reduce
 from torch import Tensor
 
 FLOOR = 1e-4  # RMS of the softest level, -80 dB
+USUAL = math.log(10 ** (-25 / 20))  # log level that the encoder's networks see at any level
 LOUDEST = 2.0  # largest log level that is decoded: 17 dB above full scale
 TAIL_SHARE = 0.5  # largest share of a latent's power that the tail of the last one may have
+LOG_VARIANCE = -14.0  # of the posterior of a measured level: 0.008 dB
 TINY = 1e-20  # smallest square of a root, so that its gradient is finite
 
 
@@ -20,6 +24,18 @@ def log_level(waveform: Tensor, hop: int) -> Tensor:  # (b c s) -> (b t)
     """Natural logarithm of the RMS over all channels and the `hop` samples of a latent."""
     power = reduce(waveform.square(), "b c (t s) -> b t", "mean", s=hop)
     return 0.5 * (power + FLOOR**2).log()
+
+
+def with_level(moments: Tensor, level: Tensor) -> Tensor:  # (b t 2k-2), (b t) -> (b t 2k)
+    """Means and log-variances of latents -> the same after those of the level."""
+    mean, log_variance = moments.chunk(2, dim=-1)
+    level = level[..., None].to(moments)
+    return torch.cat([level, mean, torch.full_like(level, LOG_VARIANCE), log_variance], dim=-1)
+
+
+def power_to_usual(level: Tensor) -> Tensor:
+    """Factor of power with which a sound of a log level has the usual one."""
+    return (2 * (USUAL - level)).exp()
 
 
 def power_of(level: Tensor) -> Tensor:

@@ -8,26 +8,32 @@ with a predicted level, because the phase of noise-like sound is unpredictable a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ..layers.causal import CausalConv1d, Stateful, StatefulSequence
+from ..layers.causal import Stateful
 from ..rates import SAMPLE_RATE
-from .level import levelled, log_level, power_of
-from .spectrum import NOISES, OUTPUTS, TONES, mix, phases, power_in_bins
+from .convnext import blocks
+from .level import levelled, log_level, power_of, power_to_usual, with_level
+from .spectrum import (
+    NOISES,
+    OUTPUTS,
+    TONES,
+    hann,
+    mix,
+    overlap_add,
+    phases,
+    power_in_bins,
+    transformable,
+)
 from .tones import continued_phases
 
 CHANNELS = 2
 FLOOR = 1e-4  # smallest magnitude of a bin: a signal amplitude of about 1e-5
-# With a measured level: the features of a sound of any level are those of a sound of this one.
-USUAL_LEVEL = math.log(10 ** (-25 / 20))
-LEVEL_LOG_VARIANCE = -14.0  # of the posterior of a measured level: 0.008 dB
 
 
 @dataclass(frozen=True)
@@ -91,25 +97,6 @@ class SpectralConfig:
         return OUTPUTS + TONES * self.tones
 
 
-class Block(Stateful, nn.Module):
-    """Causal ConvNeXt block; its state is the state of its convolution."""
-
-    def __init__(self, config: SpectralConfig):
-        super().__init__()
-        width, hidden = config.width, config.width * config.expansion
-        self.depthwise = CausalConv1d(width, width, config.kernel, groups=width)
-        self.norm = nn.LayerNorm(width)
-        self.up = nn.Linear(width, hidden)
-        self.down = nn.Linear(hidden, width)
-
-    def forward(  # (b t d) -> (b t d)
-        self, x: Tensor, state: Tensor | tuple | None = None
-    ) -> tuple[Tensor, Tensor | tuple]:
-        y, state = self.depthwise(rearrange(x, "b t d -> b d t"), state)
-        y = self.norm(rearrange(y, "b d t -> b t d"))
-        return x + self.down(F.gelu(self.up(y))), state
-
-
 class EncoderState(NamedTuple):
     samples: Tensor  # (b c frame_hop): the first half of the next window
     blocks: tuple
@@ -122,7 +109,7 @@ class Encoder(Stateful, nn.Module):
         super().__init__()
         self.config = config
         self.embed = nn.Linear(4 * config.bins, config.width)
-        self.blocks = StatefulSequence(*(Block(config) for _ in range(config.encoder_blocks)))
+        self.blocks = blocks(config.encoder_blocks, config.width, config.expansion, config.kernel)
         self.norm = nn.LayerNorm(config.width * config.fold)
         self.out = nn.Linear(config.width * config.fold, 2 * config.shape_channels)
 
@@ -132,14 +119,11 @@ class Encoder(Stateful, nn.Module):
         samples, blocks = (None, None) if state is None else state
         level = None
         if self.config.measured_level:
-            level = log_level(_transformable(waveform), self.config.hop)
+            level = log_level(transformable(waveform), self.config.hop)
         features, samples = self.analyse(waveform, samples, level)
         moments, blocks = self.moments(features, blocks)
         if level is not None:
-            mean, log_variance = moments.chunk(2, dim=-1)
-            level, constant = level[..., None], torch.full_like(level, LEVEL_LOG_VARIANCE)
-            parts = level.to(mean), mean, constant[..., None].to(mean), log_variance
-            moments = torch.cat(parts, dim=-1)
+            moments = with_level(moments, level)
         return rearrange(moments, "b t k -> b k t"), EncoderState(samples, blocks)
 
     def analyse(  # (b c s), (b t) -> (b frames 4*bins), (b c frame_hop)
@@ -153,12 +137,12 @@ class Encoder(Stateful, nn.Module):
         past = waveform.new_zeros(*waveform.shape[:2], hop) if past is None else past
         waveform = torch.cat([past, waveform], dim=-1)
         frames = waveform.unfold(-1, window, hop) * hann(window, waveform)
-        left, right = torch.fft.rfft(_transformable(frames)).unbind(dim=1)
+        left, right = torch.fft.rfft(transformable(frames)).unbind(dim=1)
         four = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=2)
         power = torch.view_as_real(four).square().sum(dim=-1)
         if level is not None:
-            scale = (USUAL_LEVEL - level).exp().repeat_interleave(self.config.fold, dim=1)
-            power = power * scale.square()[..., None, None]
+            gain = power_to_usual(level).repeat_interleave(self.config.fold, dim=1)
+            power = power * gain[..., None, None]
         logs = 0.5 * (power + FLOOR**2).log()
         return 0.3 * rearrange(logs, "b t c f -> b t (c f)") + 1, waveform[..., -hop:].clone()
 
@@ -194,7 +178,7 @@ class Decoder(Stateful, nn.Module):
         super().__init__()
         self.config = config
         self.embed = nn.Linear(config.shape_channels, config.width * config.fold)
-        self.blocks = StatefulSequence(*(Block(config) for _ in range(config.decoder_blocks)))
+        self.blocks = blocks(config.decoder_blocks, config.width, config.expansion, config.kernel)
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.outputs * config.bins)
 
@@ -211,7 +195,7 @@ class Decoder(Stateful, nn.Module):
 
     def power(self, latents: Tensor) -> Tensor | None:  # (b t k) -> (b t)
         """Mean square of the samples of every latent; None without a measured level."""
-        return power_of(_transformable(latents[..., 0])) if self.config.measured_level else None
+        return power_of(transformable(latents[..., 0])) if self.config.measured_level else None
 
     def predict(  # (b t k) -> (b frames outputs*bins)
         self, latents: Tensor, state: tuple | None = None
@@ -245,7 +229,7 @@ class Decoder(Stateful, nn.Module):
 
         With `power` every latent's samples have this mean square.
         """
-        x, window = _transformable(x), self.config.window
+        x, window = transformable(x), self.config.window
         tail, gain, running = (None, None, None) if state is None else state
         phasors = None
         if self.config.tones:
@@ -258,17 +242,5 @@ class Decoder(Stateful, nn.Module):
             gain = torch.zeros_like(power[:, 0]) if gain is None else gain
             waveform, tail, gain = levelled(frames, power, tail, gain)
             return waveform, RenderState(tail.clone(), gain, running)
-        rising, falling = frames.chunk(2, dim=-1)
-        previous = torch.cat([tail[:, :, None], falling[:, :, :-1]], dim=2)
-        waveform = rearrange(rising + previous, "b c t s -> b c (t s)")
-        return waveform, RenderState(falling[:, :, -1].clone(), None, running)
-
-
-def hann(size: int, like: Tensor) -> Tensor:  # -> (size)
-    """Periodic Hann window; copies shifted by half its size sum to one."""
-    return torch.hann_window(size, dtype=like.dtype, device=like.device)
-
-
-def _transformable(x: Tensor) -> Tensor:
-    """Converts half precision to float32: FFTs support single and double precision only."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+        waveform, tail = overlap_add(frames, tail)
+        return waveform, RenderState(tail.clone(), None, running)

@@ -1,4 +1,7 @@
-"""Spectra that a spectral decoder predicts: sound, noise with a level per bin, and tones."""
+"""Short-time spectra: windows, overlap-add, and what a spectral decoder predicts.
+
+It predicts sound, noise with a level per bin, and tones with a magnitude per bin.
+"""
 
 from __future__ import annotations
 
@@ -62,3 +65,20 @@ def phases(fraction: Tensor) -> Tensor:  # (...) in 0..1, of a full rotation -> 
     """
     angles = 2 * torch.pi * fraction
     return math.sqrt(2) * torch.stack([angles.cos(), angles.sin()], dim=-1)
+
+
+def overlap_add(frames: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
+    """Frames (b c t n) that overlap by half, after `tail` (b c n/2) -> (b c t*n/2), next tail."""
+    rising, falling = frames.chunk(2, dim=-1)
+    previous = torch.cat([tail[:, :, None], falling[:, :, :-1]], dim=2)
+    return rearrange(rising + previous, "b c t s -> b c (t s)"), falling[:, :, -1]
+
+
+def hann(size: int, like: Tensor) -> Tensor:  # -> (size)
+    """Periodic Hann window; copies shifted by half its size sum to one."""
+    return torch.hann_window(size, dtype=like.dtype, device=like.device)
+
+
+def transformable(x: Tensor) -> Tensor:
+    """Converts half precision to float32: FFTs support single and double precision only."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

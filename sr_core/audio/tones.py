@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SOFTEST = 1e-12  # smallest power of a bin whose logarithm is taken
-FLATTEST = 1e-3  # smallest curvature of log magnitudes at a peak
+SOFTEST = 1e-12  # smallest power of a peak, as a divisor
 
 
 def continued_phases(
@@ -21,27 +20,29 @@ def continued_phases(
 ) -> tuple[Tensor, Tensor]:  # (b t f), (b f) -> (b t f 2), (b f)
     """Unit phasors for every bin of frames that overlap by half, and the state after them.
 
-    Every bin has a running phase, which advances by that of half a window at the frequency of the
-    nearest peak. All bins around a peak have the peak's phase, with alternating sign: that of a
-    sinusoid in the middle of a symmetric window. The phases have no gradient.
+    The phase of a bin is that which the bin of the nearest peak had, advanced by half a window at
+    the peak's frequency: a tone keeps its phase when it moves to the next bin. Neighbours have
+    opposite signs, as bins of a sinusoid in a symmetric window have. No gradient.
     """
     with torch.no_grad():
         peak, offset = nearest_peaks(power)
-        past = start_phases(power) if past is None else past
-        # The phase of half a window at bin k is pi k. Parity alone keeps sums small and precise.
-        running = past[:, None] + (math.pi * (peak % 2 + offset)).cumsum(dim=1)
-        running = running.remainder(2 * math.pi)
-        phase = running.gather(2, peak)
+        # Half a window at bin k is a phase of pi k, whose multiples of 2 pi are left out.
+        advance, found = math.pi * (peak % 2 + offset), []
+        phase = start_phases(power) if past is None else past
+        for t in range(power.shape[1]):
+            phase = (phase.gather(1, peak[:, t]) + advance[:, t]).remainder(2 * math.pi)
+            found.append(phase)
+        angles = torch.stack(found, dim=1)
         signs = 1 - 2 * (torch.arange(power.shape[2], device=power.device) % 2).to(power)
-        phasors = torch.stack([phase.cos(), phase.sin()], dim=-1) * signs[:, None]
-        return phasors, running[:, -1].clone()
+        return torch.stack([angles.cos(), angles.sin()], dim=-1) * signs[:, None], phase
 
 
 def nearest_peaks(power: Tensor) -> tuple[Tensor, Tensor]:  # (b t f) -> 2 x (b t f)
     """For every bin the index of the nearest peak, and how far its frequency is from that bin.
 
-    The frequency is that of the maximum of a parabola through three log magnitudes (Smith and
-    Serra, "PARSHL", 1987), at most half a bin away. A spectrum without peak has them at all bins.
+    Under the root of a Hann window a sinusoid d bins above the peak's bin, at most half a bin, has
+    a magnitude in proportion to cos(pi d) / (1 - 4 d^2) there (Harris, 1978), so the difference of
+    those of the two bins beside it is D = 16 d / (9 - 4 d^2) times that of the peak.
     """
     b, t, last = power.shape[0], power.shape[1], power.shape[2] - 1
     higher = F.max_pool1d(power.flatten(0, 1), 3, stride=1, padding=1).view_as(power)
@@ -52,10 +53,10 @@ def nearest_peaks(power: Tensor) -> tuple[Tensor, Tensor]:  # (b t f) -> 2 x (b 
     right = torch.where(is_peak, bins, 2 * far).flip(2).cummin(dim=2).values.flip(2)
     near = torch.where(bins - left <= right - bins, left, right)
     near = torch.where((near < 1) | (near >= last), bins.clamp(1, last - 1), near)
-    logs = 0.5 * power.clamp_min(SOFTEST).log()
-    below, at, above = (logs.gather(2, near + step) for step in (-1, 0, 1))
-    curvature = (2 * at - below - above).clamp_min(FLATTEST)
-    return near, (0.5 * (above - below) / curvature).clamp(-0.5, 0.5)
+    below, at, above = (power.gather(2, near + step).sqrt() for step in (-1, 0, 1))
+    difference = (above - below) / at.clamp_min(SOFTEST**0.5)
+    offset = 9 * difference / (8 + (64 + 36 * difference.square()).sqrt())
+    return near, offset.clamp(-0.5, 0.5)
 
 
 def start_phases(power: Tensor) -> Tensor:  # (b t f) -> (b f)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from sr_core.audio.convnext import Block
 from sr_core.audio.mel import mel_bank
 from sr_core.audio.signal import Meter
-from sr_core.audio.spectral import Block, Decoder, Encoder, RenderState, SpectralConfig
+from sr_core.audio.spectral import Decoder, Encoder, RenderState, SpectralConfig
 from sr_core.audio.spectrum import mix, phases
 
 TINY = SpectralConfig(
@@ -35,7 +36,7 @@ def through(x, linear):
 
 def test_a_block_is_convnexts():
     """x + down(gelu(up(norm(depthwise x)))) (arXiv 2201.03545, fig. 4), over this and the past."""
-    block, x = filled(Block(TINY)), random(2, 5, 8)
+    block, x = filled(Block(TINY.width, TINY.expansion, TINY.kernel)), random(2, 5, 8)
     padded = F.pad(x.mT, (2, 0))
     y = F.conv1d(padded, block.depthwise.weight, block.depthwise.bias, groups=8).mT
     y = F.layer_norm(y, (8,), block.norm.weight, block.norm.bias)

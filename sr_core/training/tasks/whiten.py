@@ -67,7 +67,8 @@ def whiten(
     new[1].bias.copy_(old[1].bias + constant.reshape(len(constant), -1).sum(dim=1))
     # Not folded into a decoder bias, which would also apply to the zero padding at stream start.
     result.latent_mean.copy_(torch.cat([level.mean(dim=0), forward @ mean]))
-    result.latent_scale[:measured] = level.std(dim=0)
+    if measured:
+        result.latent_scale[0] = level.std()
     return result.requires_grad_(False)
 
 

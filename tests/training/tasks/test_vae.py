@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -23,8 +24,9 @@ SPECTRAL = SpectralConfig(
     latent_channels=3, window=16, fold=2, width=16, kernel=3, encoder_blocks=1, decoder_blocks=1
 )
 OOBLECK = {"latent_channels": 3, "channels": 4, "multipliers": (1, 2), "strides": (4, 4)}
-AUDIO = [SPECTRAL, OobleckConfig(**OOBLECK), OobleckConfig(**OOBLECK, causal=False)]
-KINDS = pytest.mark.parametrize("audio", AUDIO, ids=["spectral", "causal", "noncausal"])
+MEASURED = replace(SPECTRAL, latent_channels=4, measured_level=True, tones=True)
+AUDIO = [SPECTRAL, OobleckConfig(**OOBLECK), OobleckConfig(**OOBLECK, causal=False), MEASURED]
+KINDS = pytest.mark.parametrize("audio", AUDIO, ids=["spectral", "causal", "noncausal", "measured"])
 OFFICIAL = {"stft": StftConfig(sizes=(64, 32))}
 OURS = {"stft": StftConfig(weight=0.0), "energy": EnergyConfig(weight=1.0, sizes=(64, 32))}
 JUDGED = {
@@ -158,6 +160,13 @@ def test_rows_apart_have_the_mean_of_the_losses_together():
         for part in (slice(0, 2), slice(2, 4))
     ]
     torch.testing.assert_close(together, (halves[0] + halves[1]) / 2)
+
+
+def test_sounds_of_a_codec_with_a_measured_level_have_the_level_of_the_recording():
+    task, waveform = task_of(MEASURED), batch()["waveform"]
+    for sound in task._decoded(*task._moments(waveform), chances(0)):
+        powers = (x.unflatten(-1, (12, 16)).square().mean(dim=(1, 3)) for x in (sound, waveform))
+        torch.testing.assert_close(*powers, rtol=0.02, atol=1e-6)
 
 
 def test_noise_begins_at_its_step():
