@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from ..layers.causal import Stateful
 from ..rates import SAMPLE_RATE
 from .convnext import blocks
-from .level import levelled, log_level, power_of, power_to_usual, with_level
+from .level import log_level, power_of, power_to_usual, with_level
 from .spectrum import (
     NOISES,
     OUTPUTS,
     TONES,
     hann,
+    mean_square,
     mix,
     overlap_add,
     phases,
@@ -34,6 +35,7 @@ from .tones import continued_phases
 
 CHANNELS = 2
 FLOOR = 1e-4  # smallest magnitude of a bin: a signal amplitude of about 1e-5
+TINY = 1e-12  # smallest power by which a predicted spectrum is divided
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class SpectralConfig:
     """STFT frames are half a window apart; `fold` frames make one latent.
 
     With `measured_level` the first channel of the latents is the log RMS of their samples, which
-    the decoded samples have too; the other channels are those of a sound of any level. With `tones`
-    the decoder also predicts magnitudes whose phases continue from frame to frame.
+    sets that of the decoded samples; the other channels are those of a sound of any level. With
+    `tones` the decoder also predicts magnitudes whose phases continue from frame to frame.
     """
 
     sample_rate: int = SAMPLE_RATE  # Hz
@@ -157,7 +159,6 @@ class Encoder(Stateful, nn.Module):
 
 class RenderState(NamedTuple):
     tail: Tensor  # (b c frame_hop): second half of the last frame, for overlap-add
-    gain: Tensor | None = None  # (b): gain of the last latent, with a measured level
     phases: Tensor | None = None  # (b f): running phases, with tones
 
 
@@ -194,7 +195,7 @@ class Decoder(Stateful, nn.Module):
         return waveform, DecoderState(end, rendered, blocks)
 
     def power(self, latents: Tensor) -> Tensor | None:  # (b t k) -> (b t)
-        """Mean square of the samples of every latent; None without a measured level."""
+        """Expected mean square of every latent's samples; None without a measured level."""
         return power_of(transformable(latents[..., 0])) if self.config.measured_level else None
 
     def predict(  # (b t k) -> (b frames outputs*bins)
@@ -227,20 +228,19 @@ class Decoder(Stateful, nn.Module):
     ) -> tuple[Tensor, RenderState]:
         """Predictions -> samples by inverse STFT; `noise` None gives the mean over all noises.
 
-        With `power` every latent's samples have this mean square.
+        With `power` the frames of a latent get the gain with which their expected power is this.
         """
         x, window = transformable(x), self.config.window
-        tail, gain, running = (None, None, None) if state is None else state
-        phasors = None
+        tail, running = (None, None) if state is None else state
+        predicted, phasors = power_in_bins(x, self.config.outputs), None
         if self.config.tones:
-            phasors, running = continued_phases(power_in_bins(x, self.config.outputs), running)
+            phasors, running = continued_phases(predicted, running)
         spectrum = torch.view_as_complex(mix(x, noise, phasors))
+        if power is not None:
+            gain = (power / (mean_square(predicted, self.config.fold) + TINY)).sqrt()
+            spectrum = spectrum * gain.repeat_interleave(self.config.fold, dim=1)[..., None, None]
         frames = torch.fft.irfft(spectrum, n=window) * hann(window, spectrum.real).sqrt()
         frames = rearrange(frames, "b t c s -> b c t s")
         tail = torch.zeros_like(frames[:, :, 0, window // 2 :]) if tail is None else tail
-        if power is not None:
-            gain = torch.zeros_like(power[:, 0]) if gain is None else gain
-            waveform, tail, gain = levelled(frames, power, tail, gain)
-            return waveform, RenderState(tail.clone(), gain, running)
         waveform, tail = overlap_add(frames, tail)
-        return waveform, RenderState(tail.clone(), None, running)
+        return waveform, RenderState(tail.clone(), running)

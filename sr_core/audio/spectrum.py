@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 import torch
-from einops import rearrange
+from einops import rearrange, reduce
 from torch import Tensor
 
 OUTPUTS = 9  # numbers that the decoder predicts per frame and bin without tones, see `mix`
@@ -39,14 +39,28 @@ def mix(  # (b t n*f), ([b] t noises f 2), (b t f 2) -> (b t c f 2)
 
 
 def power_in_bins(x: Tensor, outputs: int) -> Tensor:  # (b t n*f) -> (b t f)
-    """Expected power that decoder outputs predict, of all parts and both channels; no gradient."""
-    x = rearrange(x.detach(), "b t (n f) -> b t n f", n=outputs)
+    """Expected power that decoder outputs predict, of all parts and both channels.
+
+    Tones count twice: overlapping frames of a tone add in phase, those of noise do not.
+    """
+    x = rearrange(x, "b t (n f) -> b t n f", n=outputs)
     size, real, imaginary, panned, opposed, tones = x.split([2, 2, 2, 2, 1, outputs - 9], dim=2)
     sound = (real.square() + imaginary.square()) * (2 * size.clamp(max=8)).exp()
     # The power of `phases` is 2; noise in opposite phase is in both channels.
     panned, opposed = 2 * _noise_magnitude(panned).square(), 4 * _noise_magnitude(opposed).square()
-    tones = _tone_magnitude(tones).square()
+    tones = 2 * _tone_magnitude(tones).square()
     return torch.cat([sound, panned, opposed, tones], dim=2).sum(dim=2)
+
+
+def mean_square(power: Tensor, fold: int) -> Tensor:  # (b t*fold f) -> (b t)
+    """Mean square of samples, of `fold` frames of `power_in_bins`, by Parseval's theorem.
+
+    All bins but the first and last count twice, and the power is that of two channels. Squares of
+    windows that overlap sum to one.
+    """
+    window = 2 * (power.shape[2] - 1)
+    total = 2 * power.sum(dim=2) - power[..., 0] - power[..., -1]
+    return reduce(total, "b (t f) -> b t", "mean", f=fold) / (2 * window**2)
 
 
 def _noise_magnitude(x: Tensor) -> Tensor:
