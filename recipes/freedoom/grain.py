@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sr_core.audio.spectral import phases
+from sr_core.audio.spectrum import phases
 from sr_core.evaluation.metrics.distances import mel_distance, stft_distance
 from sr_core.evaluation.metrics.loudness import envelope_correlation, level_db, loudness_envelope
 from sr_core.evaluation.metrics.mel import log_mel

@@ -8,28 +8,44 @@ with a predicted level, because the phase of noise-like sound is unpredictable a
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ..layers.causal import CausalConv1d, Stateful, StatefulSequence
+from ..layers.causal import Stateful
 from ..rates import SAMPLE_RATE
+from .convnext import blocks
+from .level import log_level, power_of, power_to_usual, with_level
+from .spectrum import (
+    NOISES,
+    OUTPUTS,
+    TONES,
+    hann,
+    mean_square,
+    mix,
+    overlap_add,
+    phases,
+    power_in_bins,
+    transformable,
+)
+from .tones import continued_phases
 
 CHANNELS = 2
-OUTPUTS = 9  # numbers that the decoder predicts per frame and bin, see `mix`
-NOISES = 2  # independent noises per frame: one with a level per channel, one in opposite phase
-NOISE_OFFSET = 3.0  # subtracted from predicted log noise levels, so that training starts soft
 FLOOR = 1e-4  # smallest magnitude of a bin: a signal amplitude of about 1e-5
+TINY = 1e-12  # smallest power by which a predicted spectrum is divided
 
 
 @dataclass(frozen=True)
 class SpectralConfig:
-    """STFT frames are half a window apart; `fold` frames make one latent."""
+    """STFT frames are half a window apart; `fold` frames make one latent.
+
+    With `measured_level` the first channel of the latents is the log RMS of their samples, which
+    sets that of the decoded samples; the other channels are those of a sound of any level. With
+    `tones` the decoder also predicts magnitudes whose phases continue from frame to frame.
+    """
 
     sample_rate: int = SAMPLE_RATE  # Hz
     latent_channels: int = 32
@@ -40,6 +56,8 @@ class SpectralConfig:
     kernel: int = 7  # frames
     encoder_blocks: int = 4
     decoder_blocks: int = 8
+    measured_level: bool = False
+    tones: bool = False
 
     def __post_init__(self):
         if self.window % 4 or min(self.window, self.fold) < 1:
@@ -70,24 +88,15 @@ class SpectralConfig:
     def bins(self) -> int:
         return self.window // 2 + 1
 
+    @property
+    def shape_channels(self) -> int:
+        """Latent channels that the networks write and read."""
+        return self.latent_channels - self.measured_level
 
-class Block(Stateful, nn.Module):
-    """Causal ConvNeXt block; its state is the state of its convolution."""
-
-    def __init__(self, config: SpectralConfig):
-        super().__init__()
-        width, hidden = config.width, config.width * config.expansion
-        self.depthwise = CausalConv1d(width, width, config.kernel, groups=width)
-        self.norm = nn.LayerNorm(width)
-        self.up = nn.Linear(width, hidden)
-        self.down = nn.Linear(hidden, width)
-
-    def forward(  # (b t d) -> (b t d)
-        self, x: Tensor, state: Tensor | tuple | None = None
-    ) -> tuple[Tensor, Tensor | tuple]:
-        y, state = self.depthwise(rearrange(x, "b t d -> b d t"), state)
-        y = self.norm(rearrange(y, "b d t -> b t d"))
-        return x + self.down(F.gelu(self.up(y))), state
+    @property
+    def outputs(self) -> int:
+        """Numbers that the decoder predicts per frame and bin, see `mix`."""
+        return OUTPUTS + TONES * self.tones
 
 
 class EncoderState(NamedTuple):
@@ -102,28 +111,41 @@ class Encoder(Stateful, nn.Module):
         super().__init__()
         self.config = config
         self.embed = nn.Linear(4 * config.bins, config.width)
-        self.blocks = StatefulSequence(*(Block(config) for _ in range(config.encoder_blocks)))
+        self.blocks = blocks(config.encoder_blocks, config.width, config.expansion, config.kernel)
         self.norm = nn.LayerNorm(config.width * config.fold)
-        self.out = nn.Linear(config.width * config.fold, 2 * config.latent_channels)
+        self.out = nn.Linear(config.width * config.fold, 2 * config.shape_channels)
 
     def forward(  # (b c s) -> (b 2k t)
         self, waveform: Tensor, state: EncoderState | None = None
     ) -> tuple[Tensor, EncoderState]:
-        features, samples = self.analyse(waveform, None if state is None else state.samples)
-        moments, blocks = self.moments(features, None if state is None else state.blocks)
+        samples, blocks = (None, None) if state is None else state
+        level = None
+        if self.config.measured_level:
+            level = log_level(transformable(waveform), self.config.hop)
+        features, samples = self.analyse(waveform, samples, level)
+        moments, blocks = self.moments(features, blocks)
+        if level is not None:
+            moments = with_level(moments, level)
         return rearrange(moments, "b t k -> b k t"), EncoderState(samples, blocks)
 
-    def analyse(  # (b c s) -> (b frames 4*bins), (b c frame_hop)
-        self, waveform: Tensor, past: Tensor | None = None
+    def analyse(  # (b c s), (b t) -> (b frames 4*bins), (b c frame_hop)
+        self, waveform: Tensor, past: Tensor | None = None, level: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Log magnitudes of left, right, mid and side, scaled to the order of one."""
+        """Log magnitudes of left, right, mid and side, scaled to the order of one.
+
+        With `level` they are relative to it.
+        """
         window, hop = self.config.window, self.config.frame_hop
         past = waveform.new_zeros(*waveform.shape[:2], hop) if past is None else past
         waveform = torch.cat([past, waveform], dim=-1)
         frames = waveform.unfold(-1, window, hop) * hann(window, waveform)
-        left, right = torch.fft.rfft(_transformable(frames)).unbind(dim=1)
+        left, right = torch.fft.rfft(transformable(frames)).unbind(dim=1)
         four = torch.stack([left, right, (left + right) / 2, (left - right) / 2], dim=2)
-        logs = 0.5 * (torch.view_as_real(four).square().sum(dim=-1) + FLOOR**2).log()
+        power = torch.view_as_real(four).square().sum(dim=-1)
+        if level is not None:
+            gain = power_to_usual(level).repeat_interleave(self.config.fold, dim=1)
+            power = power * gain[..., None, None]
+        logs = 0.5 * (power + FLOOR**2).log()
         return 0.3 * rearrange(logs, "b t c f -> b t (c f)") + 1, waveform[..., -hop:].clone()
 
     def moments(  # (b frames 4*bins) -> (b t 2k)
@@ -135,9 +157,14 @@ class Encoder(Stateful, nn.Module):
         return self.out(self.norm(folded)), state
 
 
+class RenderState(NamedTuple):
+    tail: Tensor  # (b c frame_hop): second half of the last frame, for overlap-add
+    phases: Tensor | None = None  # (b f): running phases, with tones
+
+
 class DecoderState(NamedTuple):
     position: int  # index of the next latent in the stream; seeds its noise
-    tail: Tensor  # (b c frame_hop): second half of the last frame, for overlap-add
+    render: RenderState
     blocks: tuple
 
 
@@ -151,22 +178,27 @@ class Decoder(Stateful, nn.Module):
     def __init__(self, config: SpectralConfig):
         super().__init__()
         self.config = config
-        self.embed = nn.Linear(config.latent_channels, config.width * config.fold)
-        self.blocks = StatefulSequence(*(Block(config) for _ in range(config.decoder_blocks)))
+        self.embed = nn.Linear(config.shape_channels, config.width * config.fold)
+        self.blocks = blocks(config.decoder_blocks, config.width, config.expansion, config.kernel)
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, OUTPUTS * config.bins)
+        self.head = nn.Linear(config.width, config.outputs * config.bins)
 
     def forward(  # (b k t) -> (b c s)
         self, latents: Tensor, state: DecoderState | None = None
     ) -> tuple[Tensor, DecoderState]:
-        position, tail, blocks = (0, None, None) if state is None else state
-        x, blocks = self.predict(rearrange(latents, "b k t -> b t k"), blocks)
-        end = position + latents.shape[-1]
+        position, rendered, blocks = (0, None, None) if state is None else state
+        latents = rearrange(latents, "b k t -> b t k")
+        x, blocks = self.predict(latents, blocks)
+        end = position + latents.shape[1]
         noise = torch.cat([self.noise(index) for index in range(position, end)])
-        waveform, tail = self.render(x, noise.to(x), tail)
-        return waveform, DecoderState(end, tail, blocks)
+        waveform, rendered = self.render(x, noise.to(x), self.power(latents), rendered)
+        return waveform, DecoderState(end, rendered, blocks)
 
-    def predict(  # (b t k) -> (b frames 9*bins)
+    def power(self, latents: Tensor) -> Tensor | None:  # (b t k) -> (b t)
+        """Expected mean square of every latent's samples; None without a measured level."""
+        return power_of(transformable(latents[..., 0])) if self.config.measured_level else None
+
+    def predict(  # (b t k) -> (b frames outputs*bins)
         self, latents: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple]:
         """The learned part of the decoder."""
@@ -177,7 +209,8 @@ class Decoder(Stateful, nn.Module):
         self, latents: Tensor, state: tuple | None = None
     ) -> tuple[Tensor, tuple]:
         """Inputs of the linear output layer."""
-        x = rearrange(self.embed(latents), "b t (f d) -> b (t f) d", f=self.config.fold)
+        shape = latents[..., int(self.config.measured_level) :]
+        x = rearrange(self.embed(shape), "b t (f d) -> b (t f) d", f=self.config.fold)
         x, state = self.blocks(x, state)
         return self.norm(x), state
 
@@ -186,50 +219,28 @@ class Decoder(Stateful, nn.Module):
         shape = self.config.fold, NOISES, self.config.bins
         return phases(torch.rand(shape, generator=torch.Generator().manual_seed(position)))
 
-    def render(
-        self, x: Tensor, noise: Tensor | None, tail: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:  # (b t 9*bins), ([b] t noises f 2) -> (b c s), (b c frame_hop)
-        """Predictions -> samples by inverse STFT; `noise` None gives the mean over all noises."""
-        spectrum = torch.view_as_complex(mix(_transformable(x), noise))
-        window = self.config.window
+    def render(  # (b t outputs*bins), ([b] t noises f 2), (b latents) -> (b c s)
+        self,
+        x: Tensor,
+        noise: Tensor | None,
+        power: Tensor | None = None,
+        state: RenderState | None = None,
+    ) -> tuple[Tensor, RenderState]:
+        """Predictions -> samples by inverse STFT; `noise` None gives the mean over all noises.
+
+        With `power` the frames of a latent get the gain with which their expected power is this.
+        """
+        x, window = transformable(x), self.config.window
+        tail, running = (None, None) if state is None else state
+        predicted, phasors = power_in_bins(x, self.config.outputs), None
+        if self.config.tones:
+            phasors, running = continued_phases(predicted, running)
+        spectrum = torch.view_as_complex(mix(x, noise, phasors))
+        if power is not None:
+            gain = (power / (mean_square(predicted, self.config.fold) + TINY)).sqrt()
+            spectrum = spectrum * gain.repeat_interleave(self.config.fold, dim=1)[..., None, None]
         frames = torch.fft.irfft(spectrum, n=window) * hann(window, spectrum.real).sqrt()
-        rising, falling = rearrange(frames, "b t c s -> b c t s").chunk(2, dim=-1)
-        tail = torch.zeros_like(falling[:, :, 0]) if tail is None else tail
-        previous = torch.cat([tail[:, :, None], falling[:, :, :-1]], dim=2)
-        return rearrange(rising + previous, "b c t s -> b c (t s)"), falling[:, :, -1].clone()
-
-
-def mix(x: Tensor, noise: Tensor | None) -> Tensor:  # (b t 9*f), ([b] t noises f 2) -> (b t c f 2)
-    """Decoder outputs -> real and imaginary parts of the spectra of left and right.
-
-    A predicted magnitude times a predicted complex number covers both loud and soft sounds.
-    """
-    x = rearrange(x, "b t (n f) -> b t n f", n=OUTPUTS)
-    size, real, imaginary, panned, opposed = x.split([2, 2, 2, 2, 1], dim=2)
-    sound = torch.stack([real, imaginary], dim=-1) * size.clamp(max=8).exp()[..., None]
-    if noise is None:
-        return sound
-    first, second = noise.split(1, dim=-3)
-    panned, opposed = ((x - NOISE_OFFSET).clamp(max=6).exp() for x in (panned, opposed))
-    opposed = torch.cat([opposed, -opposed], dim=2)
-    return sound + panned[..., None] * first + opposed[..., None] * second
-
-
-def phases(fraction: Tensor) -> Tensor:  # (...) in 0..1, of a full rotation -> (... 2)
-    """Real and imaginary parts of complex numbers of power 2 with the given phases.
-
-    The magnitude is constant because overlapping windows already vary the level: with random
-    magnitudes the level of a hiss varies more than in a recording.
-    """
-    angles = 2 * torch.pi * fraction
-    return math.sqrt(2) * torch.stack([angles.cos(), angles.sin()], dim=-1)
-
-
-def hann(size: int, like: Tensor) -> Tensor:  # -> (size)
-    """Periodic Hann window; copies shifted by half its size sum to one."""
-    return torch.hann_window(size, dtype=like.dtype, device=like.device)
-
-
-def _transformable(x: Tensor) -> Tensor:
-    """Converts half precision to float32: FFTs support single and double precision only."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+        frames = rearrange(frames, "b t c s -> b c t s")
+        tail = torch.zeros_like(frames[:, :, 0, window // 2 :]) if tail is None else tail
+        waveform, tail = overlap_add(frames, tail)
+        return waveform, RenderState(tail.clone(), running)

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from sr_core.audio.spectral import Decoder, Encoder, SpectralConfig, mix
+from sr_core.audio.spectral import Decoder, Encoder, SpectralConfig
+from sr_core.audio.spectrum import mix
 from sr_core.audio.vae import AudioVAE, OobleckConfig
 from sr_core.config import from_dict, to_dict
 from sr_core.pipeline import PipelineConfig
@@ -10,12 +13,18 @@ TINY = SpectralConfig(
     latent_channels=3, window=16, fold=2, width=8, kernel=3, encoder_blocks=2, decoder_blocks=2
 )
 HOP = 16
+MEASURED = replace(TINY, measured_level=True)
+TONAL = replace(TINY, tones=True)
+BOTH = replace(TINY, measured_level=True, tones=True)
+KINDS = pytest.mark.parametrize(
+    "config", [TINY, MEASURED, TONAL, BOTH], ids=["plain", "measured", "tonal", "both"]
+)
 CUTS = pytest.mark.parametrize("sizes", [[1] * 11, [3, 3, 3, 2], [2, 7, 1, 1]], ids=str)
 
 
-def tiny_vae() -> AudioVAE:
+def tiny_vae(config: SpectralConfig = TINY) -> AudioVAE:
     torch.manual_seed(0)
-    return AudioVAE(TINY).double().eval().requires_grad_(False)
+    return AudioVAE(config).double().eval().requires_grad_(False)
 
 
 def random(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -32,9 +41,10 @@ def test_a_window_is_of_four_parts_and_a_latent_of_one_frame_or_more(window, fol
         SpectralConfig(window=window, fold=fold)
 
 
+@KINDS
 @CUTS
-def test_decoding_in_pieces_equals_decoding_whole(sizes):
-    vae, latents = tiny_vae(), random(2, 11, 3)
+def test_decoding_in_pieces_equals_decoding_whole(sizes, config):
+    vae, latents = tiny_vae(config), random(2, 11, 3)
     state, pieces = None, []
     for piece in latents.split(sizes, dim=1):
         waveform, state = vae.decode(piece, state)
@@ -44,9 +54,10 @@ def test_decoding_in_pieces_equals_decoding_whole(sizes):
     torch.testing.assert_close(torch.cat(pieces, dim=-1), whole, rtol=0, atol=1e-9)
 
 
+@KINDS
 @CUTS
-def test_encoding_in_pieces_equals_encoding_whole(sizes):
-    vae, waveform = tiny_vae(), random(2, 2, 11 * HOP)
+def test_encoding_in_pieces_equals_encoding_whole(sizes, config):
+    vae, waveform = tiny_vae(config), random(2, 2, 11 * HOP)
     state, pieces = None, []
     for piece in waveform.split([size * HOP for size in sizes], dim=-1):
         mean, log_variance, state = vae.encode_moments(piece, state)
@@ -55,25 +66,28 @@ def test_encoding_in_pieces_equals_encoding_whole(sizes):
     torch.testing.assert_close(torch.cat(pieces, dim=1), whole, rtol=0, atol=1e-9)
 
 
-def test_no_gradient_reaches_a_latent_from_an_earlier_sample():
+@KINDS
+def test_no_gradient_reaches_a_latent_from_an_earlier_sample(config):
     latents = random(1, 8, 3).requires_grad_()
-    tiny_vae().decode(latents)[0][..., : 5 * HOP].square().sum().backward()
+    tiny_vae(config).decode(latents)[0][..., : 5 * HOP].square().sum().backward()
     per_latent = latents.grad.abs().sum(dim=(0, 2))
     assert per_latent[4] > 0
     assert per_latent[5:].tolist() == [0, 0, 0]
 
 
-def test_no_gradient_reaches_a_sample_from_an_earlier_latent():
+@KINDS
+def test_no_gradient_reaches_a_sample_from_an_earlier_latent(config):
     waveform = random(1, 2, 8 * HOP).requires_grad_()
-    mean, log_variance, _ = tiny_vae().encode_moments(waveform)
+    mean, log_variance, _ = tiny_vae(config).encode_moments(waveform)
     (mean[:, :5].square().sum() + log_variance[:, :5].square().sum()).backward()
     per_sample = waveform.grad.abs().sum(dim=(0, 1))
     assert per_sample[5 * HOP - 1] > 0
     assert per_sample[5 * HOP :].max() == 0
 
 
-def test_a_latent_is_heard_from_its_first_frame_on():
-    vae, latents = tiny_vae(), random(1, 8, 3)
+@KINDS
+def test_a_latent_is_heard_from_its_first_frame_on(config):
+    vae, latents = tiny_vae(config), random(1, 8, 3)
     changed = latents.clone()
     changed[:, 5] += 1
     apart = (vae.decode(changed)[0] - vae.decode(latents)[0]).abs().sum(dim=(0, 1))
@@ -81,8 +95,9 @@ def test_a_latent_is_heard_from_its_first_frame_on():
     assert apart[5 * HOP + 1] > 0  # the window is zero at its very first sample
 
 
-def test_a_state_used_twice_gives_the_same_result():
-    vae = tiny_vae()
+@KINDS
+def test_a_state_used_twice_gives_the_same_result(config):
+    vae = tiny_vae(config)
     _, decoding = vae.decode(random(1, 4, 3))
     _, encoding = vae.encode(random(1, 2, 4 * HOP))
     sound = random(1, 2, 2 * HOP)
@@ -135,20 +150,67 @@ def test_noises_of_left_and_right_may_be_alike_or_opposed():
     assert left.abs().max() > 1e-3
 
 
-def test_a_codec_made_on_the_meta_device_loads_whole():
-    source = tiny_vae()
+@KINDS
+def test_a_codec_made_on_the_meta_device_loads_whole(config):
+    source = tiny_vae(config)
     with torch.device("meta"):
-        target = AudioVAE(TINY)
+        target = AudioVAE(config)
     target.load_state_dict(source.state_dict(), strict=True, assign=True)
     latents, waveform = random(1, 3, 3), random(1, 2, 3 * HOP)
     assert torch.equal(target.decode(latents)[0], source.decode(latents)[0])
     assert torch.equal(target.encode(waveform)[0], source.encode(waveform)[0])
 
 
-def test_silence_is_finite_both_ways():
-    vae = tiny_vae()
+@KINDS
+def test_silence_is_finite_both_ways(config):
+    vae = tiny_vae(config)
     mean, log_variance, _ = vae.encode_moments(torch.zeros(1, 2, 3 * HOP, dtype=torch.float64))
     assert mean.isfinite().all() and log_variance.isfinite().all()
+
+
+def test_the_first_latent_is_the_level_of_its_samples():
+    waveform = 0.05 * random(1, 2, 12 * HOP)
+    power = waveform.unflatten(-1, (12, HOP)).square().mean(dim=(1, 3))
+    latents, _ = tiny_vae(BOTH).encode(waveform)
+    torch.testing.assert_close(latents[..., 0], 0.5 * (power + 1e-8).log())
+
+
+@pytest.mark.parametrize("kind", ["noise", "opposed", "tone"])
+def test_samples_have_the_power_of_their_latent_whatever_is_predicted(kind):
+    decoder, bins = Decoder(BOTH), BOTH.bins
+    x = torch.full((1, 4000, 11, bins), -30.0, dtype=torch.float64)
+    x[:, :, {"noise": 6, "opposed": 8, "tone": 9}[kind], 3] = random(1, 1).item() - 1
+    if kind == "tone":  # the bins beside a peak, under the root of a Hann window: a third of it
+        x[:, :, 9, [2, 4]] = x[:, :, 9, [3]] - torch.tensor(3.0).log()
+    noise = torch.cat([decoder.noise(place) for place in range(2000)]).double()
+    power = torch.full((1, 2000), 0.01, dtype=torch.float64)
+    waveform, _ = decoder.render(x.flatten(2), noise, power)
+    assert waveform[..., HOP:].square().mean().item() == pytest.approx(0.01, rel=0.05)
+
+
+@pytest.mark.parametrize("config", [MEASURED, BOTH], ids=["measured", "both"])
+def test_a_softer_sound_has_the_same_shape_and_comes_out_as_much_softer(config):
+    vae, waveform, gain = tiny_vae(config), random(1, 2, 6 * HOP), 0.1
+    loud, soft = vae.encode(waveform)[0], vae.encode(gain * waveform)[0]
+    torch.testing.assert_close(soft[..., 1:], loud[..., 1:], rtol=0, atol=1e-4)
+    expected = gain * vae.decode(loud)[0]
+    torch.testing.assert_close(vae.decode(soft)[0], expected, rtol=0, atol=1e-4)
+
+
+def test_the_posterior_of_a_measured_level_is_narrow():
+    mean, log_variance, _ = tiny_vae(BOTH).encode_moments(random(1, 2, 3 * HOP))
+    assert mean.shape == log_variance.shape == (1, 3, 3)
+    assert log_variance[..., 0].unique().tolist() == [-14]
+
+
+def test_tones_are_loudest_where_they_are_predicted():
+    decoder = Decoder(TONAL)
+    x = torch.full((1, 40, 11 * 9), -30.0, dtype=torch.float64)
+    x[..., 9 * 9 + 2], x[..., 10 * 9 + 2] = 3.0, 3.0 - 1.0  # bin 2: left, and right 1 neper softer
+    waveform, _ = decoder.render(x, None)
+    left, right = torch.fft.rfft(waveform[0, :, 64:320]).abs()  # 16 times as many bins
+    assert left.argmax() == right.argmax() == 2 * 16
+    torch.testing.assert_close(right[32], left[32] / torch.e)
 
 
 def test_the_default_fits_the_frame_rate_and_the_size_of_a_small_file():
@@ -158,7 +220,9 @@ def test_the_default_fits_the_frame_rate_and_the_size_of_a_small_file():
     assert sum(p.numel() for side in sides for p in side.parameters()) < 7e6
 
 
-@pytest.mark.parametrize("audio", [TINY, OobleckConfig(channels=8)], ids=["spectral", "oobleck"])
+@pytest.mark.parametrize(
+    "audio", [TINY, BOTH, OobleckConfig(channels=8)], ids=["spectral", "both", "oobleck"]
+)
 def test_a_configuration_comes_back_as_the_kind_it_was(audio):
     config = PipelineConfig(audio=audio)
     assert from_dict(PipelineConfig, to_dict(config)) == config

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 import sys
 from pathlib import Path
@@ -15,9 +16,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # recipes are not installed
 
 from recipes.codec import make_shards, measure, synth  # noqa: E402
 from recipes.codec.held_out import sequence  # noqa: E402
+from recipes.codec.initial import extended  # noqa: E402
 from recipes.codec.scene import LEVELS_DB, LOUDEST, scene  # noqa: E402
 from recipes.codec.soundfont import read_sample, sample_names  # noqa: E402
 from recipes.codec.sources import SOURCES, recordings_of  # noqa: E402
+from sr_core.audio.level import USUAL  # noqa: E402
+from sr_core.audio.spectral import SpectralConfig  # noqa: E402
+from sr_core.audio.vae import AudioVAE  # noqa: E402
 from sr_core.config import from_dict  # noqa: E402
 from sr_core.training.data.dataset import Batches  # noqa: E402
 from sr_core.training.stages import VAERun  # noqa: E402
@@ -172,3 +177,24 @@ def test_counts_of_onsets_are_pooled_and_values_averaged():
     both = measure.pooled([one, two])
     assert (both.level_db, both.mel_db, both.envelope_r, both.gain_error_db) == (1, 2, 0.5, 1)
     assert both.onset_f1 == pytest.approx(0.5) and two.onset_f1 == 0
+
+
+@torch.no_grad()
+def test_an_extended_codec_has_the_latents_of_the_old_one_at_the_usual_level():
+    torch.manual_seed(0)
+    old = AudioVAE(SpectralConfig(latent_channels=3, window=16, fold=2, width=8))
+    new = extended(old, 6)
+    sound = torch.randn(1, 2, 16 * 20)
+    powers = sound.unflatten(-1, (20, 16)).square().mean(dim=(1, 3))
+    gain = (math.exp(2 * USUAL) / powers).sqrt().repeat_interleave(16, dim=1)
+    sound = sound * gain[:, None]
+    was, now = old.encode_moments(sound)[0], new.encode_moments(sound)[0]
+    assert new.config.latent_channels == now.shape[2] == 6
+    torch.testing.assert_close(now[..., 1:4], was, rtol=1e-3, atol=1e-3)
+    changed = torch.cat([now[..., :4], torch.randn(1, 20, 2)], dim=2)
+    assert torch.equal(new.decode(changed)[0], new.decode(now)[0])
+
+
+def test_only_a_codec_without_level_and_tones_can_be_extended():
+    with pytest.raises(ValueError, match="expected a spectral codec without"):
+        extended(AudioVAE(SpectralConfig(width=8, measured_level=True)), 40)

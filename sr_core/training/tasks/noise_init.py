@@ -8,7 +8,8 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from ...audio.spectral import FLOOR, NOISE_OFFSET, OUTPUTS
+from ...audio.spectral import FLOOR
+from ...audio.spectrum import NOISE_OFFSET
 from ...audio.vae import AudioVAE
 
 RIDGE = 0.01  # ridge penalty, relative to the variance of the features (about 1)
@@ -25,12 +26,12 @@ def initialise_noise(vae: AudioVAE, waveform: Tensor, share: float) -> None:  # 
     """
     if not 0 < share < 1:
         raise ValueError(f"got a noise share of {share}; expected more than 0 and less than 1")
-    decoder = vae.decoder
+    decoder, outputs = vae.decoder, vae.decoder.config.outputs
     features, _ = decoder.features(vae.encode_moments(waveform)[0])
     features = rearrange(features, "b t d -> (b t) d").double()
-    size, real, imaginary, _ = rearrange(
-        decoder.head(features.to(waveform)).double(), "t (n f) -> n t f", n=OUTPUTS
-    ).split([2, 2, 2, 3])
+    size, real, imaginary = rearrange(
+        decoder.head(features.to(waveform)).double(), "t (n f) -> n t f", n=outputs
+    )[:6].split(2)
     power = (real.square() + imaginary.square()) * (2 * size.clamp(max=8)).exp()
     # The division by 2 is due to the power of `phases`, which is 2.
     level = (power * share / 2 + FLOOR**2).log() / 2 + NOISE_OFFSET
@@ -40,7 +41,7 @@ def initialise_noise(vae: AudioVAE, waveform: Tensor, share: float) -> None:  # 
     ridge = RIDGE * len(inputs) * torch.eye(inputs.shape[1]).to(inputs)
     fitted = torch.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ level)
     weight, bias = (
-        rearrange(p, "(n f) ... -> n f ...", n=OUTPUTS) for p in decoder.head.parameters()
+        rearrange(p, "(n f) ... -> n f ...", n=outputs) for p in decoder.head.parameters()
     )
     weight[2:6] *= math.sqrt(1 - share)
     bias[2:6] *= math.sqrt(1 - share)

@@ -36,18 +36,22 @@ def whiten(
     posterior variance exceeds `drowned` times their own variance are removed, as the decoder hardly
     depends on them; with all components kept the reconstruction does not change. The covariance of
     the transformed posterior is not diagonal, so its log-variance is replaced by a constant: the
-    mean over the set along each component.
+    mean over the set along each component. A measured level remains the first channel, normalised
+    by its own mean and deviation.
     """
-    mean, covariance = latents.double().mean(dim=0), torch.cov(latents.double().mT)
+    measured = isinstance(vae.config, SpectralConfig) and vae.config.measured_level
+    level, latents = latents.double().tensor_split([int(measured)], dim=1)
+    mean, covariance = latents.mean(dim=0), torch.cov(latents.mT)
     values, vectors = torch.linalg.eigh(covariance)
     values, vectors = values.flip(0), vectors.flip(1)
     roots = values.clamp_min(WEAKEST * values[0]).sqrt()
     forward, inverse = vectors.mT / roots[:, None], vectors * roots
-    spread = forward.square() @ variances.double().mean(dim=0)
+    spread = forward.square() @ variances[:, int(measured) :].double().mean(dim=0)
     kept = spread <= drowned
     dropped = inverse[:, ~kept] @ forward[~kept] @ mean  # replaces removed components: their mean
     forward, inverse, spread = forward[kept], inverse[:, kept], spread[kept]
-    result = AudioVAE(replace(vae.config, latent_channels=len(forward))).to(vae.latent_mean)
+    result = AudioVAE(replace(vae.config, latent_channels=measured + len(forward)))
+    result = result.to(vae.latent_mean)
     old, new = _outermost(vae), _outermost(result)
     own = {id(parameter) for layer in old for parameter in layer.parameters()}
     rest = {n: p for n, p in vae.named_parameters() if id(p) not in own}
@@ -56,13 +60,24 @@ def whiten(
     new[0].weight.zero_()
     new[0].weight[: len(forward)] = einsum(forward, weight, "j k, k ... -> j ...")
     new[0].bias.copy_(torch.cat([forward @ bias, spread.log()]))
-    weight = old[1].weight.double()
-    new[1].weight.copy_(einsum(weight, inverse, "o k ..., k j -> o j ..."))
-    constant = einsum(weight, dropped, "o k ..., k -> o ...")
-    new[1].bias.copy_(old[1].bias + constant.reshape(len(constant), -1).sum(dim=1))
+    _fold(old[1], new[1], inverse, dropped)
     # Not folded into a decoder bias, which would also apply to the zero padding at stream start.
-    result.latent_mean.copy_(forward @ mean)
+    _normalise(result, level, forward @ mean)
     return result.requires_grad_(False)
+
+
+def _fold(old: _Affine, new: _Affine, inverse: Tensor, dropped: Tensor) -> None:  # (k j), (k)
+    """The decoder's first layer after the inverse transform and a constant of latents."""
+    weight = old.weight.double()
+    new.weight.copy_(einsum(weight, inverse, "o k ..., k j -> o j ..."))
+    constant = einsum(weight, dropped, "o k ..., k -> o ...")
+    new.bias.copy_(old.bias + constant.reshape(len(constant), -1).sum(dim=1))
+
+
+def _normalise(vae: AudioVAE, level: Tensor, means: Tensor) -> None:  # (n 0) or (n 1), (k)
+    vae.latent_mean.copy_(torch.cat([level.mean(dim=0), means]))
+    if level.shape[1]:
+        vae.latent_scale[0] = level.std()
 
 
 def _outermost(vae: AudioVAE) -> tuple[_Affine, _Affine]:

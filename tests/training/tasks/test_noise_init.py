@@ -3,7 +3,8 @@ import copy
 import pytest
 import torch
 
-from sr_core.audio.spectral import NOISE_OFFSET, OUTPUTS, SpectralConfig
+from sr_core.audio.spectral import SpectralConfig
+from sr_core.audio.spectrum import NOISE_OFFSET, OUTPUTS
 from sr_core.audio.vae import AudioVAE
 from sr_core.training.tasks.noise_init import initialise_noise
 

@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -23,8 +24,9 @@ SPECTRAL = SpectralConfig(
     latent_channels=3, window=16, fold=2, width=16, kernel=3, encoder_blocks=1, decoder_blocks=1
 )
 OOBLECK = {"latent_channels": 3, "channels": 4, "multipliers": (1, 2), "strides": (4, 4)}
-AUDIO = [SPECTRAL, OobleckConfig(**OOBLECK), OobleckConfig(**OOBLECK, causal=False)]
-KINDS = pytest.mark.parametrize("audio", AUDIO, ids=["spectral", "causal", "noncausal"])
+MEASURED = replace(SPECTRAL, latent_channels=4, measured_level=True, tones=True)
+AUDIO = [SPECTRAL, OobleckConfig(**OOBLECK), OobleckConfig(**OOBLECK, causal=False), MEASURED]
+KINDS = pytest.mark.parametrize("audio", AUDIO, ids=["spectral", "causal", "noncausal", "measured"])
 OFFICIAL = {"stft": StftConfig(sizes=(64, 32))}
 OURS = {"stft": StftConfig(weight=0.0), "energy": EnergyConfig(weight=1.0, sizes=(64, 32))}
 JUDGED = {
@@ -158,6 +160,15 @@ def test_rows_apart_have_the_mean_of_the_losses_together():
         for part in (slice(0, 2), slice(2, 4))
     ]
     torch.testing.assert_close(together, (halves[0] + halves[1]) / 2)
+
+
+def test_sounds_of_a_codec_with_a_measured_level_follow_that_of_the_recording():
+    task = task_of(MEASURED)
+    mean, log_variance = task._moments(batch()["waveform"])
+    softer = torch.cat([mean[..., :1] - 1, mean[..., 1:]], dim=-1)
+    sounds = (task._decoded(x, log_variance - 30, chances(0))[0] for x in (mean, softer))
+    loud, soft = (sound.square().mean() for sound in sounds)
+    torch.testing.assert_close(soft, loud * math.exp(-2), rtol=1e-3, atol=0)
 
 
 def test_noise_begins_at_its_step():

@@ -15,6 +15,7 @@ from tests.training.conftest import write_shard
 SPECTRAL = SpectralConfig(
     latent_channels=3, window=16, fold=2, width=8, encoder_blocks=1, decoder_blocks=1
 )
+MEASURED = replace(SPECTRAL, latent_channels=4, measured_level=True, tones=True)
 OOBLECK = {"latent_channels": 3, "channels": 4, "multipliers": (1, 2), "strides": (2, 3)}
 KINDS = pytest.mark.parametrize(
     "config",
@@ -48,6 +49,16 @@ def test_latents_are_decorrelated_with_unit_variance_and_no_mean(config):
     assert (torch.cov(raw[0].mT) - torch.eye(3)).abs().max() > 0.1  # they were not before
     torch.testing.assert_close(torch.cov(latents[0].mT), torch.eye(3).double())
     torch.testing.assert_close(latents[0].mean(dim=0), torch.zeros(3).double(), atol=1e-9, rtol=0)
+
+
+def test_a_measured_level_remains_the_first_channel_and_is_normalised():
+    vae, waveform, before, raw = whitened(MEASURED)
+    latents, _ = vae.encode(waveform)
+    level = raw[0, :, 0]
+    torch.testing.assert_close(latents[0, :, 0], (level - level.mean()) / level.std())
+    torch.testing.assert_close(torch.cov(latents[0, :, 1:].mT), torch.eye(3).double())
+    torch.testing.assert_close(vae.decode(latents)[0], before, rtol=0, atol=1e-9)
+    assert vae.config == MEASURED
 
 
 def test_posterior_variance_keeps_its_share_along_every_axis():
