@@ -86,7 +86,7 @@ def decode_sound(
     `stereo` as in `read_audio`. Raises MediaError for a channel layout that cannot be decoded
     safely, or that has no stereo mix.
     """
-    planar = Planar(settle_order(stream, source), stereo)
+    planar = Planar(settle_order(stream, source, stereo), stereo)
     for packet in packets_of(container, [stream]):
         try:
             frames = packet.decode()

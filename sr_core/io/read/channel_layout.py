@@ -20,23 +20,37 @@ NATIVE = (
     "6.0(front) hexagonal 6.1 6.1(back) 6.1(front) 7.0 7.0(front) 7.1 7.1(wide) 7.1(wide-side) "
     "octagonal hexadecagonal"
 ).split()
+CUSTOM = re.compile(r"\d+ channels \((.+)\)")
+FIELD = ["AMBI0", "AMBI1", "AMBI2", "AMBI3"]  # W, Y, Z, X of Ambisonics
 
 
-def settle_order(stream: AudioStream, source: Source) -> list[int] | None:
+def layout_of(stream: AudioStream) -> str:
+    """FFmpeg's name of a stream's channel layout; a custom one is replaced in the stream by stereo.
+
+    Since PyAV 17, a layout object with a custom order frees memory of the stream or frame that it
+    was read from, and the process crashes later. So it is read once and replaced at once.
+    """
+    name = stream.codec_context.layout.name
+    if CUSTOM.fullmatch(name):
+        stream.codec_context.layout = "stereo"
+    return name
+
+
+def settle_order(stream: AudioStream, source: Source, stereo: bool = False) -> list[int] | None:
     """Make a stream with a custom channel order safe to decode; call it before decoding.
 
-    Returns the indices that put its channels into native order, None if they already are.
-    Since PyAV 17, a layout object with a custom order frees memory of the stream or frame that it
-    was read from, and the process crashes later. So it is read once and replaced at once by a
-    native layout, with which PCM samples decode unchanged.
-    Raises MediaError for channels of no native layout, and for codecs that carry the order in each
-    frame.
+    Returns the indices that put its channels into native order, None if they already are; that of
+    Ambisonics is W, Y, Z, X. PCM samples decode unchanged with any layout of as many channels.
+    Raises MediaError for channels of no native layout, for codecs that carry the order in each
+    frame, and for Ambisonics that is to be mixed to stereo.
     """
-    context = stream.codec_context
-    own = re.fullmatch(r"\d+ channels \((.+)\)", context.layout.name)
+    context, own = stream.codec_context, CUSTOM.fullmatch(layout_of(stream))
     if own is None:
         return None
     names = own[1].split("+")
+    if sorted(names) == FIELD and context.name.startswith("pcm_") and not stereo:
+        context.layout = "quad"
+        return [names.index(name) for name in FIELD]
     native = next((name for name in NATIVE if sorted(_names(name)) == sorted(names)), None)
     context.layout = native or "stereo"
     if native is None or not context.name.startswith("pcm_"):

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import OutputContainer
 from torch import Tensor
 
 from ..read.source import MediaError
+from .ambisonics import for_ambisonics
 from .container import Container, open_output, writing
 from .partial import whole_file
-from .sound import LAYOUTS, add_sound_stream, waveform_pieces
+from .sound import add_sound_stream, waveform_pieces
 
 FILES = {
     ".wav": Container("wav", "pcm_s24le", "s32"),
@@ -26,25 +26,29 @@ FILES = {
 }
 
 
-def write_audio(path: str | os.PathLike[str], pieces: Tensor | Iterable[Tensor], rate: int) -> Path:
+def write_audio(
+    path: str | os.PathLike[str],
+    pieces: Tensor | Iterable[Tensor],
+    rate: int,
+    ambisonic: bool = False,
+) -> Path:
     """Write pieces (c s) in -1..1 as 24-bit WAV or FLAC; on an error no file is left.
 
-    Samples outside -1..1 are clipped with a warning. Raises ValueError for NaN, for a number of
-    channels other than 1, 2, 4, 6 and 8, and for an unknown suffix.
+    `ambisonic`: the channels are W, Y, Z, X (AmbiX), of 6 the last two head-locked stereo. Samples
+    outside -1..1 are clipped with a warning. Raises ValueError for NaN, for a number of channels
+    other than 1, 2, 4, 6 and 8, and for an unknown suffix.
     """
     target = Path(path)
-    if target.suffix.lower() not in FILES:
-        raise MediaError(
-            f"got target '{target}'; expected a name ending in {', '.join(FILES)}; "
-            "change the suffix"
-        )
-    container = FILES[target.suffix.lower()]
+    container = _container_for(target)
     with whole_file(target) as partial, open_output(partial, target, container) as output:
-        peak, stream, position = 0.0, None, 0
+        peak, position = 0.0, 0
+        stream: AudioStream | None = None
         for piece in waveform_pieces(pieces, rate):
-            stream = stream or _add_stream(output, container, piece.shape[0], rate)
+            if stream is None:
+                container = _checked(container, len(piece), ambisonic)
+                stream = add_sound_stream(output, container, len(piece), rate)
             peak = max(peak, float(np.abs(piece).max(initial=0)))
-            frame = _frame(piece, rate, position)
+            frame = _frame(piece, container.layouts[len(piece)], rate, position)
             position += piece.shape[1]
             with writing(target):
                 output.mux(stream.encode(frame))
@@ -61,18 +65,29 @@ def write_audio(path: str | os.PathLike[str], pieces: Tensor | Iterable[Tensor],
     return target
 
 
-def _add_stream(
-    output: OutputContainer, container: Container, channels: int, rate: int
-) -> AudioStream:
-    if channels not in LAYOUTS:
-        raise ValueError(
-            f"got {channels} channels; expected one of {list(LAYOUTS)}; write them as several files"
+def _container_for(target: Path) -> Container:
+    if target.suffix.lower() not in FILES:
+        raise MediaError(
+            f"got target '{target}'; expected a name ending in {', '.join(FILES)}; "
+            "change the suffix"
         )
-    return add_sound_stream(output, container, channels, rate)
+    return FILES[target.suffix.lower()]
 
 
-def _frame(piece: np.ndarray, rate: int, position: int) -> AudioFrame:
+def _checked(container: Container, channels: int, ambisonic: bool) -> Container:
+    """The container for so many channels; ValueError if it has no layout of them."""
+    if ambisonic:
+        return for_ambisonics(container, channels)
+    if channels not in container.layouts:
+        raise ValueError(
+            f"got {channels} channels; expected one of {list(container.layouts)}; write them as "
+            "several files"
+        )
+    return container
+
+
+def _frame(piece: np.ndarray, layout: str, rate: int, position: int) -> AudioFrame:
     clipped = np.ascontiguousarray(piece.clip(-1, 1))
-    frame = AudioFrame.from_ndarray(clipped, "fltp", LAYOUTS[piece.shape[0]])
+    frame = AudioFrame.from_ndarray(clipped, "fltp", layout)
     frame.sample_rate, frame.pts, frame.time_base = rate, position, Fraction(1, rate)
     return frame

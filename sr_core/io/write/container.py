@@ -27,6 +27,7 @@ DEEP = (  # for more than 8 bits per sample: HDR players support HEVC, few suppo
     ("libx265", {"crf": "18", "x265-params": "log-level=error"}),
     ("libx264", {"crf": "17"}),
 )
+SPEAKERS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
 VP9 = (("libvpx-vp9", {"crf": "24", "b": "0"}), ("libvpx", {"crf": "8", "b": "8000000"}))
 
 
@@ -34,7 +35,8 @@ VP9 = (("libvpx-vp9", {"crf": "24", "b": "0"}), ("libvpx", {"crf": "8", "b": "80
 class Container:
     """A file format, its sound codec with sample format and bit rate, and its video encoders.
 
-    `deep`: encoders for more than 8 bits per sample, used if they support it.
+    `deep`: encoders for more than 8 bits per sample, used if they support it. `layouts`: FFmpeg's
+    channel layouts by number of channels. `sound_options`: those of the sound's encoder.
     """
 
     format: str
@@ -44,6 +46,8 @@ class Container:
     options: dict[str, str] = field(default_factory=dict)
     pictures: tuple[tuple[str, dict[str, str]], ...] = H264
     deep: tuple[tuple[str, dict[str, str]], ...] = DEEP
+    layouts: dict[int, str] = field(default_factory=lambda: SPEAKERS)
+    sound_options: dict[str, str] = field(default_factory=dict)
 
     @property
     def shows_covers(self) -> bool:

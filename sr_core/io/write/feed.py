@@ -20,6 +20,7 @@ from ..read.clock import packets_of
 from ..read.frames import Frames
 from ..read.source import name_of
 from ..read.video import VideoFrames
+from .ambisonics import for_ambisonics
 from .container import Container, writing
 from .copied import DEFAULT, CopiedCover, CopiedStream, kept_tags, set_disposition
 from .picture import CopiedPicture, EncodedPicture
@@ -47,9 +48,12 @@ class Feed(ABC):
         self.sounds: list[SoundTrack] = []
         self._samples = frames.samples()
 
-    def add_sound(self, pieces: Iterator[np.ndarray], channels: int = 2) -> SoundTrack:
+    def add_sound(
+        self, pieces: Iterator[np.ndarray], channels: int = 2, ambisonic: bool = False
+    ) -> SoundTrack:
         """Add a sound stream, encoded from pieces (c s)."""
-        track = SoundTrack(self.output, self.container, pieces, self._samples, channels)
+        container = for_ambisonics(self.container, channels) if ambisonic else self.container
+        track = SoundTrack(self.output, container, pieces, self._samples, channels)
         set_disposition(track.stream, 0 if self.sounds else DEFAULT)
         self.sounds.append(track)
         return track

@@ -1,4 +1,8 @@
-"""Muxing: a video and its new sound into one file; the video's packets are copied."""
+"""Muxing: a video and its new sound into one file; the video's packets are copied.
+
+Images and GIFs are encoded, and on request also a video that the target cannot hold a copy of. The
+source's other streams are copied if the target supports them; one warning lists the rest.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from av.container import InputContainer
@@ -42,17 +47,17 @@ def mux(
     metadata: Mapping[str, str] | None = None,
     encode: bool = False,
     channels: int = 2,
+    ambisonic: bool = False,
     projection: Projection | None = None,
 ) -> Path:
     """Write `target` (.mp4, .mov, .mkv, .webm): the video with `sound`, both starting at 0.
 
-    Video packets are copied; images and GIFs are encoded, and with `encode` also a video that the
-    target cannot hold a copy of. Other streams are copied if the target supports them; one warning
-    lists the rest. The file is read back before it is renamed to `target`.
+    The file is read back before it is renamed to `target`; `encode` as in the module's docstring.
     `sound`: one waveform (c s) at 48 kHz, or pieces of it, which are pulled during writing; it has
     `channels` channels, or one for stereo. round(duration * 48000) samples are written, further
     ones are left out, fewer raise ValueError. `old_sound`: the source's sounds are dropped, kept
     as further streams, or the first one is mixed in. Peaks above 0 dBFS are clipped with a warning.
+    `ambisonic`: the 4 channels are W, Y, Z, X (AmbiX), of 6 the last two are head-locked stereo.
     `projection`: what the file states of a panorama; None: what the source does.
     Raises MediaError (a ValueError) for errors of reading, copying and writing; no file is left.
     """
@@ -60,33 +65,37 @@ def mux(
     path, container = Path(target), container_for(target)
     frames = _frames_of(picture, path)
     pieces = amplified(with_channels(waveform_pieces(sound), channels), gain_db)
+    new = NewSound(pieces, channels, ambisonic, old_sound, old_gain_db)
     with whole_file(path) as partial:
         with ExitStack() as stack:
             feed, origin = _opened(frames, partial, path, container, metadata or {}, encode, stack)
             stated = to_state(frames, projection, feed)
-            _add_sounds(feed, origin, pieces, channels, old_sound, old_gain_db, stack)
+            _add_sounds(feed, origin, new, stack)
             plan = (written := feed.write(path)).plan()
-        mark_file(partial, path, container, stated, None)
+        mark_file(partial, path, container, stated, channels if ambisonic else 0)
         written.check(partial, plan)
     return path
 
 
-def _add_sounds(
-    feed: Feed,
-    origin: Origin | None,
-    pieces: Iterator[np.ndarray],
-    channels: int,
-    old_sound: str,
-    old_gain_db: float,
-    stack: ExitStack,
-) -> None:
+class NewSound(NamedTuple):
+    """The new sound of a file, and what becomes of the source's own."""
+
+    pieces: Iterator[np.ndarray]
+    channels: int
+    ambisonic: bool
+    old: str
+    old_gain_db: float
+
+
+def _add_sounds(feed: Feed, origin: Origin | None, new: NewSound, stack: ExitStack) -> None:
     """Add the new sound, and the source's other streams."""
-    if origin is not None and origin.frames.info.has_sound and old_sound == "mix":
+    pieces = new.pieces
+    if origin is not None and origin.frames.info.has_sound and new.old == "mix":
         old = SourceAudio(origin.frames.source, origin.frames.info.start)
-        pieces = mixed(pieces, stack.enter_context(closing(old)), old_gain_db)
-    feed.add_sound(pieces, channels)
+        pieces = mixed(pieces, stack.enter_context(closing(old)), new.old_gain_db)
+    feed.add_sound(pieces, new.channels, new.ambisonic)
     if origin is not None:
-        take_along(feed, origin, old_sound, old_gain_db, stack)
+        take_along(feed, origin, new.old, new.old_gain_db, stack)
 
 
 def _is_same(source: Source | None, path: Path) -> bool:

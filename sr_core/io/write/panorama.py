@@ -6,7 +6,7 @@ from functools import partial as with_arguments
 from pathlib import Path
 
 from ...spatial.projection import Projection
-from ..read.ambisonics import Ambisonics
+from ..read.ambisonics import Ambisonics, ambisonics_of
 from ..read.frames import Frames
 from ..read.source import MediaError
 from ..read.spherical import projection_in
@@ -45,12 +45,14 @@ def mark_file(
     target: Path,
     container: Container,
     projection: Projection | None,
-    sound: Ambisonics | None,
+    ambisonic: int,
 ) -> None:
-    """State both in a finished file that nobody else sees yet, and read it back.
+    """State a projection and Ambisonics in a finished file that nobody else sees yet.
 
-    Raises MediaError, with the target's name, if that fails.
+    `ambisonic`: the channels of its first sound that are Ambisonics, 0 for none; in Matroska their
+    codec states it. Both are read back. Raises MediaError if that fails.
     """
+    sound = Ambisonics(tuple(range(ambisonic))) if ambisonic else None
     with writing(target):
         if container.clocked and (projection or sound):
             edit_movie(partial, with_arguments(mark_movie, projection=projection, sound=sound))
@@ -60,3 +62,5 @@ def mark_file(
         back = projection_in(partial)
         if back is None or (back.kind, back.stereo) != (projection.kind, projection.stereo):
             raise MediaError(f"cannot write '{target}': read back, its projection is {back}")
+    if sound and container.clocked and ambisonics_of(partial, 0, "") != sound:
+        raise MediaError(f"cannot write '{target}': read back, its sound is not Ambisonics")

@@ -16,9 +16,8 @@ from av.packet import Packet
 from torch import Tensor
 
 from ...rates import SAMPLE_RATE
-from .container import Container
+from .container import SPEAKERS, Container
 
-LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}  # by number of channels
 LONGEST_PIECE = 48_000  # samples per call of the encoder, at most: bounds memory
 
 
@@ -52,9 +51,10 @@ def waveform_pieces(
 
 def with_channels(pieces: Iterator[np.ndarray], channels: int) -> Iterator[np.ndarray]:
     """Yield each piece (c s) with this number of channels; mono is copied to both of stereo."""
-    if channels not in LAYOUTS:
+    if channels not in SPEAKERS:
         raise ValueError(
-            f"got {channels} channels; expected one of {list(LAYOUTS)}; write them as several files"
+            f"got {channels} channels; expected one of {list(SPEAKERS)}; write them as several "
+            "files"
         )
     expected = "1 or 2" if channels == 2 else str(channels)
     for piece in pieces:
@@ -85,14 +85,14 @@ def add_sound_stream(
     output: OutputContainer, container: Container, channels: int, rate: int
 ) -> AudioStream:
     """Add a stream of the container's sound codec."""
-    stream = output.add_stream(container.sound, rate=rate)
+    stream = output.add_stream(container.sound, rate=rate, options=container.sound_options)
     if not isinstance(stream, AudioStream):
         raise ValueError(
             f"got {container.sound}, an encoder of {stream.type}; expected one of sound; choose "
             "another one for this container"
         )
     context = stream.codec_context
-    context.format, context.layout = container.sample_format, LAYOUTS[channels]
+    context.format, context.layout = container.sample_format, container.layouts[channels]
     context.time_base = Fraction(1, rate)
     if container.bit_rate:
         context.bit_rate = container.bit_rate
@@ -103,7 +103,7 @@ class SoundEncoder:
     """One encoded sound stream at 48 kHz, as long as its input."""
 
     def __init__(self, output: OutputContainer, container: Container, channels: int = 2):
-        self.written, self.peak, self.layout = 0, 0.0, LAYOUTS[channels]
+        self.written, self.peak, self.layout = 0, 0.0, container.layouts[channels]
         self.stream = add_sound_stream(output, container, channels, SAMPLE_RATE)
 
     def encode(self, piece: np.ndarray) -> list[Packet]:  # (c s)
