@@ -8,6 +8,7 @@ import math
 import shutil
 import subprocess
 import warnings
+import zlib
 from dataclasses import replace
 from fractions import Fraction
 
@@ -21,7 +22,8 @@ from sr_core.io.read.panorama import panorama_of
 from sr_core.io.read.source import MediaError
 from sr_core.io.read.spherical import projection_in
 from sr_core.io.read.video import open_video
-from sr_core.io.write.matroska import mark_matroska
+from sr_core.io.write.ebml import elements, place_at
+from sr_core.io.write.matroska import SEEK_HEAD, TRACKS, mark_matroska
 from sr_core.io.write.movie import edit_movie
 from sr_core.io.write.mux import mux
 from sr_core.io.write.spherical import v1_xml
@@ -213,6 +215,25 @@ def test_another_projection_is_told_apart_and_kept_where_ffmpeg_does(clip, tmp_p
         mux(source, silence(), tmp_path / "again.mkv", projection=Projection(kind="cubemap"))
 
 
+def assert_sound(path):
+    """Each entry of the seek head leads to its element, and each checksum is that of its data."""
+    with open(path, "rb") as file:
+        segment = place_at(file, place_at(file, 0).end)
+        start, found = segment.content, {}
+        while start < segment.end:
+            place = place_at(file, start)
+            file.seek(place.content)
+            found[place.id] = place.start - segment.content, file.read(place.end - place.content)
+            start = place.end
+    for seek in elements(found[SEEK_HEAD][1])[1:]:
+        kind, position = (int.from_bytes(part.content, "big") for part in elements(seek.content))
+        assert found[kind][0] == position
+    for kind in (SEEK_HEAD, TRACKS):
+        data = found[kind][1]
+        assert data[:2] == b"\xbf\x84"
+        assert int.from_bytes(data[2:6], "little") == zlib.crc32(data[6:])
+
+
 def test_a_full_header_of_matroska_has_room_for_all_of_it(clip, tmp_path):
     """Chapters, attachments and tags each take an entry of the seek head, and so its space."""
     path = tmp_path / "full.mkv"
@@ -228,10 +249,12 @@ def test_a_full_header_of_matroska_has_room_for_all_of_it(clip, tmp_path):
                 packet.stream = stream
                 output.mux(packet)
     before, size = packets(path), path.stat().st_size
+    assert_sound(path)
     everything = replace(POSED, stereo="right-left", top=0.1, bottom=0.1, left=0.1, right=0.1)
     mark_matroska(path, everything)
     assert_same(projection_in(path), everything)
     assert packets(path) == before and path.stat().st_size == size
+    assert_sound(path)
     with av.open(str(path)) as container:
         assert container.metadata["title"] == "full"
         assert container.streams.attachments[0].name == "a.txt"
