@@ -232,11 +232,13 @@ class Decoder(Stateful, nn.Module):
         """
         x, window = transformable(x), self.config.window
         tail, running = (None, None) if state is None else state
-        predicted, phasors = power_in_bins(x, self.config.outputs), None
-        if self.config.tones:
+        predicted = phasors = None
+        if self.config.tones or power is not None:
+            predicted = power_in_bins(x, self.config.outputs)
+        if self.config.tones and predicted is not None:
             phasors, running = continued_phases(predicted, running)
         spectrum = torch.view_as_complex(mix(x, noise, phasors))
-        if power is not None:
+        if power is not None and predicted is not None:
             gain = (power / (mean_square(predicted, self.config.fold) + TINY)).sqrt()
             spectrum = spectrum * gain.repeat_interleave(self.config.fold, dim=1)[..., None, None]
         frames = torch.fft.irfft(spectrum, n=window) * hann(window, spectrum.real).sqrt()

@@ -45,7 +45,7 @@ def perspective(
             "use several views for more"
         )
     focal = size[1] / 2 / math.tan(field_of_view / 2)  # pixels per radian at the centre, the least
-    finer = max(1, math.ceil(_pixels_per_radian(picture) / focal))
+    finer = max(1, math.ceil(_pixels_per_radian(*picture.shape[-2:]) / focal))
     rays = _rays(size[0] * finer, size[1] * finer, focal * finer)
     seen = sample(picture, rays @ orientation.to(rays).mT)
     return _reduced(seen, size, finer)
@@ -60,7 +60,7 @@ def cube_faces(picture: Tensor, size: int) -> Tensor:  # (b c h w) -> (b 6 c siz
 def from_cube_faces(faces: Tensor, height: int, width: int) -> Tensor:  # (b 6 c n n) -> (b c h w)
     """The equirectangular picture of a cube's faces (`cube_faces`), such as six rendered views."""
     size = faces.shape[-1]
-    finer = max(1, math.ceil(STEEPEST * size / 2 / max(width / (2 * math.pi), height / math.pi)))
+    finer = max(1, math.ceil(STEEPEST * size / 2 / _pixels_per_radian(height, width)))
     place = _places(directions(height * finer, width * finer), size)
     strip = rearrange(faces, "b f c h w -> b c (f h) w")
     grid = ((place + 0.5) / torch.tensor([size, 6 * size]) * 2 - 1).to(strip)
@@ -94,8 +94,9 @@ def _rays(height: int, width: int, focal: float) -> Tensor:  # -> (h w 3)
     return torch.stack([torch.ones_like(left), left, up], dim=-1)
 
 
-def _pixels_per_radian(picture: Tensor) -> float:
-    return max(picture.shape[-1] / (2 * math.pi), picture.shape[-2] / math.pi)
+def _pixels_per_radian(height: int, width: int) -> float:
+    """Of an equirectangular picture, along the denser axis."""
+    return max(width / (2 * math.pi), height / math.pi)
 
 
 def _reduced(seen: Tensor, size: tuple[int, int], finer: int) -> Tensor:

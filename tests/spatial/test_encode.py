@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sr_core.spatial.directions import angle_between, unit_vector
 from sr_core.spatial.encode import NEAREST, direction_gains, encode, place_gains
 from sr_core.spatial.intensity import field_direction
+from tests.spatial.in_pieces import in_pieces
 
 RATE, HOP = 48_000, 1600
 
@@ -91,13 +92,8 @@ def test_no_gain_jumps_around_the_listener_or_through_it(places):
 def test_encoding_in_pieces_equals_encoding_whole(cuts):
     source, places = noise(12 * HOP, batch=2), torch.cat([circle(12), circle(12, -2, 0.1)])
     whole, _ = encode(source, places)
-    pieces, state, first = [], None, 0
-    for count in cuts:
-        part = slice(first * HOP, (first + count) * HOP)
-        piece, state = encode(source[..., part], places[:, first : first + count], state)
-        pieces.append(piece)
-        first += count
-    assert torch.allclose(torch.cat(pieces, dim=-1), whole, rtol=0, atol=1e-12)
+    joined, _ = in_pieces(encode, source, places, HOP, cuts)
+    assert torch.allclose(joined, whole, rtol=0, atol=1e-12)
 
 
 def test_a_later_place_changes_nothing_before_and_a_state_can_be_used_twice():

@@ -16,6 +16,7 @@ from sr_core.spatial.rotation import (
     rotation_matrix,
     slerp,
 )
+from tests.spatial.in_pieces import in_pieces
 
 HOP = 400
 ANGLE = st.floats(-math.pi, math.pi)
@@ -160,13 +161,8 @@ def test_the_strength_of_the_dipoles_stays_while_the_field_turns():
 def test_rotating_in_pieces_equals_rotating_whole(cuts):
     field, places = noise(2, 4, 9 * HOP), keyframes(9)
     whole, last = rotate(field, places)
-    pieces, state, first = [], None, 0
-    for count in cuts:
-        part = slice(first * HOP, (first + count) * HOP)
-        piece, state = rotate(field[..., part], places[:, first : first + count], state)
-        pieces.append(piece)
-        first += count
-    assert torch.allclose(torch.cat(pieces, dim=-1), whole, rtol=0, atol=1e-12)
+    joined, state = in_pieces(rotate, field, places, HOP, cuts)
+    assert torch.allclose(joined, whole, rtol=0, atol=1e-12)
     assert torch.equal(state, last)
 
 

@@ -16,7 +16,8 @@ from .source import Source
 SA3D = struct.Struct(">BBIBBI")
 HEAD_LOCKED = 0x80  # bit of the type: two channels of stereo beside the field
 FIELD, STEREO = 4, 2  # channels of first order, and of head-locked stereo
-LAYOUTS = {"ambisonic 1": False, "ambisonic 1+stereo": True}  # FFmpeg's; with head-locked stereo?
+# FFmpeg's channel layouts, by number of channels: without and with head-locked stereo.
+LAYOUTS = {FIELD: "ambisonic 1", FIELD + STEREO: "ambisonic 1+stereo"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,9 @@ def ambisonics_of(source: Source, track: int, layout: str) -> Ambisonics | None:
 
     `layout`: FFmpeg's name of the stream's channel layout.
     """
-    if layout in LAYOUTS:
-        return Ambisonics(tuple(range(FIELD + STEREO * LAYOUTS[layout])))
+    for channels, name in LAYOUTS.items():
+        if layout == name:
+            return Ambisonics(tuple(range(channels)))
     movie = movie_in(source)
     tracks = movie.moov.every(b"trak") if movie else iter(())
     sounds = [box for box in tracks if kind_of(box) == b"soun"]

@@ -20,10 +20,8 @@ ENTRY = b""  # stands for a sample entry, whose kind is that of its codec
 # The box of each kind whose inside matters; in this order only, so that parsing ends.
 INSIDE = {b"moov": b"trak", b"trak": b"mdia", b"mdia": b"minf", b"minf": b"stbl", b"stbl": b"stsd"}
 INSIDE |= {ENTRY: b"sv3d", b"sv3d": b"proj"}
-VISUAL_ENTRY, SOUND_ENTRY = (
-    78,
-    28,
-)  # bytes of a sample entry's fields (ISO 14496-12, 12.1.3, 12.2.3)
+# Bytes of a sample entry's fields (ISO 14496-12, 12.1.3, 12.2.3).
+VISUAL_ENTRY, SOUND_ENTRY = 78, 28
 SOUND_ENTRY_1, SOUND_ENTRY_2 = 44, 64  # QuickTime's second and third version
 STSD = 8  # bytes before the entries: version, flags, number
 

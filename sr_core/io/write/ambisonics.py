@@ -22,12 +22,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..read.ambisonics import FIELD, STEREO
+from ..read.ambisonics import FIELD, LAYOUTS, STEREO
 from ..read.source import MediaError
 from .container import Container
 
 FOA, WITH_STEREO = FIELD, FIELD + STEREO  # numbers of channels
-LAYOUTS = {FOA: "ambisonic 1", WITH_STEREO: "ambisonic 1+stereo"}
 BIT_RATE = 128_000  # per channel
 AAC = {"aac_coder": "fast", "aac_is": "0", "aac_pns": "0"}
 OPUS = {"mapping_family": "2"}

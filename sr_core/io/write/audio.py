@@ -18,7 +18,7 @@ from ..read.source import MediaError
 from .ambisonics import for_ambisonics
 from .container import Container, open_output, writing
 from .partial import whole_file
-from .sound import add_sound_stream, waveform_pieces
+from .sound import add_sound_stream, check_channels, waveform_pieces
 
 FILES = {
     ".wav": Container("wav", "pcm_s24le", "s32"),
@@ -78,11 +78,7 @@ def _checked(container: Container, channels: int, ambisonic: bool) -> Container:
     """The container for so many channels; ValueError if it has no layout of them."""
     if ambisonic:
         return for_ambisonics(container, channels)
-    if channels not in container.layouts:
-        raise ValueError(
-            f"got {channels} channels; expected one of {list(container.layouts)}; write them as "
-            "several files"
-        )
+    check_channels(channels, container.layouts)
     return container
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -49,13 +49,17 @@ def waveform_pieces(
         position += piece.shape[1]
 
 
+def check_channels(channels: int, layouts: Mapping[int, str]) -> None:
+    """Raise ValueError for a number of channels without a layout."""
+    if channels not in layouts:
+        raise ValueError(
+            f"got {channels} channels; expected one of {list(layouts)}; write them as several files"
+        )
+
+
 def with_channels(pieces: Iterator[np.ndarray], channels: int) -> Iterator[np.ndarray]:
     """Yield each piece (c s) with this number of channels; mono is copied to both of stereo."""
-    if channels not in SPEAKERS:
-        raise ValueError(
-            f"got {channels} channels; expected one of {list(SPEAKERS)}; write them as several "
-            "files"
-        )
+    check_channels(channels, SPEAKERS)
     expected = "1 or 2" if channels == 2 else str(channels)
     for piece in pieces:
         if piece.shape[0] != channels and (piece.shape[0], channels) != (1, 2):
