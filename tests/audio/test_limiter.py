@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sr_core.audio.limiter import Limiter, true_peak_db
+from sr_core.audio.limiter import REACH, Limiter, magnitudes, true_peak_db
 
 BLOCK = 1600
 LIMITER = Limiter(BLOCK)
@@ -63,6 +63,13 @@ def test_a_peak_between_samples_is_found_though_no_sample_is_above_the_ceiling()
     assert true_peak_db(limited[0]) < -1
 
 
+def test_a_magnitude_is_that_from_its_sample_to_the_next():
+    pulse = torch.sinc((torch.arange(100) - 40.3) / 2)[None, None]  # up to half of Nyquist
+    found = magnitudes(pulse)[0]
+    assert int(found.argmax()) == 40 - (REACH - 1)
+    assert float(found.max()) == pytest.approx(1, abs=0.01)
+
+
 def test_sound_below_the_ceiling_is_returned_unchanged():
     waveform = noise(3, 16000, 0.1)
     limited, state = LIMITER(waveform)
@@ -115,6 +122,7 @@ def test_the_gain_falls_before_a_peak_and_returns_by_30_decibels_per_second():
     lowest = float(gain_db[peak])
     assert lowest < -1 and float(gain_db[peak - 200]) == 0
     assert lowest < float(gain_db[peak - 24]) < 0  # 2 dB per ms: 1 dB in 24 samples
+    assert float(gain_db[peak - 12] - gain_db[peak - 36]) == pytest.approx(-1, abs=0.02)
     assert float(gain_db[peak + 100 + 1600]) == pytest.approx(lowest + 1, abs=0.1)
     assert float(gain_db[-1]) == 0
 
