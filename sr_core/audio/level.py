@@ -36,6 +36,7 @@ def power_to_usual(level: Tensor) -> Tensor:
     return (2 * (USUAL - level)).exp()
 
 
-def power_of(level: Tensor) -> Tensor:
-    """Mean square of a log level: the inverse of `log_level`, 0 at its floor."""
-    return ((2 * level.clamp(max=LOUDEST)).exp() - FLOOR**2).clamp_min(0)
+def rms_of(level: Tensor) -> Tensor:
+    """RMS of a log level: the inverse of `log_level`, 0 at its floor, where its gradient is 0."""
+    power = (2 * level.clamp(max=LOUDEST)).exp() - FLOOR**2
+    return torch.where(power > 0, power, 1).sqrt() * (power > 0)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ..layers.causal import Stateful
 from ..rates import SAMPLE_RATE
 from .convnext import blocks
-from .level import log_level, power_of, power_to_usual, with_level
+from .level import log_level, power_to_usual, rms_of, with_level
 from .spectrum import (
     NOISES,
     OUTPUTS,
@@ -191,12 +191,12 @@ class Decoder(Stateful, nn.Module):
         x, blocks = self.predict(latents, blocks)
         end = position + latents.shape[1]
         noise = torch.cat([self.noise(index) for index in range(position, end)])
-        waveform, rendered = self.render(x, noise.to(x), self.power(latents), rendered)
+        waveform, rendered = self.render(x, noise.to(x), self.rms(latents), rendered)
         return waveform, DecoderState(end, rendered, blocks)
 
-    def power(self, latents: Tensor) -> Tensor | None:  # (b t k) -> (b t)
-        """Expected mean square of every latent's samples; None without a measured level."""
-        return power_of(transformable(latents[..., 0])) if self.config.measured_level else None
+    def rms(self, latents: Tensor) -> Tensor | None:  # (b t k) -> (b t)
+        """Root of the expected mean square of a latent's samples; None without a measured level."""
+        return rms_of(transformable(latents[..., 0])) if self.config.measured_level else None
 
     def predict(  # (b t k) -> (b frames outputs*bins)
         self, latents: Tensor, state: tuple | None = None
@@ -223,23 +223,23 @@ class Decoder(Stateful, nn.Module):
         self,
         x: Tensor,
         noise: Tensor | None,
-        power: Tensor | None = None,
+        rms: Tensor | None = None,
         state: RenderState | None = None,
     ) -> tuple[Tensor, RenderState]:
         """Predictions -> samples by inverse STFT; `noise` None gives the mean over all noises.
 
-        With `power` the frames of a latent get the gain with which their expected power is this.
+        With `rms` the frames of a latent get the gain with which their expected RMS is this.
         """
         x, window = transformable(x), self.config.window
         tail, running = (None, None) if state is None else state
         predicted = phasors = None
-        if self.config.tones or power is not None:
+        if self.config.tones or rms is not None:
             predicted = power_in_bins(x, self.config.outputs)
         if self.config.tones and predicted is not None:
             phasors, running = continued_phases(predicted, running)
         spectrum = torch.view_as_complex(mix(x, noise, phasors))
-        if power is not None and predicted is not None:
-            gain = (power / (mean_square(predicted, self.config.fold) + TINY)).sqrt()
+        if rms is not None and predicted is not None:
+            gain = rms * (mean_square(predicted, self.config.fold) + TINY).rsqrt()
             spectrum = spectrum * gain.repeat_interleave(self.config.fold, dim=1)[..., None, None]
         frames = torch.fft.irfft(spectrum, n=window) * hann(window, spectrum.real).sqrt()
         frames = rearrange(frames, "b t c s -> b c t s")

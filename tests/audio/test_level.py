@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from sr_core.audio.level import FLOOR, LOUDEST, log_level, power_of, power_to_usual, with_level
+from sr_core.audio.level import FLOOR, LOUDEST, log_level, power_to_usual, rms_of, with_level
 
 
 def random(*shape: int, seed: int = 1) -> torch.Tensor:
@@ -20,11 +20,19 @@ def test_a_level_is_the_logarithm_of_the_rms_of_both_channels():
     assert log_level(silence, 4).item() == pytest.approx(math.log(FLOOR))
 
 
-def test_the_power_of_a_level_is_the_one_that_was_measured_and_bounded():
+def test_the_rms_of_a_level_is_the_one_that_was_measured_and_bounded():
     waveform = 0.01 * random(1, 2, 40)
-    torch.testing.assert_close(power_of(log_level(waveform, 40))[0, 0], waveform.square().mean())
-    assert power_of(torch.tensor([-30.0])).item() == 0
-    assert power_of(torch.tensor([99.0])).item() == pytest.approx(math.exp(2 * LOUDEST), rel=1e-4)
+    torch.testing.assert_close(
+        rms_of(log_level(waveform, 40))[0, 0], waveform.square().mean().sqrt()
+    )
+    assert rms_of(torch.tensor([-30.0])).item() == 0
+    assert rms_of(torch.tensor([99.0])).item() == pytest.approx(math.exp(LOUDEST), rel=1e-4)
+
+
+def test_the_gradient_of_silence_is_zero():
+    level = log_level(torch.zeros(1, 2, 8), 4).requires_grad_()
+    rms_of(level).sum().backward()
+    assert torch.equal(level.grad, torch.zeros(1, 2))
 
 
 def test_moments_keep_their_order_after_those_of_the_level():

@@ -168,6 +168,14 @@ def test_silence_is_finite_both_ways(config):
     assert mean.isfinite().all() and log_variance.isfinite().all()
 
 
+@KINDS
+def test_the_gradient_of_silence_is_finite_at_every_weight(config):
+    vae = tiny_vae(config).requires_grad_()
+    mean, _, _ = vae.encode_moments(torch.zeros(1, 2, 3 * HOP, dtype=torch.float64))
+    (vae.decode(mean)[0] + 1).square().sum().backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in vae.parameters())
+
+
 def test_the_first_latent_is_the_level_of_its_samples():
     waveform = 0.05 * random(1, 2, 12 * HOP)
     power = waveform.unflatten(-1, (12, HOP)).square().mean(dim=(1, 3))
@@ -183,8 +191,8 @@ def test_samples_have_the_power_of_their_latent_whatever_is_predicted(kind):
     if kind == "tone":  # the bins beside a peak, under the root of a Hann window: a third of it
         x[:, :, 9, [2, 4]] = x[:, :, 9, [3]] - torch.tensor(3.0).log()
     noise = torch.cat([decoder.noise(place) for place in range(2000)]).double()
-    power = torch.full((1, 2000), 0.01, dtype=torch.float64)
-    waveform, _ = decoder.render(x.flatten(2), noise, power)
+    rms = torch.full((1, 2000), 0.1, dtype=torch.float64)
+    waveform, _ = decoder.render(x.flatten(2), noise, rms)
     assert waveform[..., HOP:].square().mean().item() == pytest.approx(0.01, rel=0.05)
 
 

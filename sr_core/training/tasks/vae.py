@@ -166,12 +166,12 @@ class VAETask(Task):
         decoder, config = self.vae.decoder, self.vae.config
         if not isinstance(config, SpectralConfig):
             return [decoder(rearrange(raw, "b t k -> b k t"))[0]]
-        x, power = decoder.predict(raw)[0], decoder.power(raw)
+        x, rms = decoder.predict(raw)[0], decoder.rms(raw)
         if not 0 <= self.config.noise_from <= self.step:
-            return [decoder.render(x, None, power)[0]]
+            return [decoder.render(x, None, rms)[0]]
         shape = t * config.fold, NOISES, config.bins
         noises = [phases(uniform(generators, *shape, like=x)) for _ in range(2)]
-        return [decoder.render(x, noise, power)[0] for noise in noises]
+        return [decoder.render(x, noise, rms)[0] for noise in noises]
 
     def _discriminator_loss(
         self, discriminator: Discriminator, waveform: Tensor, generators: Generators
