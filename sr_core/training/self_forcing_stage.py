@@ -16,11 +16,11 @@ from .runtime.run_manifest import Origin, describe
 from .seeding import generator_of
 from .stages import train_model
 from .tasks.diffusion import draw_latents
-from .tasks.mel_predictor import MelPredictor, fit_mel_predictor
 from .tasks.self_forcing import SAMPLING, SelfForcingConfig, SelfForcingTask
+from .tasks.sound_predictor import SoundPredictor, fit_sound_predictor
 from .tuning_stages import load_tunable
 
-PREDICTOR_ROWS = 48  # rows to whose sound the mel predictor is fitted
+PREDICTOR_ROWS = 48  # rows to whose sound the sound predictor is fitted
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def train_self_forcing(
 ) -> Path:
     """Trains on roll-outs, from a checkpoint of any other stage; returns the checkpoint."""
     task, pipeline = self_forcing_task(data, run, init, device)
-    if run.task.mel:  # fitted anew when a run resumes: the fit is the same
+    if run.task.hears:  # fitted anew when a run resumes: the fit is the same
         task.predictor = fitted_predictor(data, run, pipeline.vae, device)
     pipeline.recommended = SAMPLING
     described = describe(run, data, init, origin)
@@ -53,12 +53,13 @@ def self_forcing_task(
     pipeline = load_tunable(data, init, device)
     model = soundreactor_of(pipeline)
     # Not fitted: `train_self_forcing` replaces it; costs can be estimated without a fit.
-    predictor = MelPredictor(model.latent_channels).requires_grad_(False) if run.task.mel else None
+    hears = run.task.hears
+    predictor = SoundPredictor(model.latent_channels).requires_grad_(False) if hears else None
     return SelfForcingTask(model, pipeline.vae, predictor, run.task), pipeline
 
 
-def fitted_predictor(data: Path, run: SelfForcingRun, vae: AudioVAE, device: str) -> MelPredictor:
-    """A mel predictor fitted to rows of the training split."""
+def fitted_predictor(data: Path, run: SelfForcingRun, vae: AudioVAE, device: str) -> SoundPredictor:
+    """A sound predictor fitted to rows of the training split."""
     batches = Batches(data, "train", PREDICTOR_ROWS, run.frames, run.loop.seed)
     with torch.no_grad():
         rows = range(PREDICTOR_ROWS)
@@ -66,4 +67,4 @@ def fitted_predictor(data: Path, run: SelfForcingRun, vae: AudioVAE, device: str
         batch = {name: x.to(device) for name, x in batch.items() if name != "grid"}
         generators = [generator_of(run.loop.seed, "predictor", row) for row in rows]
         latents = draw_latents(vae, batch, generators)
-    return fit_mel_predictor(vae, latents, run.loop.seed)
+    return fit_sound_predictor(vae, latents, run.loop.seed)

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from sr_core.checkpoint import load_pipeline
 from sr_core.cli import main
 from sr_core.sampling.settings import Settings
-from sr_core.training.tasks import mel_predictor
+from sr_core.training.tasks import sound_predictor
 from tests.training.conftest import write_shard
 
 LOOP = {
@@ -25,7 +25,7 @@ LOOP = {
 
 @pytest.fixture(autouse=True)
 def short_fit(monkeypatch):
-    monkeypatch.setattr(mel_predictor, "STEPS", 3)
+    monkeypatch.setattr(sound_predictor, "STEPS", 3)
 
 
 def force(data, initial, output, *words, **loop):

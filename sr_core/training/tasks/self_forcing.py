@@ -24,8 +24,9 @@ from ...sampling.settings import Settings
 from ..seeding import Generators, generator_of, normal, uniform
 from .diffusion import DiffusionConfig, DiffusionTask, draw_latents, listen
 from .energy_score import energy_score
-from .mel_predictor import MelPredictor
+from .marginals import marginal_distance
 from .rollout import draw_at_once, roll_out
+from .sound_predictor import COLUMNS, NATS_PER_DB, Heard, SoundPredictor
 
 SAMPLING = Settings(steps=1, guidance=1.0)  # how the result is sampled
 
@@ -45,14 +46,22 @@ class SelfForcingConfig:
     dispersions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # per scale, see `energy_score`
     mel: float = 2.0  # weight of the log-mel spectrogram, relative to the latents
     mel_dispersions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # per scale, of the log-mel
+    level: float = 0.0  # weight of the frames' level, relative to the latents
+    level_dispersions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # per scale, of the level
+    marginals: float = 0.0  # weight of the distributions of level and log-mel over all frames
 
     def __post_init__(self) -> None:
-        for name in ("dispersions", "mel_dispersions"):
+        for name in ("dispersions", "mel_dispersions", "level_dispersions"):
             if len(getattr(self, name)) != len(self.scales):
                 raise ValueError(
                     f"got {len(getattr(self, name))} {name}; expected one for each of the "
                     f"{len(self.scales)} scales"
                 )
+
+    @property
+    def hears(self) -> bool:
+        """Whether the loss needs the sound of latents."""
+        return bool(self.mel or self.level or self.marginals)
 
 
 class SelfForcingTask(DiffusionTask):
@@ -62,7 +71,7 @@ class SelfForcingTask(DiffusionTask):
         self,
         model: SoundReactorGenerator,
         vae: AudioVAE,
-        predictor: MelPredictor | None,
+        predictor: SoundPredictor | None,
         config: SelfForcingConfig,
     ):
         super().__init__(model, vae, DiffusionConfig(unseen=config.unseen))
@@ -150,14 +159,30 @@ class SelfForcingTask(DiffusionTask):
         loss = energy_score(one, other, real, config.scales, config.dispersions)
         facts = {"latents": loss.mean()}
         if self.predictor is not None:
-            # Root mean squares over bands and columns.
-            size = self.predictor.output.out_features**0.5
-            first, second, target = (self.predictor(x) / size for x in (one, other, real))
-            dispersions = config.mel_dispersions
-            mel = energy_score(first, second, target, config.scales, dispersions)
-            loss, facts = loss + config.mel * mel, facts | {"mel": mel.mean()}
+            heard = [self.predictor(x) for x in (one, other, real)]
+            for name, part in self._compare_sounds(*heard).items():
+                loss = loss + getattr(config, name) * part
+                facts[name] = part.mean()
+            louder = (heard[0].level + heard[1].level) / 2 - heard[2].level
+            facts["louder_db"] = louder.detach().mean() / NATS_PER_DB
         within = (one - other).detach().square().mean().sqrt() / 2**0.5
         return loss, facts | {"within": within, "deviation": drawn.detach().std()}
+
+    def _compare_sounds(
+        self, one: Heard, other: Heard, real: Heard
+    ) -> dict[str, Tensor]:  # -> (b) or ()
+        """Parts of the loss that depend on how latents sound, by the name of their weight."""
+        config = self.forcing
+        size = real.mel.shape[2] ** 0.5  # root mean squares over bands and columns
+        mels = [x.mel / size for x in (one, other, real)]
+        levels = [x.level for x in (one, other, real)]
+        drawn = (torch.cat([band_means(one), band_means(other)]), torch.cat(levels[:2]))
+        truth = (band_means(real), levels[2])
+        return {
+            "mel": energy_score(*mels, config.scales, config.mel_dispersions),
+            "level": energy_score(*levels, config.scales, config.level_dispersions),
+            "marginals": sum(marginal_distance(*pair) for pair in zip(drawn, truth, strict=True)),
+        }
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:
         return listen(self, batch, SAMPLING)
@@ -165,3 +190,8 @@ class SelfForcingTask(DiffusionTask):
 
 def twice(x: Tensor) -> Tensor:  # (b ...) -> (2b ...)
     return torch.cat([x, x])
+
+
+def band_means(heard: Heard) -> Tensor:  # -> (b t bands)
+    """Log-mel spectrogram of latents, averaged over their columns."""
+    return heard.mel.unflatten(2, (COLUMNS, -1)).mean(dim=2)

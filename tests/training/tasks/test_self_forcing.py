@@ -1,13 +1,16 @@
+import math
+
 import pytest
 import torch
 
 from sr_core.models.soundreactor.generator import Past, context_of
-from sr_core.training.tasks.mel_predictor import MelPredictor
 from sr_core.training.tasks.rollout import draw_at_once, roll_out
 from sr_core.training.tasks.self_forcing import SAMPLING, SelfForcingConfig, SelfForcingTask
+from sr_core.training.tasks.sound_predictor import Heard, SoundPredictor
 from tests.training.tasks.test_diffusion import batch_of, learn, parts, rows_of
 
 __all__ = ["parts"]  # a fixture
+CONFIG = SelfForcingConfig(mel=0)
 
 
 def awake(model):
@@ -61,7 +64,7 @@ def histories(task, kind_edges, rows=6):
 
 @pytest.mark.parametrize("kind", ["own", "foreign", "constant", "cut"])
 def test_histories_are_of_the_kind_that_the_settings_ask_for(parts, kind):
-    task = SelfForcingTask(*parts, None, SelfForcingConfig(mel=0))
+    task = SelfForcingTask(*parts, None, CONFIG)
     shares = {name: float(name == kind) for name in ("foreign", "constant", "cut")}
     tokens, latents, seen, history = histories(task, shares)
     other = latents.roll(1, 0)[:, :5]
@@ -77,7 +80,7 @@ def test_histories_are_of_the_kind_that_the_settings_ask_for(parts, kind):
 
 
 def test_the_aggregator_and_the_uncertainty_stand_still(parts):
-    task = SelfForcingTask(*parts, None, SelfForcingConfig(mel=0))
+    task = SelfForcingTask(*parts, None, CONFIG)
     moved = {id(p) for p in task.groups()["model"]}
     still = (task.model.aggregator, task.model.head.uncertainty)
     kept = {id(p) for module in still for p in module.parameters()}
@@ -87,7 +90,7 @@ def test_the_aggregator_and_the_uncertainty_stand_still(parts):
 def test_the_model_learns_both_kinds_of_a_latent_that_no_frame_tells(parts):
     """The latent of a row is +-0.5 by chance and stays: samples are of both kinds, and stay too."""
     torch.manual_seed(0)
-    ones = {"dispersions": (1, 1), "mel_dispersions": (1, 1)}
+    ones = {f"{name}dispersions": (1, 1) for name in ("", "mel_", "level_")}
     config = SelfForcingConfig(mel=0, many=0, with_history=0, scales=(1, 2), **ones)
     task = SelfForcingTask(*parts, None, config)
     kind = (torch.arange(64) % 2 * 2.0 - 1)[:, None, None].expand(64, 6, 4)
@@ -107,20 +110,35 @@ def test_the_model_learns_both_kinds_of_a_latent_that_no_frame_tells(parts):
 
 
 def test_validation_tells_the_score_after_real_histories(parts):
-    task = SelfForcingTask(awake(parts[0]), parts[1], None, SelfForcingConfig(mel=0))
+    task = SelfForcingTask(awake(parts[0]), parts[1], None, CONFIG)
     batch = batch_of(rows=2)
     assert "real_history" not in task.loss("model", batch, rows_of(batch))[1]
     assert task.eval().loss("model", batch, rows_of(batch))[1]["real_history"] > 0
 
 
 def test_the_sound_is_compared_through_the_predictor(parts):
-    task = SelfForcingTask(awake(parts[0]), parts[1], MelPredictor(4), SelfForcingConfig(mel=2.0))
+    weights = {"mel": 2.0, "level": 3.0, "marginals": 0.5}
+    task = SelfForcingTask(
+        awake(parts[0]), parts[1], SoundPredictor(4), SelfForcingConfig(**weights)
+    )
     batch = batch_of(rows=2)
     loss, facts = task.loss("model", batch, rows_of(batch))
-    assert loss.item() == pytest.approx((facts["latents"] + 2 * facts["mel"]).item(), rel=1e-5)
+    expected = facts["latents"] + sum(weight * facts[name] for name, weight in weights.items())
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert all(facts[name] > 0 for name in weights)
 
 
-@pytest.mark.parametrize("name", ["dispersions", "mel_dispersions"])
+def test_the_loss_tells_how_much_louder_samples_are(parts):
+    """A predictor whose level is the first latent, in nats: twice the amplitude is 6 dB."""
+    task = SelfForcingTask(
+        *parts, lambda x: Heard(x.new_zeros(*x.shape[:2], 8), x[..., :1]), CONFIG
+    )
+    real = torch.randn(2, 5, 4)
+    drawn = torch.cat([real, real]) + math.log(2)
+    assert task._compare(drawn, real)[1]["louder_db"].item() == pytest.approx(6.02, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["dispersions", "mel_dispersions", "level_dispersions"])
 def test_a_scale_without_dispersion_is_refused(name):
     with pytest.raises(ValueError, match=f"got 3 {name}; expected one for each of the 4 scales"):
         SelfForcingConfig(**{name: (1.0, 1.0, 1.0)})
