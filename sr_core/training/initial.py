@@ -54,14 +54,21 @@ def parts_of(data: Path) -> tuple[VisionEncoder, AudioVAE]:
     return load_vision(data / "vision.safetensors"), load_any_vae(data / "vae.safetensors")
 
 
-def adopt(pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE) -> None:
-    """Puts the frame encoder, the VAE and the statistics of the data into a pipeline."""
-    if (vision.config, vae.config) != (pipeline.config.vision, pipeline.config.audio):
+def adopt(
+    pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE, seed: int = 0
+) -> Pipeline:
+    """The pipeline with the frame encoder, the VAE and the statistics of the data.
+
+    Where the VAE has another number of latents the layers that read and write them get random
+    weights, by `seed`; all others stay.
+    """
+    if vision.config != pipeline.config.vision:
         raise ValueError(
-            f"got {data}, prepared with {vision.config} and {vae.config}; expected the shapes of "
-            f"the checkpoint's encoders, {pipeline.config.vision} and {pipeline.config.audio}; "
-            "train without --init"
+            f"got {data}, prepared with {vision.config}; expected the shape of the checkpoint's "
+            f"frame encoder, {pipeline.config.vision}; train without --init"
         )
+    if vae.config != pipeline.config.audio:
+        pipeline = _with_audio(pipeline, vae, seed)
     pipeline.vision, pipeline.vae = vision, vae
     grid, latent = gathered(data, "grid"), gathered(data, "latent")
     model = soundreactor_of(pipeline)
@@ -70,3 +77,17 @@ def adopt(pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE) 
     pipeline.vae.latent_mean.copy_(latent.mean)
     sigma_data = pipeline.config.model.head.sigma_data
     pipeline.vae.latent_scale.copy_(latent.deviation() / sigma_data)
+    return pipeline
+
+
+def _with_audio(pipeline: Pipeline, vae: AudioVAE, seed: int) -> Pipeline:
+    """A pipeline for the VAE, with all weights of this one's model that have the same shape."""
+    torch.manual_seed(seed)
+    config = replace(pipeline.config, audio=vae.config)
+    result = Pipeline(config, pipeline.origin, recommended=pipeline.recommended)
+    result.familiar = pipeline.familiar
+    shapes = {name: x.shape for name, x in result.model.state_dict().items()}
+    own = pipeline.model.state_dict().items()
+    kept = {name: x for name, x in own if x.shape == shapes[name]}
+    result.model.load_state_dict(kept, strict=False)
+    return result

@@ -36,7 +36,7 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 @dataclass(frozen=True)
 class DiffusionRun:
     frames: int = 240  # frames per row; also train_frames (the context) of a new model
-    adopt: bool = False  # with --init: replace its frame encoder and VAE by those of the data
+    adopt: bool = False  # with --init: use the frame encoder and VAE of the data instead of its own
     loop: LoopConfig = field(default_factory=LoopConfig)
     task: DiffusionConfig = field(default_factory=DiffusionConfig)
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)
@@ -83,7 +83,7 @@ def diffusion_task(
         default = with_train_frames(SoundReactorConfig(), frames)
         check_shapes("model", given, default, own, init)
         if run.adopt:
-            adopt(pipeline, data, *parts_of(data))
+            pipeline = adopt(pipeline, data, *parts_of(data), run.loop.seed)
         else:
             check_parts(pipeline, data, init)
     set_trainable(pipeline, device)

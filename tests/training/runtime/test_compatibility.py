@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from sr_core.audio.vae import AudioVAE
 from sr_core.checkpoint import load_pipeline, save_pipeline
 from sr_core.components import save_part
 from sr_core.training.data.statistics import Moments
@@ -13,6 +14,7 @@ from sr_core.training.initial import new_pipeline
 from sr_core.training.runtime.compatibility import check_parts
 from sr_core.training.stages import DiffusionRun, diffusion_task
 from sr_core.training.tuning_stages import consistency_task
+from sr_core.vision.encoder import VisionEncoder
 
 SPREAD = torch.linspace(-3.4, 3.4, 50)  # of the latents that the data has
 
@@ -69,6 +71,33 @@ def test_another_vae_is_adopted_with_the_statistics_of_its_latents(tiny_pipeline
     sigma_data = pipeline.config.model.head.sigma_data
     expected = (raw - 3) / (SPREAD.std(correction=0) / sigma_data)
     torch.testing.assert_close(pipeline.vae.encode(waveform)[0], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_vae_with_more_latents_is_adopted_and_only_layers_of_latents_are_new(
+    tiny_pipeline, source, data
+):
+    config = replace(tiny_pipeline.vae.config, latent_channels=6)
+    save_part(AudioVAE(config), data / "vae.safetensors")
+    report = json.loads((data / "train-00000.json").read_text())
+    moments = Moments()
+    moments.update(3 + SPREAD[:, None].expand(-1, 6))
+    report["moments"]["latent"] = moments.as_json()
+    (data / "train-00000.json").write_text(json.dumps(report))
+    task, pipeline = diffusion_task(data, DiffusionRun(adopt=True), source, "cpu")
+    ours, theirs = (p.model.state_dict() for p in (pipeline, load_pipeline(source)))
+    new = {name for name, x in ours.items() if not torch.equal(x, theirs[name])}
+    latents = {f"{name}.weight" for name in ("audio_input", "head.input", "head.output")}
+    assert latents <= new <= latents | {"head.output.bias", "grid_mean", "grid_scale"}
+    assert task.model.latent_channels == pipeline.config.audio.latent_channels == 6
+    again = diffusion_task(data, DiffusionRun(adopt=True), source, "cpu")[1].model.state_dict()
+    assert all(torch.equal(x, again[name]) for name, x in ours.items())
+
+
+def test_a_frame_encoder_of_another_shape_is_not_adopted(tiny_pipeline, source, data):
+    config = replace(tiny_pipeline.config.vision, channels=tiny_pipeline.config.vision.channels - 1)
+    save_part(VisionEncoder(config), data / "vision.safetensors")
+    with pytest.raises(ValueError, match="expected the shape of the checkpoint's frame encoder"):
+        diffusion_task(data, DiffusionRun(adopt=True), source, "cpu")
 
 
 def test_shapes_that_the_checkpoint_does_not_have_are_refused(tiny_pipeline, source, data):
