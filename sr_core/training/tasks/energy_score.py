@@ -14,19 +14,20 @@ def energy_score(
     other: Tensor,
     real: Tensor,
     scales: Sequence[int] = (1,),
-    dispersions: Sequence[float] = (1.0,),
+    dispersions: Sequence[float] = (),
 ) -> Tensor:  # 3 x (b t d) -> (b)
     """Energy score of two independent samples of a sequence, given the real one.
 
     (|y1 - x| + |y2 - x| - dispersion |y1 - y2|) / 2 in expectation is minimal, for dispersion 1,
     where y has the distribution of x (Gneiting and Raftery, 2007, eq. 22). A smaller dispersion
-    gives samples that are closer to the median; each scale has its own. The score is averaged over
-    features of `features_of`, so levels over several frames and changes between frames have the
-    data's distribution too.
+    gives samples that are closer to the median; each scale has its own, 1 where none are given.
+    The score is averaged over features of `features_of`, so levels over several frames and changes
+    between frames have the data's distribution too.
     """
     total = real.new_zeros(len(real))
     groups = zip(*(features_of(x, scales) for x in (one, other, real)), strict=True)
-    each = [dispersion for dispersion in dispersions for _ in range(2)]  # means and differences
+    per_scale = dispersions or [1.0] * len(scales)
+    each = [dispersion for dispersion in per_scale for _ in range(2)]  # means and differences
     for (first, second, target), dispersion in zip(groups, each, strict=True):
         near = _distance(first, target) + _distance(second, target)
         total = total + (near - dispersion * _distance(first, second)) / 2

@@ -43,19 +43,20 @@ class SelfForcingConfig:
     constant: float = 0.15  # share of histories that repeat one latent of another row
     cut: float = 0.15  # share of histories with both frames and sound of another row
     scales: tuple[int, ...] = (1, 2, 4, 8)  # frames over which means are compared
-    dispersions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # per scale, see `energy_score`
+    # Dispersions are those of `energy_score`, one for each scale; without any, 1 for all.
+    dispersions: tuple[float, ...] = ()
     mel: float = 2.0  # weight of the log-mel spectrogram, relative to the latents
-    mel_dispersions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # per scale, of the log-mel
+    mel_dispersions: tuple[float, ...] = ()
     level: float = 0.0  # weight of the frames' level, relative to the latents
-    level_dispersions: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)  # per scale, of the level
+    level_dispersions: tuple[float, ...] = ()
     marginals: float = 0.0  # weight of the distributions of level and log-mel over all frames
 
     def __post_init__(self) -> None:
         for name in ("dispersions", "mel_dispersions", "level_dispersions"):
-            if len(getattr(self, name)) != len(self.scales):
+            if len(getattr(self, name)) not in (0, len(self.scales)):
                 raise ValueError(
                     f"got {len(getattr(self, name))} {name}; expected one for each of the "
-                    f"{len(self.scales)} scales"
+                    f"{len(self.scales)} scales, or none"
                 )
 
     @property
@@ -172,16 +173,20 @@ class SelfForcingTask(DiffusionTask):
         self, one: Heard, other: Heard, real: Heard
     ) -> dict[str, Tensor]:  # -> (b) or ()
         """Parts of the loss that depend on how latents sound, by the name of their weight."""
-        config = self.forcing
+        config, level = self.forcing, real.level
         size = real.mel.shape[2] ** 0.5  # root mean squares over bands and columns
-        mels = [x.mel / size for x in (one, other, real)]
-        levels = [x.level for x in (one, other, real)]
-        drawn = (torch.cat([band_means(one), band_means(other)]), torch.cat(levels[:2]))
-        truth = (band_means(real), levels[2])
+        mel = energy_score(
+            one.mel / size, other.mel / size, real.mel / size, config.scales, config.mel_dispersions
+        )
+        bands = torch.cat([band_means(one), band_means(other)])
+        levels = torch.cat([one.level, other.level])
         return {
-            "mel": energy_score(*mels, config.scales, config.mel_dispersions),
-            "level": energy_score(*levels, config.scales, config.level_dispersions),
-            "marginals": sum(marginal_distance(*pair) for pair in zip(drawn, truth, strict=True)),
+            "mel": mel,
+            "level": energy_score(
+                one.level, other.level, level, config.scales, config.level_dispersions
+            ),
+            "marginals": marginal_distance(bands, band_means(real))
+            + marginal_distance(levels, level),
         }
 
     def show(self, batch: dict[str, Tensor], generators: Generators) -> dict[str, Tensor]:

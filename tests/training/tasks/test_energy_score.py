@@ -25,6 +25,13 @@ def test_each_scale_has_its_own_dispersion():
         assert score == pytest.approx(expected, abs=2e-3)
 
 
+def test_dispersions_that_are_not_given_are_one():
+    one, other, real = torch.randn(3, 2, 9, 4, generator=torch.Generator().manual_seed(0))
+    scales = (1, 2, 4)
+    expected = energy_score(one, other, real, scales, (1.0, 1.0, 1.0))
+    assert torch.equal(energy_score(one, other, real, scales), expected)
+
+
 def test_the_distance_is_euclidean_over_channels():
     one, real = torch.tensor([[[3.0, 4.0]]]), torch.zeros(1, 1, 2)
     assert energy_score(one, one, real).item() == pytest.approx(2.5, abs=2e-3)
