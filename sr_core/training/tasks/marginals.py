@@ -12,6 +12,5 @@ def marginal_distance(drawn: Tensor, real: Tensor) -> Tensor:  # (n*b t d), (b t
     drawn ones.
     """
     real = real.repeat(len(drawn) // len(real), 1, 1)
-    sorted_values = (x.flatten(0, 1).sort(dim=0).values for x in (drawn, real))
-    ours, theirs = sorted_values
+    ours, theirs = (x.flatten(0, 1).sort(dim=0).values for x in (drawn, real))
     return (ours - theirs).abs().mean()
