@@ -78,8 +78,11 @@ class Probe(nn.Module):
         return self.head(self.dropout(y)), (last, hidden)
 
     def _cells(self, x: Tensor) -> Tensor:  # (b t n 2k) -> (b t n d)
-        """The first layer of (x - mean) / scale. Both are applied to its weights, not to the grids,
-        which are by far larger: a step of training takes half of the time."""
+        """The first layer of (x - mean) / scale.
+
+        Both are applied to its weights and not to the grids, which are by far larger: a step of
+        training takes half of the time.
+        """
         weight = self.cells.weight / self.scale
         return F.linear(x, weight, self.cells.bias - weight @ self.mean)
 
