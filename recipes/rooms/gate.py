@@ -1,6 +1,6 @@
 """The gate: whether probes on frozen features find the onsets of real clips in their picture.
 
-    python -m recipes.rooms.gate PROBES CLIPS... --data CACHE --steps 600
+    python -m recipes.rooms.gate PROBES CLIPS... --data CACHE --steps 600 --validation OTHERS...
     python -m recipes.rooms.gate PROBES CLIPS...
 
 CACHE is a folder of `probe_features.py`; probes that PROBES lacks are trained on it. The clips
@@ -25,10 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the package's folder
 from recipes.rooms.probe import Probe, load_probe, save_probe  # noqa: E402
 from recipes.rooms.probe_features import Look, encode, onsets_of  # noqa: E402
 from recipes.rooms.probe_training import train  # noqa: E402
+from recipes.rooms.probe_validation import Recording, auc, read_recording  # noqa: E402
 from sr_core.components import load_vision  # noqa: E402
 from sr_core.evaluation.metrics.events import read_events  # noqa: E402
 from sr_core.evaluation.metrics.motion_stops import motion_energy, motion_stops  # noqa: E402
-from sr_core.evaluation.metrics.shifted_onsets import shifted_onset_wins  # noqa: E402
 from sr_core.evaluation.metrics.sync import COLUMNS, score_shots  # noqa: E402
 from sr_core.evaluation.protocol.clips import read_sound  # noqa: E402
 from sr_core.evaluation.protocol.intervals import ratio_interval  # noqa: E402
@@ -58,12 +58,6 @@ class ClipResult:
     @property
     def difference(self) -> float:
         return self.probe - self.stops
-
-
-def auc(scores: Tensor, onsets: Tensor) -> float | None:  # (t), (n) seconds
-    """Shifted-onset AUC; None with fewer than two onsets, or less than 2 s."""
-    wins = shifted_onset_wins(scores, onsets)
-    return sum(wins) / len(wins) if wins else None
 
 
 def shot_auc(scores: Tensor, shots: Sequence[float]) -> float | None:  # (t) at 30 Hz
@@ -136,23 +130,28 @@ def table(results: Sequence[ClipResult]) -> str:
     return "\n".join(lines)
 
 
-def ready_probes(folder: Path, cache: Path | None, seeds: Sequence[int], steps: int) -> list[Probe]:
-    """Load the probes of a folder; those that are missing are trained on the cache."""
+def ready_probes(options: argparse.Namespace) -> tuple[VisionEncoder, list[Probe]]:
+    """Load the encoder and the probes of a folder; missing probes are trained on the cache."""
+    folder, cache = options.probes, options.data
     folder.mkdir(parents=True, exist_ok=True)
     vision = folder / "vision.safetensors"
-    if not vision.exists():
-        if cache is None:
-            raise ValueError(f"got {folder} without {vision.name}; expected --data with a cache")
+    paths = [folder / f"probe-{seed}.safetensors" for seed in options.seeds]
+    missing = [path for path in (vision, *paths) if not path.exists()]
+    if missing and cache is None:
+        raise ValueError(f"got {folder} without {missing[0].name}; expected --data to make it")
+    if vision in missing:
         shutil.copyfile(cache / vision.name, vision)
-    probes = []
-    for seed in seeds:
-        path = folder / f"probe-{seed}.safetensors"
-        if not path.exists():
-            if cache is None:
-                raise ValueError(f"got {folder} without {path.name}; expected --data to train it")
-            save_probe(train(cache, seed, steps), path)
-        probes.append(load_probe(path))
-    return probes
+    encoder, recordings = load_vision(vision), list[Recording]()
+    if missing:
+        recordings = [read_recording(path, encoder) for path in _videos(options.validation)]
+    for seed, path in zip(options.seeds, paths, strict=True):
+        if path in missing:
+            save_probe(train(cache, seed, options.steps, recordings), path)
+    return encoder, [load_probe(path) for path in paths]
+
+
+def _videos(places: Sequence[Path]) -> list[Path]:
+    return [video for place in places for video in videos_in(place, deep=True)]
 
 
 def main(words: list[str] | None = None) -> int:
@@ -161,13 +160,14 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("clips", nargs="+", type=Path, help="videos with real sound, or folders")
     parser.add_argument("--data", type=Path, help="cache to train missing probes on")
     parser.add_argument("--steps", type=int, default=600, help="of training (600)")
+    best = "clips with sound; a new probe is that of the tenth of its steps that knows most of them"
+    parser.add_argument("--validation", nargs="+", type=Path, default=[], help=best)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--json", type=Path, help="also write the results of the clips here")
     options = parser.parse_args(words)
-    probes = ready_probes(options.probes, options.data, options.seeds, options.steps)
-    encoder = load_vision(options.probes / "vision.safetensors")
+    encoder, probes = ready_probes(options)
     results = []
-    for path in (video for place in options.clips for video in videos_in(place, deep=True)):
+    for path in _videos(options.clips):
         found = judge(path, encoder, probes)
         if isinstance(found, ClipResult):
             results.append(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the package's folder
 
 from recipes.rooms.probe import Prior, Probe, ProbeConfig, loss, start_at  # noqa: E402
+from recipes.rooms.probe_validation import Recording, validate  # noqa: E402
 from sr_core.components import load_vision  # noqa: E402
 from sr_core.rates import FRAME_RATE  # noqa: E402
 
@@ -25,6 +26,7 @@ DECAY = 0.05
 SLOWEST = 12.0  # Hz, lowest frame rate that is imitated
 STEADY = 0.4  # share of windows at the full frame rate
 COUNTED = 96  # windows from which mean, scale and prior are taken
+CHECKS = 10  # times that the loss is printed and the probe is validated
 
 Read = Callable[[torch.Generator], tuple[Tensor, Tensor]]
 
@@ -86,16 +88,41 @@ def prepared(folder: Path, read: Read, seed: int) -> tuple[Probe, Prior]:
     return probe, prior
 
 
-def train(folder: Path, seed: int, steps: int) -> Probe:
-    """A probe trained on a cache for a number of steps; prints its loss."""
+class Best:
+    """Keeps a probe's weights of the check with the highest AUC on clips for validation."""
+
+    def __init__(self, recordings: Sequence[Recording], prior: Prior):
+        self.recordings, self.prior = recordings, prior
+        self.auc, self.weights = -1.0, dict[str, Tensor]()
+
+    def check(self, probe: Probe) -> str:
+        """Validates the probe; the result in words, "" without clips."""
+        if not self.recordings:
+            return ""
+        value, auc = validate(probe, self.recordings, self.prior)
+        if auc > self.auc:
+            self.auc, self.weights = auc, {k: v.clone() for k, v in probe.state_dict().items()}
+        return f", validation loss {value:.4f} AUC {auc:.4f}"
+
+    def restore(self, probe: Probe) -> None:
+        """Gives the probe its best weights; without clips it keeps its last ones."""
+        if self.weights:
+            probe.load_state_dict(self.weights)
+
+
+def train(folder: Path, seed: int, steps: int, recordings: Sequence[Recording] = ()) -> Probe:
+    """A probe trained on a cache for a number of steps; prints its loss at CHECKS times.
+
+    With recordings for validation it is the probe of the check with the highest AUC on them.
+    """
     read = windows(folder)
     probe, prior = prepared(folder, read, seed)
     optimizer = torch.optim.AdamW(probe.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     generator = torch.Generator().manual_seed(1000 + seed)
     probe.train()
-    begun, total = time.process_time(), 0.0
-    every = max(1, steps // 10)
+    begun, total, best = time.process_time(), 0.0, Best(recordings, prior)
+    every = max(1, steps // CHECKS)
     for step in range(1, steps + 1):
         grid, targets = read(generator)
         output, _ = probe(grid)
@@ -109,6 +136,7 @@ def train(folder: Path, seed: int, steps: int) -> Probe:
         if step % every == 0:
             spent = time.process_time() - begun
             text = f"seed {seed} step {step} loss {total / every:.4f} after {spent:.0f} s of CPU"
-            print(text, file=sys.stderr)
+            print(text + best.check(probe), file=sys.stderr, flush=True)
             total = 0.0
+    best.restore(probe)
     return probe.eval().requires_grad_(False)

@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # recipes are not installed
 
 from recipes.rooms.gate import (  # noqa: E402
     ClipResult,
-    auc,
     judge,
     main,
     mean_interval,
@@ -32,20 +31,6 @@ PROBE = ProbeConfig(channels=3, rows=2, columns=4, cell=4, width=4, hidden=6)
 
 def result(probe: float, stops: float, shots=(), at_shots=None) -> ClipResult:
     return ClipResult("clip", 4, (probe - 0.02, probe + 0.02), stops, shots, at_shots)
-
-
-def test_a_score_that_is_high_at_onsets_has_a_high_auc():
-    onsets, scores = torch.tensor([1.0, 2.5, 4.2]), torch.zeros(150)
-    frames = (onsets * 30).round().long()
-    scores[frames] = 1
-    assert auc(scores, onsets) > 0.95
-    for distance in (-1, 1):  # within one frame is as good
-        assert auc(scores.roll(distance), onsets) > 0.95
-    for distance in (-2, -1, 0, 1, 2):
-        scores[frames + distance] = -1
-    assert auc(scores, onsets) < 0.05
-    assert auc(scores.zero_(), onsets) == 0.5
-    assert auc(scores, onsets[:1]) is None
 
 
 def test_a_score_that_is_high_at_shots_has_a_high_auc():

@@ -56,6 +56,12 @@ def test_probing_in_pieces_equals_probing_whole():
     assert (torch.cat(pieces, dim=1) - whole).abs().max() < 1e-9
 
 
+def test_grids_and_differences_are_scaled_by_their_mean_and_deviation():
+    probe, x = build(), 5 * torch.randn(2, 3, 20, 6).double()
+    scaled = (x - probe.mean) / probe.scale
+    assert (probe._cells(x) - probe.cells(scaled)).abs().max() < 1e-12
+
+
 def test_a_state_can_be_used_twice():
     probe, grid = build(), torch.rand(1, 6, 20, 3).double()
     _, state = probe(grid[:, :3])
