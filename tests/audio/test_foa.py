@@ -52,10 +52,10 @@ def parameters_of(config: OobleckConfig) -> int:
 
 
 def test_the_official_shape_has_the_official_number_of_parameters():
-    """157,820,292 with weight norm, of which 36,100 are gains that folding takes away."""
+    """157,820,292 with weight norm, of which 34,948 are gains that folding takes away."""
     counted = parameters_of(foa.NON_CAUSAL)
-    print(f"{counted:,} parameters")
-    assert counted == pytest.approx(157_820_292, rel=1e-3)
+    assert counted == pytest.approx(157.82e6, rel=1e-3)
+    assert counted == 157_820_292 - 16_640 - 18_308
     assert parameters_of(foa.CAUSAL) == counted
     assert foa.CAUSAL.hop == 2048 and foa.CAUSAL.sample_rate / foa.CAUSAL.hop == pytest.approx(
         21.53, abs=0.01
@@ -182,15 +182,16 @@ def test_further_latents_are_of_the_size_and_precision_of_the_others_and_unused(
 def test_after_two_steps_every_weight_has_a_gradient():
     """By a loss of magnitudes, which has no gradient for a channel that is exactly silent."""
     vae = foa.from_stereo(tiny_vae(2), 5).train().requires_grad_(True)
-    optimizer, field = torch.optim.SGD(vae.parameters(), lr=1e-3), random(2, 4, 48)
+    field = random(2, 4, 48)
     for _ in range(2):
-        optimizer.zero_grad()
+        vae.zero_grad()
         mean, log_variance, _ = vae.encode_moments(field)
         sound = vae.decoder(mean.transpose(1, 2))[0]
         magnitudes = (torch.fft.rfft(x).abs() for x in (sound, field))
         distance = torch.stack(list(magnitudes)).diff(dim=0).abs().mean()
         (distance + 1e-5 * kl_divergence(mean, log_variance).mean()).backward()
-        optimizer.step()
+        for parameter in vae.parameters():
+            parameter.data -= 1e-3 * parameter.grad
     first, last = vae.encoder[0].weight.grad, vae.encoder[-1].weight.grad
     assert first.abs().amax(dim=(0, 2)).min() > 0 and last.abs().amax(dim=(1, 2)).min() > 0
     first, last = vae.decoder[0].weight.grad, vae.decoder[-1].weight.grad
