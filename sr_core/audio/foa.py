@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from .oobleck import OobleckConfig
-from .vae import AudioVAE
+from .pairs import PairsConfig
+from .vae import AudioVAE, CodecConfig
 
 # The shape of SwanSphere (arXiv 2605.30940): Stable Audio's with four channels, 21.5 latents/s.
 NON_CAUSAL = OobleckConfig(
@@ -53,11 +54,7 @@ def from_stereo(stereo: AudioVAE, latents: int) -> AudioVAE:
     The result shares no memory with `stereo`. Raises ValueError for another kind of VAE and for
     fewer latents.
     """
-    config, old = stereo.config, stereo.state_dict()
-    if not isinstance(config, OobleckConfig) or config.audio_channels != 2:
-        raise ValueError(
-            f"got a VAE of {config}; expected an Oobleck VAE of 2 channels; start from another file"
-        )
+    config, old = _stereo_config(stereo), stereo.state_dict()
     further = latents - config.latent_channels
     if further < 0:
         raise ValueError(
@@ -75,10 +72,38 @@ def from_stereo(stereo: AudioVAE, latents: int) -> AudioVAE:
         "latent_mean": _padded(old["latent_mean"], further),
         "latent_scale": _padded(old["latent_scale"], further, value=1.0),
     }
+    weights = {name: value.clone() for name, value in (old | made).items()}
+    return _filled(replace(config, audio_channels=4, latent_channels=latents), weights, stereo)
+
+
+def in_pairs(stereo: AudioVAE) -> AudioVAE:
+    """A VAE of four channels that is `stereo` on W X and on Y Z, without any training.
+
+    Latents are those of W X, then those of Y Z, and so are their statistics: twice those of
+    `stereo`, to be fitted anew, as Y Z is quieter than a stereo sound. The result shares no memory
+    with `stereo`. Raises ValueError for another kind of VAE.
+    """
+    weights = {name: value.clone() for name, value in stereo.state_dict().items()}
+    for name in ("latent_mean", "latent_scale"):
+        weights[name] = weights[name].repeat(2)
+    return _filled(PairsConfig(_stereo_config(stereo)), weights, stereo)
+
+
+def _stereo_config(vae: AudioVAE) -> OobleckConfig:
+    config = vae.config
+    if not isinstance(config, OobleckConfig) or config.audio_channels != 2:
+        raise ValueError(
+            f"got a VAE of {config}; expected an Oobleck VAE of 2 channels; start from another file"
+        )
+    return config
+
+
+def _filled(config: CodecConfig, weights: dict[str, Tensor], like: AudioVAE) -> AudioVAE:
+    """A VAE with these weights themselves, in training or evaluation mode as `like` is."""
     with torch.device("meta"):
-        foa = AudioVAE(replace(config, audio_channels=4, latent_channels=latents))
-    foa.load_state_dict({name: x.clone() for name, x in (old | made).items()}, assign=True)
-    return foa.train(stereo.training)
+        vae = AudioVAE(config)
+    vae.load_state_dict(weights, assign=True)
+    return vae.train(like.training)
 
 
 def _input_weight(stereo: Tensor) -> Tensor:  # (d 2 kernel) -> (d 4 kernel)
