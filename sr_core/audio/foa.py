@@ -5,6 +5,7 @@ The four channels are W Y Z X with SN3D gains (AmbiX, Nachbar et al. 2011).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -43,13 +44,8 @@ def from_stereo(stereo: AudioVAE, latents: int) -> AudioVAE:
     to end, but the layers between would receive stereo sounds at another level (3 dB louder), and
     plane waves of full scale from a side would exceed full scale.
 
-    The encoder's weights for Z and X are 0: with those of another channel a sound from above or
-    ahead would be decoded in W and Y as one from a side. The decoder's are random and `QUIET`, not
-    0, as losses of magnitudes have no gradient where a channel is exactly silent.
-
-    Latents beyond those of the stereo VAE are random mixtures of the encoder's features, with the
-    size of its own means and the average of its log-variances; the decoder ignores them at first.
-    Their statistics are mean 0 and scale 1.
+    `_input_weight`, `_output_weight` and `_moments_weight` say how Z, X and further latents start.
+    The statistics of the latter are mean 0 and scale 1.
 
     The result shares no memory with `stereo`. Raises ValueError for another kind of VAE and for
     fewer latents.
@@ -61,17 +57,7 @@ def from_stereo(stereo: AudioVAE, latents: int) -> AudioVAE:
             f"got {latents} latents; expected at least the stereo VAE's {config.latent_channels}; "
             "ask for as many or more"
         )
-    random = torch.Generator().manual_seed(0)
-    last = len(config.strides) + 2
-    made = {
-        "encoder.0.weight": _input_weight(old["encoder.0.weight"]),
-        f"encoder.{last}.weight": _moments_weight(old[f"encoder.{last}.weight"], further, random),
-        f"encoder.{last}.bias": _moments_bias(old[f"encoder.{last}.bias"], further),
-        "decoder.0.weight": _padded(old["decoder.0.weight"], further, dim=1),
-        f"decoder.{last}.weight": _output_weight(old[f"decoder.{last}.weight"], random),
-        "latent_mean": _padded(old["latent_mean"], further),
-        "latent_scale": _padded(old["latent_scale"], further, value=1.0),
-    }
+    made = _changed_weights(old, len(config.strides) + 2, further)
     weights = {name: value.clone() for name, value in (old | made).items()}
     return _filled(replace(config, audio_channels=4, latent_channels=latents), weights, stereo)
 
@@ -80,7 +66,7 @@ def in_pairs(stereo: AudioVAE) -> AudioVAE:
     """A VAE of four channels that is `stereo` on W X and on Y Z, without any training.
 
     Latents are those of W X, then those of Y Z, and so are their statistics: twice those of
-    `stereo`, to be fitted anew, as Y Z is quieter than a stereo sound. The result shares no memory
+    `stereo`, to be fitted anew, as Y Z is usually quieter than a stereo sound. The result shares no memory
     with `stereo`. Raises ValueError for another kind of VAE.
     """
     weights = {name: value.clone() for name, value in stereo.state_dict().items()}
@@ -106,20 +92,48 @@ def _filled(config: CodecConfig, weights: dict[str, Tensor], like: AudioVAE) -> 
     return vae.train(like.training)
 
 
+def _changed_weights(old: Mapping[str, Tensor], last: int, further: int) -> dict[str, Tensor]:
+    """Tensors that differ from the stereo VAE's; `last` is the index of the last layers."""
+    random = torch.Generator().manual_seed(0)
+    return {
+        "encoder.0.weight": _input_weight(old["encoder.0.weight"]),
+        f"encoder.{last}.weight": _moments_weight(old[f"encoder.{last}.weight"], further, random),
+        f"encoder.{last}.bias": _moments_bias(old[f"encoder.{last}.bias"], further),
+        "decoder.0.weight": _padded(old["decoder.0.weight"], further, dim=1),
+        f"decoder.{last}.weight": _output_weight(old[f"decoder.{last}.weight"], random),
+        "latent_mean": _padded(old["latent_mean"], further),
+        "latent_scale": _padded(old["latent_scale"], further, value=1.0),
+    }
+
+
 def _input_weight(stereo: Tensor) -> Tensor:  # (d 2 kernel) -> (d 4 kernel)
+    """Weights of W, Y, Z, X in place of left and right.
+
+    Those of Z and X are 0: with those of another channel, a sound from above or ahead would be
+    decoded in W and Y as one from a side.
+    """
     left, right = stereo.unbind(1)
     none = torch.zeros_like(left)
     return torch.stack([(left + right) / 2, (left - right) / 2, none, none], dim=1)
 
 
 def _output_weight(stereo: Tensor, random: torch.Generator) -> Tensor:  # (2 d kernel) -> (4 ...)
+    """Weights of W, Y, Z, X in place of left and right.
+
+    Those of Z and X are random and `QUIET`, not 0, as losses of magnitudes have no gradient where a
+    channel is exactly silent.
+    """
     left, right = stereo
     z, x = QUIET * stereo.std() * _normal(stereo.shape, random).to(stereo)
     return torch.stack([left + right, left - right, z, x])
 
 
 def _moments_weight(stereo: Tensor, further: int, random: torch.Generator) -> Tensor:
-    """Weight (2k d kernel) of means and log-variances, with `further` latents more."""
+    """Weight (2k d kernel) of means and log-variances, with `further` latents more.
+
+    Their means are random mixtures of the features, with weights of the size of the others, and
+    their log-variances the average of the others. The decoder ignores them at first.
+    """
     mean, log_variance = stereo.chunk(2)
     mixtures = mean.std() * _normal((further, *mean.shape[1:]), random).to(mean)
     average = log_variance.mean(dim=0).expand(further, -1, -1)
