@@ -66,8 +66,8 @@ def in_pairs(stereo: AudioVAE) -> AudioVAE:
     """A VAE of four channels that is `stereo` on W X and on Y Z, without any training.
 
     Latents are those of W X, then those of Y Z, and so are their statistics: twice those of
-    `stereo`, to be fitted anew, as Y Z is usually quieter than a stereo sound. The result shares no memory
-    with `stereo`. Raises ValueError for another kind of VAE.
+    `stereo`, to be fitted anew, as Y Z is usually quieter than a stereo sound. The result shares no
+    memory with `stereo`. Raises ValueError for another kind of VAE.
     """
     weights = {name: value.clone() for name, value in stereo.state_dict().items()}
     for name in ("latent_mean", "latent_scale"):
