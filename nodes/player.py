@@ -10,9 +10,8 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..sr_core.audio.oobleck import OobleckConfig
 from ..sr_core.audio.signal import Meter
-from ..sr_core.audio.spectral import SpectralConfig
+from ..sr_core.audio.vae import CodecConfig
 from ..sr_core.io.live.growing_wav import HEADER, GrowingWav
 from ..sr_core.io.read.frames import Frames
 from . import host, page
@@ -33,9 +32,7 @@ class Player:
     samples itself. So no queue can grow if the page is slow.
     """
 
-    def __init__(
-        self, audio: OobleckConfig | SpectralConfig, clip: Frames, hidden: io.HiddenHolder
-    ):
+    def __init__(self, audio: CodecConfig, clip: Frames, hidden: io.HiddenHolder):
         rate, channels = audio.sample_rate, audio.audio_channels
         path, self.saved = host.temporary_file("soundreactor_live", "wav")
         self.recording = GrowingWav(path, rate, clip.samples(rate), channels)

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .audio.limiter import Limiter, LimiterState
-from .audio.spectral import SpectralConfig
-from .audio.vae import AudioVAE, OobleckConfig
+from .audio.vae import AudioVAE, CodecConfig, OobleckConfig
 from .models.generator import Generator, GeneratorState
 from .models.soundreactor.generator import SoundReactorGenerator
 from .models.soundreactor.model import SoundReactorConfig
@@ -29,7 +28,7 @@ from .vision.ood import SECONDS, Monitor, OODDetector, clip_statistics, features
 class PipelineConfig:
     vision: VisionConfig = field(default_factory=VisionConfig)
     model: SoundReactorConfig = field(default_factory=SoundReactorConfig)  # or a family's `Config`
-    audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
+    audio: CodecConfig = field(default_factory=OobleckConfig)
     judged_frames: int = 0  # frames of a clip that the OOD detector uses; 0: no detector
 
     @property

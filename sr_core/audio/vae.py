@@ -1,4 +1,4 @@
-"""Audio VAE: 48 kHz stereo waveform <-> normalised latents, 64 channels at 30 Hz."""
+"""Audio VAE: waveform of stereo or of first-order Ambisonics <-> normalised latents."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
 
 import torch
 from einops import rearrange
@@ -14,13 +16,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from . import oobleck, spectral
+from . import oobleck, pairs, spectral
 from .oobleck import OobleckConfig
+from .pairs import PairsConfig
 from .spectral import SpectralConfig
+
+CodecConfig: TypeAlias = OobleckConfig | SpectralConfig | PairsConfig
 
 # Causal and non-causal weights have the same names and shapes. An empty tensor with one of these
 # names records the kind in the file, and makes a strict load refuse a file of the other kind.
 MARKERS = {True: "marker_causal", False: "marker_noncausal"}
+CODECS: dict[type, ModuleType] = {
+    OobleckConfig: oobleck,
+    SpectralConfig: spectral,
+    PairsConfig: pairs,
+}
 
 
 class AudioVAE(nn.Module):
@@ -35,10 +45,10 @@ class AudioVAE(nn.Module):
     latent_mean: Tensor  # (k)
     latent_scale: Tensor  # (k)
 
-    def __init__(self, config: OobleckConfig | SpectralConfig):
+    def __init__(self, config: CodecConfig):
         super().__init__()
         self.config = config
-        codec = spectral if isinstance(config, SpectralConfig) else oobleck
+        codec = CODECS[type(config)]
         self.encoder = codec.Encoder(config)
         self.decoder = codec.Decoder(config)
         self.register_buffer("latent_mean", torch.zeros(config.latent_channels))

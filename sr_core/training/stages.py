@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from ..audio.oobleck import OobleckConfig
-from ..audio.spectral import SpectralConfig
-from ..audio.vae import AudioVAE
+from ..audio.vae import AudioVAE, CodecConfig
 from ..checkpoint import save_pipeline
 from ..components import load_any_vae, save_part
 from ..models.soundreactor.model import SoundReactorConfig
@@ -52,7 +51,7 @@ class VAERun:
     )
     before: str = ""  # file of the VAE whose latents are kept with task.anchor; "": that of --init
     task: VAETaskConfig = field(default_factory=VAETaskConfig)
-    audio: OobleckConfig | SpectralConfig = field(default_factory=OobleckConfig)
+    audio: CodecConfig = field(default_factory=OobleckConfig)
 
 
 def train_diffusion(

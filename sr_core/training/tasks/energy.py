@@ -65,6 +65,11 @@ def magnitudes(  # (b 2 s) -> (b 4 t f)
     waveform: Tensor, size: int, floor: float = FLOOR
 ) -> Tensor:
     """Magnitudes of left, right, mid and side, scaled so that white noise has about its RMS."""
+    if waveform.shape[1] != 2:
+        raise ValueError(
+            f"got {waveform.shape[1]} channels for the energy loss; expected left and right; set "
+            "its weight to 0 and that of the STFT loss above 0"
+        )
     hop = size // 4
     steps = rearrange(
         waveform[..., : waveform.shape[-1] // hop * hop], "b c (t h) -> b c t h", h=hop

@@ -19,7 +19,7 @@ from ...rates import SAMPLE_RATE
 SMALLEST = 1e-8  # floor of the power of a bin
 TAPS = 101  # length of the A-weighting filter in samples
 RESPONSE = 512  # number of frequencies, 0 to Nyquist, to which the filter is fitted
-CHANNEL_WEIGHTS = (1.0, 1.0, 0.5, 0.5)  # weights of sum, difference, left and right
+CHANNEL_WEIGHTS = (1.0, 1.0, 0.5, 0.5)  # of stereo: sum, difference, left and right
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,18 @@ class StftConfig:
 
 
 def stft_distance(sound: Tensor, reference: Tensor, config: StftConfig) -> Tensor:
-    """Spectral convergence plus log-magnitude distance, averaged over sizes: 2 x (b 2 s) -> (b).
+    """Spectral convergence plus log-magnitude distance, averaged over sizes: 2 x (b c s) -> (b).
 
-    Weighted sum S + D + L/2 + R/2 for the sum S, difference D, left L and right R of the channels.
+    Of stereo: weighted sum S + D + L/2 + R/2 for the sum S, difference D, left L and right R of the
+    channels. Of another number of channels: their mean, as for SwanSphere's VAE (arXiv 2605.30940).
     """
-    ours, theirs = (_four(waveform, config) for waveform in (sound, reference))
-    weights = ours.new_tensor(CHANNEL_WEIGHTS)
+    ours, theirs = (_compared(waveform, config) for waveform in (sound, reference))
+    channels = sound.shape[1]
+    weights = ours.new_tensor(CHANNEL_WEIGHTS if channels == 2 else [1 / channels] * channels)
     total = ours.new_zeros(len(ours))
     for size in config.sizes:
         y, x = _magnitudes(ours, size), _magnitudes(theirs, size)
-        distance = spectral_convergence(y, x) + log_magnitude_distance(y, x)  # (b 4)
+        distance = spectral_convergence(y, x) + log_magnitude_distance(y, x)  # (b n)
         # A matrix product would be in bfloat16 under autocast.
         total = total + (distance * weights).sum(dim=1)
     return total / len(config.sizes)
@@ -121,16 +123,18 @@ def _a_weighting(radians: Tensor) -> Tensor:  # (f) rad/s -> (f), 1 at 1 kHz
     return 10 ** (1.9997 / 20) * 12194.217**2 * squared.square() / poles
 
 
-def _four(waveform: Tensor, config: StftConfig) -> Tensor:  # (b 2 s) -> (b 4 s)
-    """Sum, difference, left and right in float32; A-weighted if `config.perceptual`."""
-    left, right = waveform.float().unbind(dim=1)
-    four = torch.stack([left + right, left - right, left, right], dim=1)
+def _compared(waveform: Tensor, config: StftConfig) -> Tensor:  # (b c s) -> (b n s)
+    """Sum, difference, left and right of stereo, else the channels; A-weighted if `perceptual`."""
+    rows = waveform.float()
+    if rows.shape[1] == 2:
+        left, right = rows.unbind(dim=1)
+        rows = torch.stack([left + right, left - right, left, right], dim=1)
     if not config.perceptual:
-        return four
-    taps = a_weighting_filter(config.sample_rate).to(four.device)
-    with torch.autocast(four.device.type, enabled=False):
-        rows = rearrange(four, "b c s -> (b c) 1 s")
-        return F.conv1d(rows, taps.view(1, 1, -1), padding=TAPS // 2).view_as(four)
+        return rows
+    taps = a_weighting_filter(config.sample_rate).to(rows.device)
+    with torch.autocast(rows.device.type, enabled=False):
+        flat = rearrange(rows, "b c s -> (b c) 1 s")
+        return F.conv1d(flat, taps.view(1, 1, -1), padding=TAPS // 2).view_as(rows)
 
 
 def _magnitudes(waveform: Tensor, size: int) -> Tensor:  # (b c s) -> (b c f t)

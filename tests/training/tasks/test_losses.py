@@ -72,6 +72,13 @@ def test_the_spectral_loss_is_the_official_one(official):
     same(ours.mean(), official["loss.spectral"])
 
 
+def test_of_four_channels_the_spectral_loss_is_the_mean_of_the_channels():
+    four, reference = (torch.cat([sound(seed), sound(seed + 2)], dim=1) for seed in (0, 1))
+    apart = [stft_distance(four[:, [c]], reference[:, [c]], PLAIN) for c in range(4)]
+    torch.testing.assert_close(stft_distance(four, reference, PLAIN), sum(apart) / 4)
+    assert stft_distance(four[:, [1, 0, 2, 3]], four, PLAIN).min() > 0.1
+
+
 @pytest.mark.parametrize("channel", ["L", "R"])
 def test_left_and_right_count_half_beside_sum_and_difference(official, channel):
     """Of one channel alone sum, difference and the channel are alike, and the other is silent."""

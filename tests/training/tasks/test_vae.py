@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sr_core.audio.oobleck import OobleckConfig
+from sr_core.audio.pairs import PairsConfig
 from sr_core.audio.spectral import SpectralConfig
 from sr_core.audio.vae import AudioVAE
 from sr_core.training.seeding import generator_of, normal
@@ -136,10 +137,36 @@ def test_latents_are_drawn_with_the_posteriors_deviation(monkeypatch):
     assert abs(heard[0].mean() - 5) < 0.3 and abs(heard[0].std() - 4) < 0.2
 
 
+FOUR = OobleckConfig(**OOBLECK, audio_channels=4)
+FIELDS = pytest.mark.parametrize(
+    "audio", [FOUR, PairsConfig(OobleckConfig(**OOBLECK))], ids=["four", "pairs"]
+)
+
+
 def test_the_judge_hears_as_many_channels_as_the_vae_makes():
-    four = OobleckConfig(**OOBLECK, audio_channels=4)
-    task = task_of(four, **OFFICIAL, **JUDGED)
+    task = task_of(FOUR, **OFFICIAL, **JUDGED)
     assert task.discriminator(torch.randn(1, 4, 192))[0]
+
+
+@FIELDS
+def test_a_vae_of_four_channels_learns_by_all_official_losses(audio):
+    task, losses = task_of(audio, **OFFICIAL, **JUDGED, energy=EnergyConfig(weight=0.0)), []
+    field = {"waveform": torch.cat([batch()["waveform"], 0.5 * batch(4)["waveform"][2:]], dim=1)}
+    optimizer = torch.optim.AdamW(task.groups()["generator"], 3e-3)
+    for step in range(40):
+        loss, facts = task.loss("generator", field, chances(step))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(facts["stft"])
+    assert set(facts) == {"stft", "waveform", "kl", "adversarial", "matching"}
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+    task.loss("discriminator", field, chances(0))[0].backward()
+
+
+def test_the_energy_loss_of_four_channels_is_refused_with_the_other_one_named():
+    with pytest.raises(ValueError, match="got 4 channels for the energy loss; expected left and"):
+        task_of(FOUR).loss("generator", {"waveform": torch.randn(2, 4, 192)}, chances(0))
 
 
 @KINDS
