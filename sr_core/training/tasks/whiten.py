@@ -10,6 +10,7 @@ import torch
 from einops import einsum
 from torch import Tensor, nn
 
+from ...audio.pairs import PairsConfig
 from ...audio.spectral import SpectralConfig
 from ...audio.vae import AudioVAE
 
@@ -37,9 +38,15 @@ def whiten(
     depends on them; with all components kept the reconstruction does not change. The covariance of
     the transformed posterior is not diagonal, so its log-variance is replaced by a constant: the
     mean over the set along each component. A measured level remains the first channel, normalised
-    by its own mean and deviation.
+    by its own mean and deviation. Raises ValueError for a VAE in pairs, whose pairs share weights.
     """
-    measured = isinstance(vae.config, SpectralConfig) and vae.config.measured_level
+    config = vae.config
+    if isinstance(config, PairsConfig):
+        raise ValueError(
+            "got a VAE that encodes pairs of channels; expected one with latents of its own; whiten "
+            "the stereo VAE before it is used for pairs"
+        )
+    measured = isinstance(config, SpectralConfig) and config.measured_level
     level, latents = latents.double().tensor_split([int(measured)], dim=1)
     mean, covariance = latents.mean(dim=0), torch.cov(latents.mT)
     values, vectors = torch.linalg.eigh(covariance)
@@ -50,7 +57,7 @@ def whiten(
     kept = spread <= drowned
     dropped = inverse[:, ~kept] @ forward[~kept] @ mean  # replaces removed components: their mean
     forward, inverse, spread = forward[kept], inverse[:, kept], spread[kept]
-    result = AudioVAE(replace(vae.config, latent_channels=measured + len(forward)))
+    result = AudioVAE(replace(config, latent_channels=measured + len(forward)))
     result = result.to(vae.latent_mean)
     old, new = _outermost(vae), _outermost(result)
     own = {id(parameter) for layer in old for parameter in layer.parameters()}

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from sr_core.audio.oobleck import OobleckConfig
+from sr_core.audio.pairs import PairsConfig
 from sr_core.audio.spectral import SpectralConfig
 from sr_core.audio.vae import AudioVAE
 from sr_core.components import load_any_vae, save_part
@@ -146,3 +147,9 @@ def test_held_out_clips_are_not_whitened(recordings, tmp_path):
         held_out = recordings / f"test-00000{suffix}"
         held_out.write_bytes((recordings / f"train-00000{suffix}").read_bytes())
     assert train_whiten(recordings, tmp_path / "both", run, given, "cpu").read_bytes() == alone
+
+
+def test_a_vae_in_pairs_is_refused_as_both_pairs_share_its_layers():
+    vae = AudioVAE(PairsConfig(OobleckConfig(**OOBLECK)))
+    with pytest.raises(ValueError, match="whiten the stereo VAE before"):
+        whiten(vae, torch.zeros(4, 6), torch.ones(4, 6))
