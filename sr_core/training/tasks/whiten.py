@@ -43,8 +43,8 @@ def whiten(
     config = vae.config
     if isinstance(config, PairsConfig):
         raise ValueError(
-            "got a VAE that encodes pairs of channels; expected one with latents of its own; whiten "
-            "the stereo VAE before it is used for pairs"
+            "got a VAE that encodes pairs of channels; expected one that encodes all at once; "
+            "whiten the stereo VAE before it is used for pairs"
         )
     measured = isinstance(config, SpectralConfig) and config.measured_level
     level, latents = latents.double().tensor_split([int(measured)], dim=1)
