@@ -88,9 +88,12 @@ class AudioVAE(nn.Module):
     def _check(self, waveform: Tensor, state: tuple | None) -> None:
         channels, hop = self.config.audio_channels, self.config.hop
         if waveform.dim() != 3 or waveform.shape[1] != channels or waveform.shape[2] == 0:
+            advice = (
+                "encode it as W Y Z X" if channels == 4 else "mix down or duplicate its channels"
+            )
             raise ValueError(
                 f"got a waveform {tuple(waveform.shape)}; expected (b {channels} s), s > 0; "
-                "mix down or duplicate its channels"
+                f"{advice}"
             )
         if waveform.shape[2] % hop:
             raise ValueError(

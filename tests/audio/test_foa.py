@@ -109,7 +109,7 @@ def test_a_file_of_a_vae_of_fields_keeps_rate_channels_and_statistics(tmp_path):
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_another_number_of_channels_is_refused(channels):
-    with pytest.raises(ValueError, match=r"expected \(b 4 s\)"):
+    with pytest.raises(ValueError, match=r"expected \(b 4 s\), s > 0; encode it as W Y Z X"):
         tiny_vae(4).encode(random(1, channels, 12))
 
 
