@@ -10,6 +10,7 @@ import torch
 from einops import einsum
 from torch import Tensor, nn
 
+from ...audio.oobleck import OobleckConfig
 from ...audio.pairs import PairsConfig
 from ...audio.spectral import SpectralConfig
 from ...audio.vae import AudioVAE
@@ -40,12 +41,7 @@ def whiten(
     mean over the set along each component. A measured level remains the first channel, normalised
     by its own mean and deviation. Raises ValueError for a VAE in pairs, whose pairs share weights.
     """
-    config = vae.config
-    if isinstance(config, PairsConfig):
-        raise ValueError(
-            "got a VAE that encodes pairs of channels; expected one that encodes all at once; "
-            "whiten the stereo VAE before it is used for pairs"
-        )
+    config = _with_own_latents(vae)
     measured = isinstance(config, SpectralConfig) and config.measured_level
     level, latents = latents.double().tensor_split([int(measured)], dim=1)
     mean, covariance = latents.mean(dim=0), torch.cov(latents.mT)
@@ -71,6 +67,15 @@ def whiten(
     # Not folded into a decoder bias, which would also apply to the zero padding at stream start.
     _normalise(result, level, forward @ mean)
     return result.requires_grad_(False)
+
+
+def _with_own_latents(vae: AudioVAE) -> OobleckConfig | SpectralConfig:
+    if isinstance(vae.config, PairsConfig):
+        raise ValueError(
+            "got a VAE that encodes pairs of channels; expected one that encodes all at once; "
+            "whiten the stereo VAE before it is used for pairs"
+        )
+    return vae.config
 
 
 def _fold(old: _Affine, new: _Affine, inverse: Tensor, dropped: Tensor) -> None:  # (k j), (k)
