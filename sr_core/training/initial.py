@@ -24,9 +24,7 @@ def new_pipeline(data: Path, model: SoundReactorConfig, frames: int, seed: int) 
     # The context is as long as the rows: positions beyond them are never trained.
     own = with_train_frames(model, frames)
     config = PipelineConfig(vision=vision.config, model=own, audio=vae.config)
-    pipeline = Pipeline(config)
-    adopt(pipeline, data, vision, vae)
-    return pipeline
+    return adopt(Pipeline(config), data, vision, vae, seed)
 
 
 def load_initial(init: Path) -> Pipeline:
@@ -55,7 +53,7 @@ def parts_of(data: Path) -> tuple[VisionEncoder, AudioVAE]:
 
 
 def adopt(
-    pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE, seed: int = 0
+    pipeline: Pipeline, data: Path, vision: VisionEncoder, vae: AudioVAE, seed: int
 ) -> Pipeline:
     """The pipeline with the frame encoder, the VAE and the statistics of the data.
 
